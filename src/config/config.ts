@@ -1,0 +1,184 @@
+/**
+ * The configuration, parsed and validated: what the rest of the server is given.
+ * One type per section of the file; docs/configuration.md is generated from the keys behind it.
+ */
+export interface Config {
+  /** Path of the file it was read from. */
+  readonly file: string;
+  readonly general: GeneralConfig;
+  readonly db: DatabaseConfig;
+  readonly http: HttpConfig;
+  readonly email: EmailConfig;
+  readonly sms: SmsConfig;
+  readonly crypto: CryptoConfig;
+  /** By the peer's name: the sections `[peer.NAME]`. */
+  readonly peers: ReadonlyMap<string, PeerConfig>;
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+export interface GeneralConfig {
+  /** The name that signs; lower case. */
+  readonly serverName: string;
+  readonly log: {
+    /** Empty: standard error. */
+    readonly path: string;
+    readonly level: LogLevel;
+    readonly format: 'auto' | 'json' | 'pretty';
+  };
+  /** Empty: none is written. */
+  readonly pidFile: string;
+  /** Empty: no terms. */
+  readonly termsPath: string;
+  readonly addressLookupLimit: number;
+  readonly templatesPath: string;
+  readonly defaultBrand: string;
+  readonly prometheus: Listener | undefined;
+  readonly sentryDsn: string | undefined;
+  readonly enableV1Associations: boolean;
+  readonly enableV1Access: boolean;
+  readonly deleteTokensOnBind: boolean;
+  /** Addresses and CIDRs. */
+  readonly ipBlacklist: readonly string[];
+  readonly ipWhitelist: readonly string[];
+  readonly homeserverAllowList: readonly string[];
+}
+
+export interface Listener {
+  readonly address: string;
+  readonly port: number;
+}
+
+export type DatabaseConfig = SqliteConfig | PostgresConfig;
+
+export interface SqliteConfig {
+  readonly engine: 'sqlite';
+  /** A path or `:memory:`. */
+  readonly file: string;
+  /** Whether a copy is made beside an older file before it is first changed. */
+  readonly backup: boolean;
+  /** Whether the start is refused while another process has the file open for writing. */
+  readonly exclusive: boolean;
+}
+
+export interface PostgresConfig {
+  readonly engine: 'postgres';
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string | undefined;
+  readonly database: string;
+  readonly sslMode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
+  /** Path of a PEM file. */
+  readonly sslRootCert: string | undefined;
+  readonly sslCert: string | undefined;
+  readonly sslKey: string | undefined;
+  readonly poolSize: number;
+  /** Milliseconds; 0 for none. */
+  readonly statementTimeout: number;
+  /** Milliseconds to wait for a connection. */
+  readonly connectTimeout: number;
+}
+
+export interface HttpConfig {
+  readonly clientApi: Listener;
+  readonly internalApi: Listener | undefined;
+  readonly replication: ReplicationListenerConfig | undefined;
+  readonly obeyXForwardedFor: boolean;
+  /** Addresses and CIDRs; empty: any proxy is believed. */
+  readonly trustedProxies: readonly string[];
+  readonly federationVerifyCerts: boolean;
+  /** Deprecated single template file; empty: none. */
+  readonly verifyResponseTemplate: string;
+  /** Public base URL for links, without a slash at the end. Never empty: `https://` and server.name stand in. */
+  readonly clientHttpBase: string;
+  /** Schemes beside `http` and `https` that a `next_link` may have; lower case, without colon. */
+  readonly nextLinkSchemes: readonly string[];
+  /** Content-Security-Policy of pages made from operators' templates. */
+  readonly pageContentSecurityPolicy: string;
+}
+
+export interface ReplicationListenerConfig extends Listener {
+  /** One PEM file with key and certificate. */
+  readonly certFile: string;
+  /** Empty: the system's authorities. */
+  readonly caCert: string;
+}
+
+export interface EmailConfig {
+  /** The From header, `{hostname}` filled in. */
+  readonly from: string;
+  /** The address inside `from`. */
+  readonly envelopeFrom: string;
+  readonly subject: string;
+  /** Raw, with Python's %-format markers. */
+  readonly inviteSubject: string;
+  readonly inviteSubjectSpace: string;
+  readonly smtp: {
+    readonly host: string;
+    readonly port: number;
+    /** Empty: no authentication. */
+    readonly username: string;
+    readonly password: string;
+    readonly tlsMode: 'none' | 'starttls' | 'tls';
+  };
+  /** The name this server gives itself to the relay and in Message-IDs. */
+  readonly hostname: string;
+  /** Deprecated single template files; empty: none. */
+  readonly template: string;
+  readonly inviteTemplate: string;
+  readonly defaultWebClientLocation: string;
+  readonly obfuscateUsernameCharacters: number;
+  readonly obfuscateDomainCharacters: number;
+  readonly homeserverBlocklist: readonly string[];
+  readonly roomBlocklist: readonly string[];
+  readonly keywordBlocklist: readonly string[];
+  readonly senderRateLimit: RateLimit;
+}
+
+/** A leaky bucket. */
+export interface RateLimit {
+  readonly burst: number;
+  readonly rateHz: number;
+}
+
+export interface Originator {
+  readonly type: 'long' | 'short' | 'alpha';
+  readonly text: string;
+}
+
+export interface SmsConfig {
+  readonly bodyTemplate: string;
+  readonly username: string;
+  readonly password: string;
+  /** By calling code, and `default`. Never empty lists. */
+  readonly originators: ReadonlyMap<string, readonly Originator[]>;
+  /** By calling code. */
+  readonly rules: ReadonlyMap<string, 'allow' | 'reject'>;
+  readonly msisdnRateLimit: RateLimit;
+  readonly countryRateLimit: RateLimit;
+}
+
+export interface CryptoConfig {
+  readonly signingKey: SigningKeyConfig;
+  /** Keys that signed before: still served and valid. */
+  readonly oldKeys: readonly OldKeyConfig[];
+}
+
+export interface SigningKeyConfig {
+  /** The part behind `ed25519:`. */
+  readonly version: string;
+  /** 32 bytes. */
+  readonly seed: Uint8Array;
+}
+
+export interface OldKeyConfig {
+  readonly version: string;
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+export interface PeerConfig {
+  /** Without a slash at the end; undefined: `https://NAME:PORT`. */
+  readonly baseReplicationUrl: string | undefined;
+}
