@@ -1,0 +1,82 @@
+import { once } from 'node:events';
+import type { Logger } from 'pino';
+import { type App, startApp } from '../app.ts';
+import { ConfigError, loadConfig } from '../config/load.ts';
+import { systemClock } from '../platform/clock.ts';
+import { hostname } from '../platform/hostname.ts';
+import { createLogger } from '../platform/logger.ts';
+import { writePidFile } from '../platform/pid-file.ts';
+import { secureRandom } from '../platform/random.ts';
+import { VERSION } from '../platform/version.ts';
+import { DatabaseOpenError } from '../storage/engine.ts';
+import { report } from './report.ts';
+import type { CommandOptions } from './run.ts';
+
+/** Requests under way get so long to finish after SIGTERM. */
+const DRAIN_LIMIT = 10_000;
+
+/** Runs the server until it is told to stop; resolves to the exit status. */
+export async function serve({ config: file }: CommandOptions): Promise<number> {
+  const loaded = await report(() =>
+    loadConfig({ file, env: process.env, hostname: hostname(), random: secureRandom }),
+  );
+  if (loaded === undefined) return 1;
+  const { config, warnings } = loaded;
+
+  const logging = await report(() => createLogger(config.general.log, { clock: systemClock }));
+  if (logging === undefined) return 1;
+  const { logger } = logging;
+  dieOf('uncaughtException', logger);
+  dieOf('unhandledRejection', logger);
+  process.on('SIGHUP', () => {
+    logging.reopen();
+    logger.info('Reopened the log');
+  });
+  // Caught from here on: a stop during the start waits for the start, then stops in order.
+  const stopSignal = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+
+  logger.info({ version: VERSION, config: config.file, pid: process.pid }, 'Starting');
+  for (const warning of warnings) logger.warn(warning);
+  let app: App;
+  try {
+    const pidFile = writePidFile(config.general.pidFile);
+    process.on('exit', () => pidFile.remove());
+    app = await startApp(config, { logger });
+  } catch (error) {
+    logger.fatal(explain(error), 'The server could not start');
+    if (config.general.log.path !== '') process.stderr.write(`${messageOf(error)}\n`);
+    await logging.close();
+    return 1;
+  }
+  logger.info('Ready');
+
+  await stopSignal;
+  logger.info('Stopping');
+  const limit = setTimeout(() => {
+    logger.warn('Requests are still under way; stopping all the same');
+    process.exit(0);
+  }, DRAIN_LIMIT);
+  await app.close();
+  clearTimeout(limit);
+  logger.info('Stopped');
+  await logging.close();
+  return 0;
+}
+
+/** An expected failure is explained by its message; of any other the stack is worth having. */
+function explain(error: unknown): object {
+  const expected =
+    error instanceof ConfigError ||
+    error instanceof DatabaseOpenError ||
+    (error instanceof Error && 'code' in error);
+  return expected && error instanceof Error ? { reason: error.message } : { err: error };
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+function dieOf(event: 'uncaughtException' | 'unhandledRejection', logger: Logger): void {
+  process.on(event, (error: unknown) => {
+    logger.fatal({ err: error }, 'Stopping after an error nobody expected');
+    process.exit(1);
+  });
+}

@@ -1,0 +1,153 @@
+import { constants } from 'node:fs';
+import { access, chmod, chown, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Random } from '../platform/random.ts';
+import { encodeBase64 } from '../signing/base64.ts';
+import type { Key } from './keys.ts';
+import { FAMILIES, SECTIONS } from './known-keys.ts';
+import type { Surroundings } from './reader.ts';
+import { CRYPTO } from './sections/crypto.ts';
+import { GENERAL } from './sections/general.ts';
+
+const KEY_NAME = CRYPTO.signingKey.name;
+
+const newKey = (random: Random) => `ed25519 0 ${encodeBase64(random.bytes(32))}`;
+
+/** Writes the file whole or not at all, and so that it is there after a power failure. */
+async function writeDurably(
+  file: string,
+  text: string,
+  attributes: { mode: number; uid?: number; gid?: number },
+): Promise<void> {
+  const temporary = `${file}.${process.pid}.new`;
+  try {
+    const handle = await open(temporary, 'wx', attributes.mode);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await chmod(temporary, attributes.mode);
+    if (attributes.uid !== undefined && attributes.gid !== undefined) {
+      await chown(temporary, attributes.uid, attributes.gid);
+    }
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  const folder = await open(path.dirname(file), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+}
+
+const comment = (text: string) => wrap(text, 96).map((line) => `# ${line}`);
+
+function liveLine(key: Key<unknown>, value: string): string {
+  const written = key.raw ? value : value.replaceAll('%', '%%');
+  return `${key.name} = ${written}`.trimEnd();
+}
+
+/** The file a first start writes: every key with its default and what it means. */
+export function renderFirstConfig(values: { serverName: string; signingKey: string }): string {
+  const given = new Map([
+    [GENERAL.serverName.name, values.serverName],
+    [KEY_NAME, values.signingKey],
+  ]);
+  const lines = [
+    '# The configuration of Cognomen, a Matrix identity server. Every key is explained in',
+    '# docs/configuration.md. A key that is not here has its default.',
+  ];
+  for (const [section, keys] of Object.entries(SECTIONS)) {
+    lines.push('', `[${section}]`);
+    for (const key of keys) {
+      if (key.deprecated) continue;
+      const value = given.get(key.name) ?? key.default;
+      const line = value === undefined ? `# ${key.name} =` : liveLine(key, value);
+      lines.push('', ...comment(key.about), line);
+    }
+    for (const family of FAMILIES.filter((candidate) => candidate.section === section)) {
+      lines.push('', ...comment(family.about), `# ${family.name} =`);
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** Writes the first configuration, readable by its owner only; the text written. */
+export async function writeFirstConfig(
+  file: string,
+  { env, hostname }: Surroundings,
+  random: Random,
+): Promise<string> {
+  const serverName = env[GENERAL.serverName.environment] || hostname;
+  const text = renderFirstConfig({ serverName, signingKey: newKey(random) });
+  try {
+    await writeDurably(file, text, { mode: 0o600 });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`it does not exist and cannot be written: ${reason}`, { cause: error });
+  }
+  return text;
+}
+
+/** The text with the key's line in [crypto] added or filled in, and nothing else changed. */
+export function withSigningKey(text: string, key: string): string {
+  const newline = text.includes('\r\n') ? '\r\n' : '\n';
+  const lines = text.split(/(?<=\n)/);
+  const isHeader = (line: string) => /^\s*\[.+\]/.test(line);
+  const header = lines.findIndex((line) => /^\s*\[crypto\]/.test(line));
+  const line = `${KEY_NAME} = ${key}`;
+  if (header < 0) {
+    const gap = text === '' || text.endsWith('\n') ? '' : newline;
+    return `${text}${gap}${text === '' ? '' : newline}[crypto]${newline}${line}${newline}`;
+  }
+  const following = lines.slice(header + 1).findIndex(isHeader);
+  const end = following < 0 ? lines.length : header + 1 + following;
+  const empty = lines.findIndex(
+    (candidate, index) =>
+      index > header && index < end && /^ed25519\.signingkey\s*[=:]\s*$/i.test(candidate),
+  );
+  if (empty >= 0) {
+    const ending = /\r?\n$/.exec(lines[empty] ?? '')?.[0] ?? '';
+    return [...lines.slice(0, empty), `${line}${ending}`, ...lines.slice(empty + 1)].join('');
+  }
+  const headerLine = lines[header] ?? '';
+  const closed = headerLine.endsWith('\n') ? headerLine : `${headerLine}${newline}`;
+  return [...lines.slice(0, header), closed, `${line}${newline}`, ...lines.slice(header + 1)].join(
+    '',
+  );
+}
+
+/** Adds a new signing key to an existing file, keeping owner and mode; the new text. */
+export async function addSigningKey(file: string, text: string, random: Random): Promise<string> {
+  const target = await realpath(file);
+  const added = withSigningKey(text, newKey(random));
+  try {
+    await access(target, constants.W_OK);
+    const { mode, uid, gid } = await stat(target);
+    // To root every file is writable; a file that nobody may write was meant to stay as it is.
+    if ((mode & 0o222) === 0) throw new Error('it is read-only');
+    await writeDurably(target, added, { mode: mode & 0o7777, uid, gid });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `it has no [crypto] ${KEY_NAME}, and a new one cannot be written to it (${reason}); run \`cognomen generate-key\` and put its output there as ${KEY_NAME} = …`,
+      { cause: error },
+    );
+  }
+  return added;
+}

@@ -1,0 +1,131 @@
+import { isIP } from 'node:net';
+import { isBrandName } from '../identity/brand.ts';
+
+/** One key of the configuration file: the one place where all that is known of it stands. */
+export interface Key<T> {
+  readonly section: string;
+  /** As documented; names are read in any case. */
+  readonly name: string;
+  /** What stands for it when the file has no such key; undefined where only its absence says that. */
+  readonly default: string | undefined;
+  /** The value; @throws InvalidValueError */
+  readonly parse: (text: string) => T;
+  /** Explains it, in full sentences. */
+  readonly about: string;
+  /** The environment variable that gives the default. */
+  readonly environment?: string;
+  /** Never shown in messages. */
+  readonly secret?: true;
+  /** Read without interpolation. */
+  readonly raw?: true;
+  /** Unknown to Sydent. */
+  readonly own?: true;
+  /** Sydent has it, and its successor wants something else used. */
+  readonly deprecated?: true;
+  /** What the reference says of the default where the text alone would not do. */
+  readonly defaultNote?: string;
+}
+
+/** A value that a key cannot have; the message says what it can: it ends the sentence "must be …". */
+export class InvalidValueError extends Error {
+  override readonly name = 'InvalidValueError';
+}
+
+const must = (be: string) => new InvalidValueError(be);
+
+export const text = (value: string): string => value;
+
+export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
+  return (value: string): number => {
+    const number = /^[+-]?\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= min && number <= max) return number;
+    throw must(
+      max === Number.MAX_SAFE_INTEGER
+        ? `a whole number, ${min} or more`
+        : `a whole number from ${min} to ${max}`,
+    );
+  };
+}
+
+export const port = wholeNumber(0, 65_535);
+
+/** Seconds in the file, milliseconds for the program. */
+export function seconds(min: number) {
+  return (value: string): number => {
+    const number = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= min && number <= 86_400) return Math.round(number * 1000);
+    throw must(`a number of seconds from ${min} to 86400`);
+  };
+}
+
+export function positive(value: string): number {
+  const match = /^(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?:\s*\/\s*(\d+(?:\.\d+)?))?$/.exec(value);
+  const number = match === null ? Number.NaN : Number(match[1]) / Number(match[2] ?? 1);
+  if (number > 0 && Number.isFinite(number)) return number;
+  throw must('a number above 0, or a fraction such as 1/300');
+}
+
+/** Booleans as Python's ConfigParser reads them. */
+export function boolean(value: string): boolean {
+  const lower = value.toLowerCase();
+  if (['1', 'yes', 'true', 'on'].includes(lower)) return true;
+  if (['0', 'no', 'false', 'off'].includes(lower)) return false;
+  throw must('one of true, yes, on, 1, false, no, off, 0');
+}
+
+/** Booleans as Sydent reads some: anything but `true` is false. */
+export const onlyTrue = (value: string): boolean => value.toLowerCase() === 'true';
+
+export function oneOf<const T extends string>(...allowed: readonly T[]) {
+  return (value: string): T => {
+    const found = allowed.find((option) => option === value.toLowerCase());
+    if (found !== undefined) return found;
+    throw must(`one of ${allowed.join(', ')}`);
+  };
+}
+
+/** The entries between commas or on lines of their own, without empty ones. */
+export function list(value: string): string[] {
+  return value
+    .split(/[,\n]/)
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+}
+
+/** One entry a line. */
+export function lines(value: string): string[] {
+  return value
+    .split('\n')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+}
+
+/** IP addresses and CIDRs. */
+export function networks(value: string): string[] {
+  return list(value).map((entry) => {
+    const [address = '', prefix, ...more] = entry.split('/');
+    const family = isIP(address);
+    const fits =
+      prefix === undefined ||
+      (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32));
+    if (family === 0 || !fits || more.length > 0) {
+      throw must(`IP addresses or CIDRs between commas (${JSON.stringify(entry)} is neither)`);
+    }
+    return entry;
+  });
+}
+
+/** An http or https URL without query and fragment; its final slash is taken off. Empty stays empty. */
+export function baseUrl(value: string): string {
+  if (value === '') return '';
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const plain = url !== undefined && /^https?:$/.test(url.protocol) && !/[?#\s]/.test(value);
+  if (!plain) throw must('an http:// or https:// URL without query and fragment');
+  return value.replace(/\/+$/, '');
+}
+
+/** A name of a folder in templates.path. */
+export function brand(value: string): string {
+  if (isBrandName(value)) return value;
+  throw must('the name of a folder: letters, digits and _ . -');
+}

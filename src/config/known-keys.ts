@@ -1,0 +1,86 @@
+import type { Key } from './keys.ts';
+import { DEFAULT_SECTION, type IniFile } from './parser.ts';
+import { CRYPTO } from './sections/crypto.ts';
+import { DB } from './sections/db.ts';
+import { EMAIL } from './sections/email.ts';
+import { GENERAL } from './sections/general.ts';
+import { HTTP } from './sections/http.ts';
+import { PEER_PREFIX, peerKeys } from './sections/peers.ts';
+import { SMS, SMS_FAMILIES } from './sections/sms.ts';
+
+/** Every key, by section, in the order of the documentation. */
+export const SECTIONS: Readonly<Record<string, readonly Key<unknown>[]>> = {
+  general: Object.values(GENERAL),
+  db: Object.values(DB),
+  http: Object.values(HTTP),
+  email: Object.values(EMAIL),
+  sms: Object.values(SMS),
+  crypto: Object.values(CRYPTO),
+};
+
+export const FAMILIES = Object.values(SMS_FAMILIES);
+
+/** The number of single-letter changes that make one text of the other. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const scored = known
+    .map((candidate) => ({ candidate, score: distance(name, candidate.toLowerCase()) }))
+    .sort((a, b) => a.score - b.score)[0];
+  return scored && scored.score <= Math.max(2, name.length / 4) ? scored.candidate : undefined;
+}
+
+const names = (keys: readonly Key<unknown>[]) => keys.map((key) => key.name);
+const isIn = (keys: readonly Key<unknown>[], name: string) =>
+  keys.some((key) => key.name.toLowerCase() === name);
+const isFamily = (section: string, name: string) =>
+  FAMILIES.some((family) => family.section === section && name.startsWith(family.prefix));
+
+function describeUnknownKey(section: string, name: string, keys: readonly Key<unknown>[]): string {
+  const unknown = `[${section}] ${name} is no key of this server`;
+  const home = Object.entries(SECTIONS).find(
+    ([other, theirs]) => isIn(theirs, name) || isFamily(other, name),
+  );
+  if (home !== undefined) return `[${section}] ${name} belongs in [${home[0]}]; it is ignored here`;
+  const close = nearest(name, names(keys));
+  return close === undefined ? unknown : `${unknown}; did you mean ${close}?`;
+}
+
+/** A warning for each section and key that means nothing. */
+export function unknownNames(ini: IniFile): string[] {
+  const warnings: string[] = [];
+  const everything = Object.values(SECTIONS).flat();
+  for (const name of ini.keys(DEFAULT_SECTION)) {
+    // Values there can also be meant for %(name)s in others, but a misspelt key looks the same.
+    if (isIn(everything, name) || isFamily('sms', name)) continue;
+    warnings.push(describeUnknownKey(DEFAULT_SECTION, name, everything));
+  }
+  for (const section of ini.sections) {
+    const keys = section.startsWith(PEER_PREFIX)
+      ? Object.values(peerKeys(section))
+      : SECTIONS[section];
+    if (keys === undefined) {
+      const close = nearest(section.toLowerCase(), Object.keys(SECTIONS));
+      warnings.push(
+        `[${section}] is no section of this server${close ? `; did you mean [${close}]?` : ''}`,
+      );
+      continue;
+    }
+    for (const name of ini.keys(section)) {
+      if (isIn(keys, name) || isFamily(section, name)) continue;
+      warnings.push(describeUnknownKey(section, name, keys));
+    }
+  }
+  return warnings;
+}

@@ -1,0 +1,114 @@
+import { readFile } from 'node:fs/promises';
+import type { Random } from '../platform/random.ts';
+import type { Config } from './config.ts';
+import { addSigningKey, writeFirstConfig } from './first-start.ts';
+import { unknownNames } from './known-keys.ts';
+import { ConfigSyntaxError, type IniFile, parseIni } from './parser.ts';
+import { createReader, type Surroundings } from './reader.ts';
+import { CRYPTO, readCrypto } from './sections/crypto.ts';
+import { readDatabase } from './sections/db.ts';
+import { readEmail } from './sections/email.ts';
+import { readGeneral } from './sections/general.ts';
+import { readHttp } from './sections/http.ts';
+import { readPeers } from './sections/peers.ts';
+import { readSms } from './sections/sms.ts';
+
+/** A configuration that the server cannot start with; the message says all that is wrong with it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly file: string;
+  readonly problems: readonly string[];
+
+  constructor(file: string, problems: readonly string[], options?: ErrorOptions) {
+    super(
+      [`The configuration ${file} cannot be used:`, ...problems.map((p) => `  ${p}`)].join('\n'),
+      options,
+    );
+    this.file = file;
+    this.problems = problems;
+  }
+}
+
+export interface LoadOptions extends Surroundings {
+  readonly file: string;
+  readonly random: Random;
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** What the operator should know of, each on one line. */
+  readonly warnings: readonly string[];
+}
+
+function parse(file: string, text: string): IniFile {
+  try {
+    return parseIni(text.replace(/^\ufeff/, ''));
+  } catch (error) {
+    if (error instanceof ConfigSyntaxError) {
+      throw new ConfigError(file, [error.message], { cause: error });
+    }
+    throw error;
+  }
+}
+
+async function read(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(file, [`it cannot be read: ${reason}`], { cause: error });
+  }
+}
+
+/** Reads and validates configuration text. @throws ConfigError that names every fault. */
+export function parseConfig(file: string, text: string, surroundings: Surroundings): LoadedConfig {
+  const ini = parse(file, text);
+  const reader = createReader(ini, surroundings);
+  const general = readGeneral(reader);
+  const config: Config = {
+    file,
+    general,
+    db: readDatabase(reader),
+    http: readHttp(reader, general.serverName),
+    email: readEmail(reader),
+    sms: readSms(reader),
+    crypto: readCrypto(reader),
+    peers: readPeers(reader),
+  };
+  if (reader.problems.length > 0) throw new ConfigError(file, [...new Set(reader.problems)]);
+  return { config, warnings: [...unknownNames(ini), ...reader.warnings] };
+}
+
+const hasKey = (ini: IniFile) =>
+  ini.getRaw(CRYPTO.signingKey.section, CRYPTO.signingKey.name) !== undefined &&
+  ini.getRaw(CRYPTO.signingKey.section, CRYPTO.signingKey.name) !== '';
+
+/**
+ * Reads the configuration. A file that is missing is written first; one without a signing key gets
+ * that line, after the rest of it has been found good.
+ * @throws ConfigError
+ */
+export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
+  const { file, random, ...surroundings } = options;
+  const existing = await read(file);
+  const refuse = (error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    return new ConfigError(file, [reason], { cause: error });
+  };
+  if (existing === undefined) {
+    const text = await writeFirstConfig(file, surroundings, random).catch((error: unknown) => {
+      throw refuse(error);
+    });
+    const { config, warnings } = parseConfig(file, text, surroundings);
+    const written = `There was no configuration; wrote ${file} with the defaults and a new signing key`;
+    return { config, warnings: [written, ...warnings] };
+  }
+  const loaded = parseConfig(file, existing, surroundings);
+  if (hasKey(parse(file, existing))) return loaded;
+  const text = await addSigningKey(file, existing, random).catch((error: unknown) => {
+    throw refuse(error);
+  });
+  const { config, warnings } = parseConfig(file, text, surroundings);
+  return { config, warnings: [`Added a new signing key to ${file}`, ...warnings] };
+}

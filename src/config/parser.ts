@@ -1,0 +1,145 @@
+/**
+ * Reads INI files as Python's ConfigParser does with its default settings: what Sydent's operators wrote
+ * must mean the same here.
+ */
+
+/** A file that cannot be read as configuration. */
+export class ConfigSyntaxError extends Error {
+  override readonly name = 'ConfigSyntaxError';
+}
+
+export const DEFAULT_SECTION = 'DEFAULT';
+/** As Python: so deep may one value refer to another. */
+const MAX_DEPTH = 10;
+
+/** The sections of a file, their values not interpolated yet. */
+export interface IniFile {
+  /** Section names in the order of the file, without DEFAULT. */
+  readonly sections: readonly string[];
+  /** Keys of the section itself, lower case, without those of DEFAULT. */
+  keys(section: string): string[];
+  /** The value as it stands in the file; DEFAULT serves every section, even one that is not there. */
+  getRaw(section: string, key: string): string | undefined;
+  /** The value with `%(name)s` filled in and `%%` made `%`. @throws ConfigSyntaxError */
+  get(section: string, key: string): string | undefined;
+}
+
+// What Python's str.strip() and \s take for white space, as far as text files hold it.
+const SPACE = '[\\s\\x1c-\\x1f\\x85]';
+const strip = (text: string) => text.replace(new RegExp(`^${SPACE}+|${SPACE}+$`, 'gu'), '');
+const SECTION = /^\[(.+)\]/u;
+const OPTION = /^(.*?)\s*(?:([=:])\s*(.*))$/su;
+
+interface Cursor {
+  section: Map<string, string[]> | undefined;
+  sectionName: string;
+  key: string | undefined;
+  indent: number;
+}
+
+/** @throws ConfigSyntaxError that names the line. */
+export function parseIni(text: string): IniFile {
+  const sections = new Map<string, Map<string, string[]>>([[DEFAULT_SECTION, new Map()]]);
+  const seen = new Set<string>();
+  const cursor: Cursor = {
+    section: undefined,
+    sectionName: '',
+    key: undefined,
+    indent: 0,
+  };
+
+  const lines = text.split(/\r\n|\r|\n/);
+  if (lines.at(-1) === '') lines.pop();
+  lines.forEach((line, index) => {
+    const fail = (what: string) => new ConfigSyntaxError(`line ${index + 1}: ${what}`);
+    const value = strip(line);
+    const comment = value.startsWith('#') || value.startsWith(';');
+    const current = cursor.key === undefined ? undefined : cursor.section?.get(cursor.key);
+
+    if (value === '' || comment) {
+      // An empty line may be part of a value that goes on below; a comment line is not.
+      if (!comment && current !== undefined) current.push('');
+      // Python counts what is left of a comment line as an empty one.
+      return;
+    }
+    const indent = line.search(new RegExp(`(?!${SPACE}).`, 'u'));
+    if (current !== undefined && indent > cursor.indent) {
+      current.push(value);
+      return;
+    }
+    cursor.indent = indent;
+
+    const header = SECTION.exec(value)?.[1];
+    if (header !== undefined) {
+      if (seen.has(header)) throw fail(`section [${header}] is there twice`);
+      if (header !== DEFAULT_SECTION) seen.add(header);
+      const section = sections.get(header) ?? new Map<string, string[]>();
+      sections.set(header, section);
+      Object.assign(cursor, { section, sectionName: header, key: undefined });
+      return;
+    }
+    if (cursor.section === undefined) {
+      throw fail(`${JSON.stringify(value)} stands before the first [section]`);
+    }
+    const option = OPTION.exec(value);
+    if (option === null) throw fail(`${JSON.stringify(value)} has neither = nor :`);
+    const key = strip(option[1] ?? '').toLowerCase();
+    if (key === '') throw fail(`${JSON.stringify(value)} has no key`);
+    if (cursor.section.has(key)) {
+      throw fail(`${key} is there twice in section [${cursor.sectionName}]`);
+    }
+    cursor.section.set(key, [strip(option[3] ?? '')]);
+    cursor.key = key;
+  });
+
+  return iniFile(
+    new Map(
+      [...sections].map(([name, keys]) => [
+        name,
+        new Map([...keys].map(([key, parts]) => [key, parts.join('\n').trimEnd()])),
+      ]),
+    ),
+  );
+}
+
+function iniFile(sections: ReadonlyMap<string, ReadonlyMap<string, string>>): IniFile {
+  const getRaw = (section: string, key: string) =>
+    sections.get(section)?.get(key) ?? sections.get(DEFAULT_SECTION)?.get(key);
+
+  function interpolate(section: string, key: string, value: string, depth: number): string {
+    const fail = (what: string) => new ConfigSyntaxError(`[${section}] ${key}: ${what}`);
+    if (depth > MAX_DEPTH) throw fail('values refer to one another too deeply');
+    let result = '';
+    let rest = value;
+    for (;;) {
+      const percent = rest.indexOf('%');
+      if (percent < 0) return result + rest;
+      result += rest.slice(0, percent);
+      rest = rest.slice(percent);
+      if (rest.startsWith('%%')) {
+        result += '%';
+        rest = rest.slice(2);
+        continue;
+      }
+      const reference = /^%\(([^)]+)\)s/.exec(rest);
+      if (reference === null) {
+        throw fail('a % must be written %%, or stand in %(name)s');
+      }
+      const name = (reference[1] ?? '').toLowerCase();
+      const referred = getRaw(section, name);
+      if (referred === undefined) throw fail(`%(${name})s names a key that is not there`);
+      result += referred.includes('%') ? interpolate(section, name, referred, depth + 1) : referred;
+      rest = rest.slice(reference[0].length);
+    }
+  }
+
+  return {
+    sections: [...sections.keys()].filter((name) => name !== DEFAULT_SECTION),
+    keys: (section) => [...(sections.get(section)?.keys() ?? [])],
+    getRaw,
+    get(section, key) {
+      const raw = getRaw(section, key);
+      return raw === undefined ? undefined : interpolate(section, key, raw, 1);
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import { decodeBase64 } from '../../signing/base64.ts';
+import type { CryptoConfig, OldKeyConfig, SigningKeyConfig } from '../config.ts';
+import { InvalidValueError, type Key, lines } from '../keys.ts';
+import type { ConfigReader } from '../reader.ts';
+
+const section = 'crypto';
+
+function keyParts(value: string): { version: string; bytes: Uint8Array } | undefined {
+  const match = /^ed25519\s+([a-zA-Z0-9_]+)\s+(\S+)$/.exec(value);
+  const bytes = decodeBase64(match?.[2] ?? '');
+  if (match === null || bytes?.length !== 32) return undefined;
+  return { version: match[1] ?? '', bytes };
+}
+
+function signingKey(value: string): SigningKeyConfig {
+  // The oldest Sydents wrote the bare seed.
+  if (/^[0-9a-fA-F]{64}$/.test(value)) return { version: '0', seed: Buffer.from(value, 'hex') };
+  const parts = keyParts(value);
+  if (parts !== undefined) return { version: parts.version, seed: parts.bytes };
+  throw new InvalidValueError(
+    'ed25519, a version and 32 bytes in base64; cognomen generate-key makes one',
+  );
+}
+
+function oldKeys(value: string): OldKeyConfig[] {
+  return lines(value).map((line) => {
+    const parts = keyParts(line);
+    if (parts !== undefined) return { version: parts.version, publicKey: parts.bytes };
+    throw new InvalidValueError('lines of ed25519, a version and a public key in base64');
+  });
+}
+
+export const CRYPTO = {
+  signingKey: {
+    section,
+    name: 'ed25519.signingkey',
+    // Never in force: without a key in the file one is made and written there.
+    default: '00'.repeat(32),
+    defaultNote: 'made at the first start',
+    parse: signingKey,
+    secret: true,
+    about:
+      'The key that signs: ed25519, a version, and the seed in base64. Keep it secret, and keep a copy.',
+  },
+  oldKeys: {
+    section,
+    name: 'ed25519.old_keys',
+    default: '',
+    parse: oldKeys,
+    own: true,
+    about:
+      'Public keys that signed before, one a line: ed25519, the version, the key in base64. They are still served, and valid.',
+  },
+} satisfies Record<string, Key<unknown>>;
+
+export function readCrypto(reader: ConfigReader): CryptoConfig {
+  return {
+    signingKey: reader.read(CRYPTO.signingKey),
+    oldKeys: reader.read(CRYPTO.oldKeys),
+  };
+}

@@ -1,0 +1,135 @@
+import type { DatabaseConfig, PostgresConfig } from '../config.ts';
+import { boolean, InvalidValueError, type Key, seconds, wholeNumber } from '../keys.ts';
+import type { ConfigReader } from '../reader.ts';
+
+const section = 'db';
+
+type PostgresTarget = Omit<PostgresConfig, 'poolSize' | 'statementTimeout' | 'connectTimeout'>;
+
+const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
+const PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey'];
+
+function postgresUrl(value: string): PostgresTarget | undefined {
+  if (value === '') return undefined;
+  const must = (be: string) => new InvalidValueError(be);
+  if (!/^postgres(ql)?:\/\//.test(value) || !URL.canParse(value)) {
+    throw must('a URL such as postgres://user:password@host/database');
+  }
+  const url = new URL(value);
+  const decode = (part: string) => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      throw must('a URL with valid percent-encoding');
+    }
+  };
+  const unknown = [...url.searchParams.keys()].filter((name) => !PARAMETERS.includes(name));
+  if (unknown.length > 0) {
+    throw must(
+      `a URL with no parameters but ${PARAMETERS.join(', ')} (it has ${unknown.join(', ')})`,
+    );
+  }
+  const mode = url.searchParams.get('sslmode') ?? 'prefer';
+  const sslMode = SSL_MODES.find((known) => known === mode);
+  if (sslMode === undefined) throw must(`a URL with sslmode one of ${SSL_MODES.join(', ')}`);
+  const user = decode(url.username);
+  const database = decode(url.pathname.slice(1));
+  if (user === '' || url.hostname === '' || database === '' || database.includes('/')) {
+    throw must('a URL with user, host and database: postgres://user:password@host/database');
+  }
+  return {
+    engine: 'postgres',
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? 5432 : Number(url.port),
+    user,
+    password: url.password === '' ? undefined : decode(url.password),
+    database,
+    sslMode,
+    sslRootCert: url.searchParams.get('sslrootcert') ?? undefined,
+    sslCert: url.searchParams.get('sslcert') ?? undefined,
+    sslKey: url.searchParams.get('sslkey') ?? undefined,
+  };
+}
+
+export const DB = {
+  file: {
+    section,
+    name: 'db.file',
+    default: 'sydent.db',
+    environment: 'SYDENT_DB_PATH',
+    parse: (value: string) => {
+      if (value !== '') return value;
+      throw new InvalidValueError('the path of a SQLite file, or :memory:');
+    },
+    about:
+      'The SQLite database, or :memory: for one that is gone at the end. Not used when db.url is set.',
+  },
+  url: {
+    section,
+    name: 'db.url',
+    default: '',
+    parse: postgresUrl,
+    secret: true,
+    own: true,
+    about:
+      'A PostgreSQL database (14 or newer) instead: postgres://user:password@host:port/database. A % in it is written %%. As parameters it takes sslmode (disable, prefer, require, verify-ca, verify-full), sslrootcert, sslcert and sslkey.',
+  },
+  poolSize: {
+    section,
+    name: 'db.pool_size',
+    default: '10',
+    parse: wholeNumber(1, 1000),
+    own: true,
+    about: 'How many connections to PostgreSQL are used at most.',
+  },
+  statementTimeout: {
+    section,
+    name: 'db.statement_timeout',
+    default: '30',
+    parse: seconds(0),
+    own: true,
+    about: 'After so many seconds PostgreSQL gives up a statement. 0: never.',
+  },
+  connectTimeout: {
+    section,
+    name: 'db.connect_timeout',
+    default: '5',
+    parse: seconds(0.1),
+    own: true,
+    about: 'How many seconds to wait for a connection to PostgreSQL.',
+  },
+  backup: {
+    section,
+    name: 'db.backup',
+    default: 'true',
+    parse: boolean,
+    own: true,
+    about:
+      'Whether an older SQLite file is copied beside itself before it is changed for the first time.',
+  },
+  exclusive: {
+    section,
+    name: 'db.exclusive',
+    default: 'true',
+    parse: boolean,
+    own: true,
+    about:
+      'Whether the start is refused while another program, such as Sydent, has the SQLite file open for writing.',
+  },
+} satisfies Record<string, Key<unknown>>;
+
+export function readDatabase(reader: ConfigReader): DatabaseConfig {
+  const postgres = reader.read(DB.url);
+  const pool = {
+    poolSize: reader.read(DB.poolSize),
+    statementTimeout: reader.read(DB.statementTimeout),
+    connectTimeout: reader.read(DB.connectTimeout),
+  };
+  const sqlite = {
+    engine: 'sqlite',
+    file: reader.read(DB.file),
+    backup: reader.read(DB.backup),
+    exclusive: reader.read(DB.exclusive),
+  } as const;
+  return postgres === undefined ? sqlite : { ...postgres, ...pool };
+}

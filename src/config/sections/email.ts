@@ -1,0 +1,242 @@
+import { isEmailAddress } from '../../identity/addresses.ts';
+import type { EmailConfig } from '../config.ts';
+import {
+  baseUrl,
+  InvalidValueError,
+  type Key,
+  lines,
+  port,
+  positive,
+  text,
+  wholeNumber,
+} from '../keys.ts';
+import type { ConfigReader } from '../reader.ts';
+
+const section = 'email';
+
+const TLS_MODES = {
+  '0': 'none',
+  '': 'none',
+  STARTTLS: 'starttls',
+  TLS: 'tls',
+  SSL: 'tls',
+} as const;
+
+function tlsMode(value: string): EmailConfig['smtp']['tlsMode'] {
+  const upper = value.toUpperCase();
+  const mode = Object.entries(TLS_MODES).find(([name]) => name === upper)?.[1];
+  if (mode !== undefined) return mode;
+  throw new InvalidValueError('0, STARTTLS, TLS or SSL');
+}
+
+function oneLine(value: string): string {
+  if (!/\p{Cc}/u.test(value)) return value;
+  throw new InvalidValueError('on one line');
+}
+
+export const EMAIL = {
+  from: {
+    section,
+    name: 'email.from',
+    default: 'Sydent Validation <noreply@{hostname}>',
+    parse: text,
+    about:
+      'The From of mails: an address, or a name and an address in <>. {hostname} is email.hostname.',
+  },
+  subject: {
+    section,
+    name: 'email.subject',
+    default: 'Your Validation Token',
+    parse: text,
+    about: 'Kept for old configurations; the subject stands in the template.',
+  },
+  inviteSubject: {
+    section,
+    name: 'email.invite.subject',
+    default: '%(sender_display_name)s has invited you to chat',
+    raw: true,
+    parse: oneLine,
+    about:
+      'The subject of invitations to a room; %(sender_display_name)s and the other values of the invitation are filled in.',
+  },
+  inviteSubjectSpace: {
+    section,
+    name: 'email.invite.subject_space',
+    default: '%(sender_display_name)s has invited you to a space',
+    raw: true,
+    parse: oneLine,
+    about: 'The subject of invitations to a space.',
+  },
+  smtpHost: {
+    section,
+    name: 'email.smtphost',
+    default: 'localhost',
+    parse: (value: string) => {
+      if (/^[^\s/]+$/.test(value)) return value;
+      throw new InvalidValueError('a host name or address');
+    },
+    about: 'The SMTP relay.',
+  },
+  smtpPort: {
+    section,
+    name: 'email.smtpport',
+    default: '25',
+    parse: port,
+    about: 'The port of the relay.',
+  },
+  smtpUsername: {
+    section,
+    name: 'email.smtpusername',
+    default: '',
+    parse: text,
+    about: 'The user name at the relay. Empty: no authentication.',
+  },
+  smtpPassword: {
+    section,
+    name: 'email.smtppassword',
+    default: '',
+    parse: text,
+    secret: true,
+    about: 'The password at the relay.',
+  },
+  hostname: {
+    section,
+    name: 'email.hostname',
+    default: '',
+    defaultNote: 'the host name',
+    parse: (value: string) => {
+      if (/^[A-Za-z0-9._:[\]-]*$/.test(value)) return value;
+      throw new InvalidValueError('a host name');
+    },
+    about:
+      'The name this server gives itself towards the relay and in Message-IDs. Empty: the host name.',
+  },
+  tlsMode: {
+    section,
+    name: 'email.tlsmode',
+    default: '0',
+    parse: tlsMode,
+    about:
+      'How the connection to the relay is protected: 0 (not at all), STARTTLS, or TLS. Certificates are verified.',
+  },
+  template: {
+    section,
+    name: 'email.template',
+    default: undefined,
+    parse: text,
+    deprecated: true,
+    about:
+      'One file for the validation mail, whatever the brand. Better: a brand’s verification_template.eml.',
+  },
+  inviteTemplate: {
+    section,
+    name: 'email.invite_template',
+    default: undefined,
+    parse: text,
+    deprecated: true,
+    about:
+      'One file for the invitation mail, whatever the brand. Better: a brand’s invite_template.eml.',
+  },
+  webClientLocation: {
+    section,
+    name: 'email.default_web_client_location',
+    default: 'https://app.element.io',
+    parse: baseUrl,
+    about: 'The web client that invitations link to unless the inviting one names another.',
+  },
+  obfuscateUsername: {
+    section,
+    name: 'email.third_party_invite_username_obfuscate_characters',
+    default: '3',
+    parse: wholeNumber(0, 500),
+    about: 'How much of an invited address’s part before the @ a room gets to see.',
+  },
+  obfuscateDomain: {
+    section,
+    name: 'email.third_party_invite_domain_obfuscate_characters',
+    default: '3',
+    parse: wholeNumber(0, 500),
+    about: 'How much of an invited address’s domain a room gets to see.',
+  },
+  homeserverBlocklist: {
+    section,
+    name: 'email.third_party_invite_homeserver_blocklist',
+    default: '',
+    parse: lines,
+    about: 'Homeservers whose users cannot invite by mail, one a line.',
+  },
+  roomBlocklist: {
+    section,
+    name: 'email.third_party_invite_room_blocklist',
+    default: '',
+    parse: lines,
+    about: 'Rooms to which nobody can be invited by mail, one id a line.',
+  },
+  keywordBlocklist: {
+    section,
+    name: 'email.third_party_invite_keyword_blocklist',
+    default: '',
+    parse: lines,
+    about: 'Words that no invitation may hold, one a line.',
+  },
+  rateLimitBurst: {
+    section,
+    name: 'email.ratelimit_sender.burst',
+    default: '5',
+    parse: positive,
+    about: 'How many mails one sender may cause at once.',
+  },
+  rateLimitRate: {
+    section,
+    name: 'email.ratelimit_sender.rate_hz',
+    default: '1/300',
+    parse: positive,
+    about: 'How many mails a second one sender may cause in the long run.',
+  },
+} satisfies Record<string, Key<unknown>>;
+
+/** The address in `address` or `Name <address>`; undefined when it is neither. */
+function addressIn(from: string): string | undefined {
+  const address = /^[^<>]*<([^<>]+)>$/.exec(from)?.[1] ?? from;
+  return isEmailAddress(address) ? address : undefined;
+}
+
+export function readEmail(reader: ConfigReader): EmailConfig {
+  const hostname = reader.read(EMAIL.hostname) || reader.hostname;
+  const from = reader.read(EMAIL.from).replaceAll('{hostname}', hostname);
+  const envelopeFrom = addressIn(from);
+  if (envelopeFrom === undefined || /\p{Cc}/u.test(from)) {
+    reader.problem(
+      section,
+      EMAIL.from.name,
+      `must be an address, or a name and an address in <>; ${JSON.stringify(from)} is neither`,
+    );
+  }
+  return {
+    from,
+    envelopeFrom: envelopeFrom ?? '',
+    subject: reader.read(EMAIL.subject),
+    inviteSubject: reader.read(EMAIL.inviteSubject),
+    inviteSubjectSpace: reader.read(EMAIL.inviteSubjectSpace),
+    smtp: {
+      host: reader.read(EMAIL.smtpHost),
+      port: reader.read(EMAIL.smtpPort),
+      username: reader.read(EMAIL.smtpUsername),
+      password: reader.read(EMAIL.smtpPassword),
+      tlsMode: reader.read(EMAIL.tlsMode),
+    },
+    hostname,
+    template: reader.read(EMAIL.template),
+    inviteTemplate: reader.read(EMAIL.inviteTemplate),
+    defaultWebClientLocation: reader.read(EMAIL.webClientLocation),
+    obfuscateUsernameCharacters: reader.read(EMAIL.obfuscateUsername),
+    obfuscateDomainCharacters: reader.read(EMAIL.obfuscateDomain),
+    homeserverBlocklist: reader.read(EMAIL.homeserverBlocklist),
+    roomBlocklist: reader.read(EMAIL.roomBlocklist),
+    keywordBlocklist: reader.read(EMAIL.keywordBlocklist),
+    senderRateLimit: {
+      burst: reader.read(EMAIL.rateLimitBurst),
+      rateHz: reader.read(EMAIL.rateLimitRate),
+    },
+  };
+}

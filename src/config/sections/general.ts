@@ -1,0 +1,244 @@
+import { isServerName } from '../../identity/server-name.ts';
+import type { GeneralConfig, LogLevel } from '../config.ts';
+import {
+  brand,
+  InvalidValueError,
+  type Key,
+  list,
+  networks,
+  oneOf,
+  onlyTrue,
+  port,
+  text,
+  wholeNumber,
+} from '../keys.ts';
+import type { ConfigReader } from '../reader.ts';
+
+const section = 'general';
+
+/** Python's names of the levels, and pino's. */
+const LEVELS: Readonly<Record<string, LogLevel>> = {
+  notset: 'trace',
+  trace: 'trace',
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  warning: 'warn',
+  error: 'error',
+  critical: 'fatal',
+  fatal: 'fatal',
+};
+
+function logLevel(value: string): LogLevel {
+  const level = LEVELS[value.toLowerCase()];
+  if (level !== undefined) return level;
+  throw new InvalidValueError('one of DEBUG, INFO, WARNING, ERROR, CRITICAL');
+}
+
+function serverName(value: string): string {
+  if (isServerName(value)) return value.toLowerCase();
+  throw new InvalidValueError('a host name or IP address, with a port maybe, such as example.org');
+}
+
+export const GENERAL = {
+  serverName: {
+    section,
+    name: 'server.name',
+    default: 'localhost',
+    defaultNote: 'the host name',
+    environment: 'SYDENT_SERVER_NAME',
+    parse: serverName,
+    about:
+      'The name of this server, in whose name it signs. Changing it makes what was signed before look like another server’s.',
+  },
+  logPath: {
+    section,
+    name: 'log.path',
+    default: '',
+    parse: text,
+    about:
+      'The file to log to. Empty: standard error. It starts anew at midnight; SIGHUP opens it again.',
+  },
+  logLevel: {
+    section,
+    name: 'log.level',
+    default: 'INFO',
+    parse: logLevel,
+    about: 'The least serious level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL.',
+  },
+  logFormat: {
+    section,
+    name: 'log.format',
+    default: 'auto',
+    parse: oneOf('auto', 'json', 'pretty'),
+    own: true,
+    about:
+      'How lines are logged: json, pretty (to be read by people), or auto: pretty on a terminal, else json.',
+  },
+  pidFile: {
+    section,
+    name: 'pidfile.path',
+    default: 'sydent.pid',
+    environment: 'SYDENT_PID_FILE',
+    parse: text,
+    about: 'The file that holds the process id while the server runs. Empty: none.',
+  },
+  termsPath: {
+    section,
+    name: 'terms.path',
+    default: '',
+    parse: text,
+    about: 'A YAML file with the terms that users have to accept. Empty: none.',
+  },
+  addressLookupLimit: {
+    section,
+    name: 'address_lookup_limit',
+    default: '10000',
+    parse: wholeNumber(1, 1_000_000),
+    about: 'How many addresses one lookup may ask for.',
+  },
+  templatesPath: {
+    section,
+    name: 'templates.path',
+    default: 'res',
+    parse: text,
+    about:
+      'The folder of the templates, one folder a brand in it. What it lacks is built in for the brands matrix-org and vector-im.',
+  },
+  defaultBrand: {
+    section,
+    name: 'brand.default',
+    default: 'matrix-org',
+    parse: brand,
+    about: 'The brand of those who ask for none, or for one that does not exist.',
+  },
+  prometheusPort: {
+    section,
+    name: 'prometheus_port',
+    default: undefined,
+    parse: (value: string) => (value === '' ? undefined : port(value)),
+    about: 'The port of the Prometheus metrics. Needs prometheus_addr as well.',
+  },
+  prometheusAddress: {
+    section,
+    name: 'prometheus_addr',
+    default: undefined,
+    parse: text,
+    about:
+      'The address on which Prometheus metrics are served, for example 127.0.0.1. Needs prometheus_port as well.',
+  },
+  sentryDsn: {
+    section,
+    name: 'sentry_dsn',
+    default: undefined,
+    parse: text,
+    secret: true,
+    about:
+      'Sydent reports errors to this Sentry project. Accepted and not used: errors are in the log and in the metrics.',
+  },
+  enableV1Associations: {
+    section,
+    name: 'enable_v1_associations',
+    default: 'true',
+    parse: onlyTrue,
+    about: 'Whether 3pid/bind exists in API version 1, where nobody has to log in.',
+  },
+  enableV1Access: {
+    section,
+    name: 'enable_v1_access',
+    default: 'true',
+    parse: onlyTrue,
+    about:
+      'Whether API version 1 is served at all. The keys that it has published stay readable in any case.',
+  },
+  deleteTokensOnBind: {
+    section,
+    name: 'delete_tokens_on_bind',
+    default: 'true',
+    parse: onlyTrue,
+    about: 'Whether an invitation is deleted once it has been delivered.',
+  },
+  ipBlacklist: {
+    section,
+    name: 'ip.blacklist',
+    default: '',
+    parse: networks,
+    about:
+      'Addresses and CIDRs that outbound requests must not reach, between commas. Empty: private, loopback and other special networks.',
+  },
+  ipWhitelist: {
+    section,
+    name: 'ip.whitelist',
+    default: '',
+    parse: networks,
+    about: 'Exceptions from ip.blacklist.',
+  },
+  homeserverAllowList: {
+    section,
+    name: 'homeserver_allow_list',
+    default: '',
+    parse: (value: string) => list(value).map(serverName),
+    about:
+      'Homeservers whose users may register, between commas. Empty: all. Needs enable_v1_access = false.',
+  },
+} satisfies Record<string, Key<unknown>>;
+
+export function readGeneral(reader: ConfigReader): GeneralConfig {
+  const named = reader.has(GENERAL.serverName) || reader.env['SYDENT_SERVER_NAME'];
+  const name = named
+    ? reader.read(GENERAL.serverName)
+    : isServerName(reader.hostname)
+      ? reader.hostname.toLowerCase()
+      : 'localhost';
+  if (!named) {
+    reader.warn(`[general] server.name is not set; using the host name ${name}, in which to sign`);
+  }
+  for (const key of [
+    GENERAL.enableV1Access,
+    GENERAL.enableV1Associations,
+    GENERAL.deleteTokensOnBind,
+  ]) {
+    const value = reader.read({ ...key, parse: text });
+    if (!/^(true|false)$/i.test(value)) {
+      reader.warn(
+        `[general] ${key.name} = ${JSON.stringify(value)} means false; write true or false`,
+      );
+    }
+  }
+  const enableV1Access = reader.read(GENERAL.enableV1Access);
+  const homeserverAllowList = reader.read(GENERAL.homeserverAllowList);
+  if (homeserverAllowList.length > 0 && enableV1Access) {
+    reader.problem(
+      section,
+      GENERAL.homeserverAllowList.name,
+      'needs enable_v1_access = false, because API version 1 knows nothing of homeservers',
+    );
+  }
+  const metricsPort = reader.read(GENERAL.prometheusPort);
+  const metricsAddress = reader.read(GENERAL.prometheusAddress);
+  const metrics = metricsPort !== undefined && metricsAddress !== '';
+  if (!metrics && (metricsPort !== undefined || metricsAddress !== '')) {
+    reader.warn('[general] prometheus_port and prometheus_addr are both needed; metrics are off');
+  }
+  return {
+    serverName: name,
+    log: {
+      path: reader.read(GENERAL.logPath),
+      level: reader.read(GENERAL.logLevel),
+      format: reader.read(GENERAL.logFormat),
+    },
+    pidFile: reader.read(GENERAL.pidFile),
+    termsPath: reader.read(GENERAL.termsPath),
+    addressLookupLimit: reader.read(GENERAL.addressLookupLimit),
+    templatesPath: reader.read(GENERAL.templatesPath),
+    defaultBrand: reader.read(GENERAL.defaultBrand),
+    prometheus: metrics ? { address: metricsAddress, port: metricsPort } : undefined,
+    sentryDsn: reader.read(GENERAL.sentryDsn) || undefined,
+    enableV1Associations: reader.read(GENERAL.enableV1Associations),
+    enableV1Access,
+    deleteTokensOnBind: reader.read(GENERAL.deleteTokensOnBind),
+    ipBlacklist: reader.read(GENERAL.ipBlacklist),
+    ipWhitelist: reader.read(GENERAL.ipWhitelist),
+    homeserverAllowList,
+  };
+}

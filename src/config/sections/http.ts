@@ -1,0 +1,200 @@
+import { accessSync, constants } from 'node:fs';
+import type { HttpConfig, ReplicationListenerConfig } from '../config.ts';
+import {
+  baseUrl,
+  boolean,
+  InvalidValueError,
+  type Key,
+  list,
+  networks,
+  port,
+  text,
+} from '../keys.ts';
+import type { ConfigReader } from '../reader.ts';
+
+const section = 'http';
+
+const NEVER_REDIRECTED_TO = ['javascript', 'data', 'file', 'vbscript', 'blob', 'about'];
+
+function schemes(value: string): string[] {
+  return list(value.toLowerCase()).map((scheme) => {
+    if (/^[a-z][a-z0-9+.-]*$/.test(scheme) && !NEVER_REDIRECTED_TO.includes(scheme)) return scheme;
+    throw new InvalidValueError(
+      `schemes without colon between commas, none of ${NEVER_REDIRECTED_TO.join(', ')}`,
+    );
+  });
+}
+
+export const HTTP = {
+  clientAddress: {
+    section,
+    name: 'clientapi.http.bind_address',
+    default: '::',
+    parse: text,
+    about: 'The address of the client API; :: is every address, IPv4 too.',
+  },
+  clientPort: {
+    section,
+    name: 'clientapi.http.port',
+    default: '8090',
+    parse: port,
+    about: 'The port of the client API. 0: any that is free.',
+  },
+  internalAddress: {
+    section,
+    name: 'internalapi.http.bind_address',
+    default: '::1',
+    parse: text,
+    about: 'The address of the internal API. Whoever reaches it can bind any address to any user.',
+  },
+  internalPort: {
+    section,
+    name: 'internalapi.http.port',
+    default: '',
+    parse: (value: string) => (value === '' ? undefined : port(value)),
+    about: 'The port of the internal API. Empty: there is none.',
+  },
+  replicationCertFile: {
+    section,
+    name: 'replication.https.certfile',
+    default: '',
+    parse: text,
+    about:
+      'One PEM file with key and certificate, for replication in both directions. Empty: no replication.',
+  },
+  replicationCaCert: {
+    section,
+    name: 'replication.https.cacert',
+    default: '',
+    parse: text,
+    about: 'The certificate authority of the peers. Empty: those the system trusts.',
+  },
+  replicationAddress: {
+    section,
+    name: 'replication.https.bind_address',
+    default: '::',
+    parse: text,
+    about: 'The address on which peers are listened to.',
+  },
+  replicationPort: {
+    section,
+    name: 'replication.https.port',
+    default: '4434',
+    parse: port,
+    about: 'The port on which peers are listened to.',
+  },
+  obeyXForwardedFor: {
+    section,
+    name: 'obey_x_forwarded_for',
+    default: 'False',
+    parse: boolean,
+    about:
+      'Whether the client’s address is taken from X-Forwarded-For. Only right behind a proxy that sets it.',
+  },
+  trustedProxies: {
+    section,
+    name: 'trusted_proxies',
+    default: '',
+    parse: networks,
+    own: true,
+    about:
+      'Addresses and CIDRs of the proxies in front of this server, between commas. X-Forwarded-For is then believed only from them. Empty: from anyone.',
+  },
+  federationVerifyCerts: {
+    section,
+    name: 'federation.verifycerts',
+    default: 'True',
+    parse: boolean,
+    about: 'Whether homeservers must have a valid certificate.',
+  },
+  verifyResponseTemplate: {
+    section,
+    name: 'verify_response_template',
+    default: undefined,
+    parse: text,
+    deprecated: true,
+    about:
+      'One file for the page after validation, whatever the brand. Better: a brand’s verify_response_template.html.',
+  },
+  clientHttpBase: {
+    section,
+    name: 'client_http_base',
+    default: '',
+    defaultNote: '`https://` and server.name, with a warning',
+    parse: baseUrl,
+    about: 'The public URL of the client API, for links in mails: what stands before /_matrix.',
+  },
+  nextLinkSchemes: {
+    section,
+    name: 'next_link.schemes',
+    default: '',
+    parse: schemes,
+    own: true,
+    about:
+      'Schemes, beside http and https, that a browser may be sent to after validation, between commas: those of apps, such as element.',
+  },
+  pagePolicy: {
+    section,
+    name: 'page.content_security_policy',
+    default:
+      "default-src 'none'; style-src 'unsafe-inline'; img-src * data:; font-src * data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    parse: (value: string) => {
+      if (/^[\x20-\x7e]+$/.test(value)) return value;
+      throw new InvalidValueError('a Content-Security-Policy on one line');
+    },
+    own: true,
+    about:
+      'The Content-Security-Policy of pages made from your own templates. The built-in pages have a stricter one.',
+  },
+} satisfies Record<string, Key<unknown>>;
+
+const isReadable = (file: string) => {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+function readReplication(reader: ConfigReader): ReplicationListenerConfig | undefined {
+  const certFile = reader.read(HTTP.replicationCertFile);
+  const caCert = reader.read(HTTP.replicationCaCert);
+  const address = reader.read(HTTP.replicationAddress);
+  const listenPort = reader.read(HTTP.replicationPort);
+  if (caCert !== '' && !isReadable(caCert)) {
+    reader.problem(section, HTTP.replicationCaCert.name, `${caCert} cannot be read`);
+  }
+  if (certFile === '') return undefined;
+  if (!isReadable(certFile)) {
+    reader.warn(
+      `[http] ${HTTP.replicationCertFile.name}: ${certFile} cannot be read; replication is off`,
+    );
+    return undefined;
+  }
+  return { address, port: listenPort, certFile, caCert };
+}
+
+export function readHttp(reader: ConfigReader, serverName: string): HttpConfig {
+  const internalPort = reader.read(HTTP.internalPort);
+  const internalAddress = reader.read(HTTP.internalAddress);
+  const clientHttpBase = reader.read(HTTP.clientHttpBase);
+  if (clientHttpBase === '') {
+    reader.warn(
+      `[http] client_http_base is not set; links in mails will begin with https://${serverName}`,
+    );
+  }
+  return {
+    clientApi: { address: reader.read(HTTP.clientAddress), port: reader.read(HTTP.clientPort) },
+    internalApi:
+      internalPort === undefined ? undefined : { address: internalAddress, port: internalPort },
+    replication: readReplication(reader),
+    obeyXForwardedFor: reader.read(HTTP.obeyXForwardedFor),
+    trustedProxies: reader.read(HTTP.trustedProxies),
+    federationVerifyCerts: reader.read(HTTP.federationVerifyCerts),
+    verifyResponseTemplate: reader.read(HTTP.verifyResponseTemplate),
+    clientHttpBase: clientHttpBase || `https://${serverName}`,
+    nextLinkSchemes: reader.read(HTTP.nextLinkSchemes),
+    pageContentSecurityPolicy: reader.read(HTTP.pagePolicy),
+  };
+}

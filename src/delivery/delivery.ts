@@ -1,0 +1,67 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import type { VerificationMail } from '../identity/email-validation.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import type { Random } from '../platform/random.ts';
+import { createMailer } from './mail/mailer.ts';
+import { renderMessage } from './mail/message.ts';
+import { resultPageRenderer } from './pages.ts';
+import { createBrands, type TemplateKind } from './templates/brands.ts';
+import type { TemplateValues } from './templates/template.ts';
+
+/** Everything that goes out to people: mails, and the page a mailed link opens. */
+export interface Delivery {
+  /** @throws IdentityError `email-not-sent`, `email-invalid` */
+  sendVerification(mail: VerificationMail): Promise<void>;
+  readonly renderResultPage: ReturnType<typeof resultPageRenderer>;
+  /** What is wrong with the templates in use, one line each. */
+  checkTemplates(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export interface DeliveryDependencies {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+}
+
+export function createDelivery(config: Config, deps: DeliveryDependencies): Delivery {
+  const { email, general, http } = config;
+  const brands = createBrands({
+    templatesPath: general.templatesPath,
+    defaultBrand: general.defaultBrand,
+    singleFiles: {
+      verification: email.template,
+      invite: email.inviteTemplate,
+      page: http.verifyResponseTemplate,
+    },
+  });
+  const mailer = createMailer(email, {
+    logger: deps.logger,
+    onAttempt: deps.metrics.emailSent,
+  });
+
+  async function send(
+    kind: Exclude<TemplateKind, 'page'>,
+    mail: { to: string; brand: string | undefined; values: TemplateValues },
+  ): Promise<void> {
+    const { render } = await brands.find(kind, mail.brand);
+    const { from, hostname } = email;
+    const message = renderMessage(render, { from, hostname, ...mail }, deps);
+    await mailer.send(mail.to, message);
+  }
+
+  return {
+    sendVerification: ({ to, brand, link, token, ipAddress }) =>
+      send('verification', {
+        to,
+        brand,
+        values: { link, token, ipaddress: ipAddress ?? 'an unknown location' },
+      }),
+    renderResultPage: resultPageRenderer(brands, http.pageContentSecurityPolicy),
+    checkTemplates: () => brands.check(),
+    close: () => mailer.close(),
+  };
+}

@@ -1,0 +1,73 @@
+import { domainToASCII } from 'node:url';
+import type { Clock } from '../../platform/clock.ts';
+import type { Random } from '../../platform/random.ts';
+import type { Render, TemplateValues } from '../templates/template.ts';
+
+export interface MessageOptions {
+  /** The From header, ready but for encoding. */
+  readonly from: string;
+  /** The recipient as typed. */
+  readonly to: string;
+  /** This server's name in Message-IDs. */
+  readonly hostname: string;
+  readonly values: TemplateValues;
+}
+
+/** So much text fits an encoded word of 75 characters, in whole characters of up to four bytes. */
+const ENCODED_WORD_BYTES = 42;
+
+/** Header text with anything but ASCII in RFC 2047 encoded words. */
+export function encodeHeaderText(text: string): string {
+  if (/^[\x20-\x7e]*$/.test(text)) return text;
+  const words: string[] = [''];
+  for (const character of text) {
+    const extended = `${words.at(-1)}${character}`;
+    if (Buffer.byteLength(extended) > ENCODED_WORD_BYTES) words.push(character);
+    else words[words.length - 1] = extended;
+  }
+  return words.map((word) => `=?utf-8?B?${Buffer.from(word).toString('base64')}?=`).join(' ');
+}
+
+function fromHeader(from: string): string {
+  const match = /^(.*?)\s*(<[^<>]*>)$/.exec(from);
+  if (match === null) return from;
+  const [, name = '', address = ''] = match;
+  return `${encodeHeaderText(name)} ${address}`.trim();
+}
+
+/**
+ * The address with its domain in ASCII, where that is all it takes to be deliverable everywhere.
+ * With more than ASCII before the @ the relay has to know SMTPUTF8 anyway.
+ */
+export function asciiDomain(address: string): string {
+  const at = address.lastIndexOf('@');
+  const [local, domain] = [address.slice(0, at), address.slice(at + 1)];
+  if (/[^\x20-\x7e]/.test(local) || /^[\x21-\x7e]*$/.test(domain)) return address;
+  return `${local}@${domainToASCII(domain) || domain}`;
+}
+
+/** RFC 5322 date and time, in UTC. */
+const messageDate = (time: number) => new Date(time).toUTCString().replace('GMT', '+0000');
+
+/** A value cannot end a header or a line: whatever the template does with it, it stays where it stands. */
+const withoutControls = (value: string) =>
+  value.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').toWellFormed();
+
+/** The whole message, from its first header on, lines ending in CRLF. */
+export function renderMessage(
+  render: Render,
+  options: MessageOptions,
+  { clock, random }: { clock: Clock; random: Random },
+): Buffer {
+  const values = {
+    ...options.values,
+    messageid: `<${random.alphanumeric(32)}@${options.hostname}>`,
+    date: messageDate(clock.now()),
+    to: asciiDomain(options.to),
+    from: fromHeader(options.from),
+    multipart_boundary: `=_${random.alphanumeric(32)}`,
+  };
+  const clean = Object.entries(values).map(([name, value]) => [name, withoutControls(value)]);
+  const text = render(Object.fromEntries(clean) as TemplateValues);
+  return Buffer.from(text.replace(/\r\n|\r|\n/g, '\r\n'), 'utf8');
+}

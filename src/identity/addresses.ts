@@ -1,0 +1,59 @@
+import { foldCase } from './case-folding.ts';
+
+export const MEDIA = ['email', 'msisdn'] as const;
+export type Medium = (typeof MEDIA)[number];
+
+/** An address as somebody typed it, and as it is stored, hashed and compared. */
+export interface ThreePid {
+  readonly medium: Medium;
+  readonly address: string;
+  readonly typed: string;
+}
+
+/** The form in which an address is stored, hashed and compared. */
+export function foldAddress(medium: string, address: string): string {
+  return medium === 'email' ? foldCase(address) : address;
+}
+
+// RFC 5321 dot-string characters and, for RFC 6531, everything beyond ASCII that is a visible character.
+// Dots may stand anywhere: some large providers hand out addresses with two in a row.
+const LOCAL_PART = /^(?:[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]|[^\p{ASCII}\p{C}\p{Z}])+$/u;
+const DOMAIN_LABEL = /^(?:[A-Za-z0-9_]|[\p{L}\p{M}\p{N}])(?:[A-Za-z0-9_-]|[\p{L}\p{M}\p{N}])*$/u;
+
+/** One plain `local@domain`: no display name, quotes, comments, spaces or control characters. */
+export function isEmailAddress(text: string): boolean {
+  const at = text.lastIndexOf('@');
+  if (at < 1 || !text.isWellFormed()) return false;
+  const domain = text.slice(at + 1);
+  if (domain.length === 0 || domain.length > 255) return false;
+  if (!domain.split('.').every((label) => label.length <= 63 && DOMAIN_LABEL.test(label))) {
+    return false;
+  }
+  return LOCAL_PART.test(text.slice(0, at));
+}
+
+/** A phone number in E.164 without its plus sign. */
+export function isMsisdn(text: string): boolean {
+  return /^[1-9][0-9]{1,14}$/.test(text);
+}
+
+/**
+ * The third-party identifier that a medium and an address name.
+ * Undefined when the medium is unknown or the address is none of that medium.
+ */
+export function parseThreePid(medium: string, address: string): ThreePid | undefined {
+  if (medium === 'email' && isEmailAddress(address)) {
+    return { medium, address: foldAddress(medium, address), typed: address };
+  }
+  if (medium === 'msisdn' && isMsisdn(address)) return { medium, address, typed: address };
+  return undefined;
+}
+
+/**
+ * The spellings whose hashes find a binding: folded, lower-cased as browsers' clients do it,
+ * and as typed, which homeservers hash unchanged. Each once, the folded one first.
+ */
+export function hashedSpellings(threepid: ThreePid): string[] {
+  if (threepid.medium !== 'email') return [threepid.address];
+  return [...new Set([threepid.address, threepid.typed.toLowerCase(), threepid.typed])];
+}

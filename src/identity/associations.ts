@@ -1,0 +1,104 @@
+import type { Clock } from '../platform/clock.ts';
+import type { Storage, Stores } from '../storage/stores.ts';
+import { hashedSpellings, type ThreePid } from './addresses.ts';
+import { lookupHash } from './hashing.ts';
+import type { ServerKeys } from './server-keys.ts';
+import { newAssociation, type SignedAssociation } from './signed-association.ts';
+
+/** Binding addresses to users, and taking that back. */
+export interface Associations {
+  /** Binds the address, in place of whomever it was bound to; seen by lookups once this resolves. */
+  bind(threepid: ThreePid, mxid: string): Promise<SignedAssociation>;
+  /** Takes back a binding of the address to exactly that user; anything else changes nothing. */
+  unbind(threepid: ThreePid, mxid: string): Promise<void>;
+}
+
+export interface AssociationsDependencies {
+  readonly storage: Storage;
+  readonly keys: ServerKeys;
+  readonly clock: Clock;
+}
+
+/** How far into the future a peer's clock may be for us to date our association after its. */
+const CLOCK_TOLERANCE = 24 * 60 * 60 * 1000;
+
+/** The state under which the id is kept up to which the local log is in the global table. */
+export const LOG_POSITION = 'log_position';
+
+export function createAssociations(deps: AssociationsDependencies): Associations {
+  const { storage, keys, clock } = deps;
+  const { serverName } = keys;
+
+  /** Now, but after everything known of the address: the newest wins, even when clocks step back. */
+  async function nextTs(stores: Stores, threepid: ThreePid): Promise<number> {
+    const now = clock.now();
+    const own = await stores.associations.findOwn(threepid.medium, threepid.address, serverName);
+    const newest = await stores.associations.newestTs(
+      threepid.medium,
+      threepid.address,
+      now + CLOCK_TOLERANCE,
+    );
+    return Math.max(now, (own?.ts ?? 0) + 1, (newest ?? 0) + 1);
+  }
+
+  return {
+    bind: (threepid, mxid) =>
+      storage.transaction(async (stores) => {
+        const { medium, address } = threepid;
+        await stores.associations.lockLog();
+        const ts = await nextTs(stores, threepid);
+        const association = newAssociation(medium, address, mxid, ts);
+        const lookupKeys = hashedSpellings(threepid).map((spelling) => ({
+          spelling,
+          lookupHash: lookupHash(spelling, medium, storage.pepper),
+        }));
+        const stored = {
+          medium,
+          address,
+          mxid,
+          ts,
+          notBefore: association.not_before,
+          notAfter: association.not_after,
+          lookupHash: lookupHash(address, medium, storage.pepper),
+        };
+        const signed = keys.sign(association);
+
+        const id = await stores.associations.appendToLog(stored, serverName);
+        await stores.associations.deleteGlobal(medium, address, serverName, undefined);
+        await stores.associations.insertGlobal(
+          {
+            ...stored,
+            originServer: serverName,
+            originId: id,
+            signedJson: JSON.stringify(signed),
+          },
+          lookupKeys,
+        );
+        await stores.adoption.setState(LOG_POSITION, String(id));
+        return signed;
+      }),
+
+    unbind: (threepid, mxid) =>
+      storage.transaction(async (stores) => {
+        const { medium, address } = threepid;
+        await stores.associations.lockLog();
+        const own = await stores.associations.findOwn(medium, address, serverName);
+        if (own?.mxid !== mxid) return;
+        const ts = Math.max(clock.now(), own.ts + 1);
+        const id = await stores.associations.appendToLog(
+          {
+            medium,
+            address,
+            mxid: undefined,
+            ts,
+            notBefore: undefined,
+            notAfter: undefined,
+            lookupHash: undefined,
+          },
+          serverName,
+        );
+        await stores.associations.deleteGlobal(medium, address, serverName, ts);
+        await stores.adoption.setState(LOG_POSITION, String(id));
+      }),
+  };
+}

@@ -1,0 +1,83 @@
+import { parseThreePid } from './addresses.ts';
+import { IdentityError } from './errors.ts';
+import { parseNextLink } from './next-link.ts';
+import type { Validation } from './validation.ts';
+
+/** Proving an email address: the code goes out in a mail with a link. */
+export interface EmailValidation {
+  /**
+   * Resolves to the session's id once the mail, where one is due, has been handed to the relay.
+   * @throws IdentityError `email-invalid`, `email-not-sent`, `parameter-invalid`
+   */
+  request(request: EmailValidationRequest): Promise<number>;
+}
+
+export interface EmailValidationRequest {
+  readonly email: string;
+  readonly clientSecret: string;
+  readonly sendAttempt: number;
+  readonly nextLink: string | undefined;
+  readonly brand: string | undefined;
+  readonly clientAddress: string | undefined;
+}
+
+export interface VerificationMail {
+  readonly to: string;
+  readonly brand: string | undefined;
+  readonly link: string;
+  readonly token: string;
+  readonly ipAddress: string | undefined;
+}
+
+export interface EmailValidationDependencies {
+  readonly validation: Validation;
+  /** Rejects with IdentityError `email-invalid` or `email-not-sent`. */
+  readonly sendVerification: (mail: VerificationMail) => Promise<void>;
+  /** The URL under which the mailed link is opened: `…/validate/email/submitToken`. */
+  readonly submitUrl: string;
+  readonly nextLinkSchemes: readonly string[];
+}
+
+const MAX_LENGTH = 500;
+
+export function createEmailValidation(deps: EmailValidationDependencies): EmailValidation {
+  return {
+    async request(request) {
+      const { email, clientSecret, sendAttempt, brand } = request;
+      if (email.length < 1 || email.length > MAX_LENGTH) {
+        throw new IdentityError(
+          'parameter-invalid',
+          `email must be from 1 to ${MAX_LENGTH} characters long`,
+        );
+      }
+      const threepid = parseThreePid('email', email);
+      if (threepid === undefined) {
+        throw new IdentityError('email-invalid', 'email must be one plain address: local@domain');
+      }
+      // Some clients send an empty link where they have none.
+      const nextLink = request.nextLink && parseNextLink(request.nextLink, deps.nextLinkSchemes);
+      return deps.validation.request({
+        threepid,
+        clientSecret,
+        sendAttempt,
+        nextLink: nextLink || undefined,
+        send: (token, sid) => {
+          const query = new URLSearchParams({
+            token,
+            client_secret: clientSecret,
+            sid: String(sid),
+            ...(brand === undefined ? {} : { brand }),
+          });
+          const link = `${deps.submitUrl}?${query}`;
+          return deps.sendVerification({
+            to: email,
+            brand,
+            link,
+            token,
+            ipAddress: request.clientAddress,
+          });
+        },
+      });
+    },
+  };
+}

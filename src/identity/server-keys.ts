@@ -1,0 +1,45 @@
+import { decodeBase64, encodeBase64 } from '../signing/base64.ts';
+import { keyPairFromSeed } from '../signing/ed25519.ts';
+import { type Signatures, signJson } from '../signing/signed-json.ts';
+
+/** This server's long-term keys: one that signs, and those that signed before. */
+export interface ServerKeys {
+  readonly serverName: string;
+  /** The key with that id, unpadded base64; undefined when there is none. */
+  publicKey(keyId: string): string | undefined;
+  /** Whether the key, in either base64 alphabet, is one of this server's. */
+  isValid(publicKey: string): boolean;
+  /** The object with this server's signature added. */
+  sign<T extends object>(object: T): T & { signatures: Signatures };
+}
+
+export interface KeyMaterial {
+  readonly signingKey: { readonly version: string; readonly seed: Uint8Array };
+  readonly oldKeys: readonly { readonly version: string; readonly publicKey: Uint8Array }[];
+}
+
+/** Sydent serves its key under this id whatever id it signs with. */
+const SYDENT_KEY_ID = 'ed25519:0';
+
+export function createServerKeys(serverName: string, material: KeyMaterial): ServerKeys {
+  const current = keyPairFromSeed(material.signingKey.seed);
+  const currentId = `ed25519:${material.signingKey.version}`;
+  const byId = new Map([
+    [SYDENT_KEY_ID, encodeBase64(current.publicKey)],
+    ...material.oldKeys.map(
+      (key) => [`ed25519:${key.version}`, encodeBase64(key.publicKey)] as const,
+    ),
+    [currentId, encodeBase64(current.publicKey)],
+  ]);
+  const all = new Set(byId.values());
+  return {
+    serverName,
+    publicKey: (keyId) => byId.get(keyId),
+    isValid(publicKey) {
+      // A `+` that nobody percent-encoded arrives as a space.
+      const bytes = decodeBase64(publicKey.replaceAll(' ', '+'));
+      return bytes !== undefined && all.has(encodeBase64(bytes));
+    },
+    sign: (object) => signJson(object, serverName, currentId, current.sign),
+  };
+}

@@ -1,0 +1,45 @@
+import type { Signatures } from '../signing/signed-json.ts';
+import type { ServerKeys } from './server-keys.ts';
+
+/** What this server vouches for, as it stands on the wire (specification, `3pid/bind`); times in ms. */
+export interface Association {
+  readonly medium: string;
+  readonly address: string;
+  readonly mxid: string;
+  readonly ts: number;
+  readonly not_before: number;
+  readonly not_after: number;
+}
+
+export type SignedAssociation = Association & { readonly signatures: Signatures };
+
+/** An association holds for 100 years of 365 days. */
+const LIFETIME = 100 * 365 * 24 * 60 * 60 * 1000;
+
+export function newAssociation(
+  medium: string,
+  address: string,
+  mxid: string,
+  ts: number,
+): Association {
+  return { medium, address, mxid, ts, not_before: ts, not_after: ts + LIFETIME };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * A stored signed association as lookups answer it: with this server's signature, and without the
+ * invitations that Sydent stored in some (they are other people's business).
+ */
+export function forLookup(signedJson: string, keys: ServerKeys): object {
+  const stored: unknown = JSON.parse(signedJson);
+  if (!isObject(stored)) throw new Error('A stored association is no JSON object');
+  const { invites, signatures, ...association } = stored;
+  const existing = isObject(signatures) ? signatures : {};
+  // With `invites` gone no signature fits any more, whoever made it.
+  if (invites !== undefined) return keys.sign(association);
+  if (Object.hasOwn(existing, keys.serverName)) return stored;
+  return keys.sign({ ...association, signatures: existing });
+}

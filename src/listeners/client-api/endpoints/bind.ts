@@ -1,0 +1,17 @@
+import type { Associations } from '../../../identity/associations.ts';
+import type { Validation } from '../../../identity/validation.ts';
+import { endpoint } from '../../frame/endpoint.ts';
+import { clientSecret, mxid, sid } from '../../frame/fields.ts';
+
+/** `POST 3pid/bind`: publishes that the address a session proved is a user's. */
+export const bind = (validation: Validation, associations: Associations) =>
+  endpoint({
+    method: 'POST',
+    path: '/3pid/bind',
+    servlet: 'ThreePidBindServlet',
+    fields: { sid, client_secret: clientSecret, mxid },
+    async handle(args) {
+      const { threepid } = await validation.validated(args.sid, args.client_secret);
+      return associations.bind(threepid, args.mxid);
+    },
+  });

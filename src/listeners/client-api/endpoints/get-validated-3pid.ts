@@ -1,0 +1,16 @@
+import type { Validation } from '../../../identity/validation.ts';
+import { endpoint } from '../../frame/endpoint.ts';
+import { clientSecret, sid } from '../../frame/fields.ts';
+
+/** `GET 3pid/getValidated3pid`: the address that a session proved. */
+export const getValidated3pid = (validation: Validation) =>
+  endpoint({
+    method: 'GET',
+    path: '/3pid/getValidated3pid',
+    servlet: 'GetValidated3pidServlet',
+    fields: { sid, client_secret: clientSecret },
+    async handle(args) {
+      const { threepid, validatedAt } = await validation.validated(args.sid, args.client_secret);
+      return { medium: threepid.medium, address: threepid.address, validated_at: validatedAt };
+    },
+  });

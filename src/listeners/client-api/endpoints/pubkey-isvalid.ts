@@ -1,0 +1,13 @@
+import type { ServerKeys } from '../../../identity/server-keys.ts';
+import { endpoint } from '../../frame/endpoint.ts';
+import { text } from '../../frame/fields.ts';
+
+/** `GET pubkey/isvalid`: whether a key is one of this server's long-term ones. */
+export const pubkeyIsValid = (keys: ServerKeys) =>
+  endpoint({
+    method: 'GET',
+    path: '/pubkey/isvalid',
+    servlet: 'PubkeyIsValidServlet',
+    fields: { public_key: text },
+    handle: ({ public_key }) => ({ valid: keys.isValid(public_key) }),
+  });

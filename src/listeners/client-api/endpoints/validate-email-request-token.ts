@@ -1,0 +1,29 @@
+import type { EmailValidation } from '../../../identity/email-validation.ts';
+import { endpoint } from '../../frame/endpoint.ts';
+import { clientSecret, integer, optional, text } from '../../frame/fields.ts';
+
+/** `POST validate/email/requestToken`: opens a session and mails a token. */
+export const validateEmailRequestToken = (validation: EmailValidation) =>
+  endpoint({
+    method: 'POST',
+    path: '/validate/email/requestToken',
+    servlet: 'EmailRequestCodeServlet',
+    fields: {
+      email: text,
+      client_secret: clientSecret,
+      send_attempt: integer,
+      next_link: optional(text),
+    },
+    async handle(args, { version, brand, clientAddress }) {
+      const sid = await validation.request({
+        email: args.email,
+        clientSecret: args.client_secret,
+        sendAttempt: args.send_attempt,
+        nextLink: args.next_link,
+        brand,
+        clientAddress,
+      });
+      // The oldest clients of v1 look for `success`.
+      return version === 'v1' ? { success: true, sid: String(sid) } : { sid: String(sid) };
+    },
+  });

@@ -1,0 +1,32 @@
+import type { Medium } from '../../../identity/addresses.ts';
+import { IdentityError } from '../../../identity/errors.ts';
+import type { Validation } from '../../../identity/validation.ts';
+import { endpoint, JsonAnswer } from '../../frame/endpoint.ts';
+import { toApiError } from '../../frame/errors.ts';
+import { clientSecret, sid, text } from '../../frame/fields.ts';
+
+const SERVLETS: Record<Medium, string> = {
+  email: 'EmailValidateCodeServlet',
+  msisdn: 'MsisdnValidateCodeServlet',
+};
+
+/** `POST validate/MEDIUM/submitToken`: proves the address with the token that was sent to it. */
+export const validateSubmitToken = (medium: Medium, validation: Validation) =>
+  endpoint({
+    method: 'POST',
+    path: `/validate/${medium}/submitToken`,
+    servlet: SERVLETS[medium],
+    fields: { sid, client_secret: clientSecret, token: text },
+    async handle(args) {
+      await validation.submit(args.sid, args.client_secret, args.token);
+      return { success: true };
+    },
+    onError(error, { version }) {
+      if (!(error instanceof IdentityError)) throw error;
+      // In v1 a failure is an answer like any other, and homeservers pass only 2xx on to their users.
+      return new JsonAnswer(version === 'v1' ? 200 : 400, {
+        success: false,
+        ...toApiError(error).body,
+      });
+    },
+  });

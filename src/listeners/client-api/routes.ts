@@ -1,0 +1,72 @@
+import type { Associations } from '../../identity/associations.ts';
+import type { EmailValidation } from '../../identity/email-validation.ts';
+import type { Lookup } from '../../identity/lookup.ts';
+import type { ServerKeys } from '../../identity/server-keys.ts';
+import type { Validation } from '../../identity/validation.ts';
+import type { EphemeralKeyStore } from '../../storage/stores.ts';
+import { health } from '../frame/health.ts';
+import type { Mount } from '../frame/server.ts';
+import { bind } from './endpoints/bind.ts';
+import { bulkLookup } from './endpoints/bulk-lookup.ts';
+import { getValidated3pid } from './endpoints/get-validated-3pid.ts';
+import { lookup } from './endpoints/lookup.ts';
+import { ping } from './endpoints/ping.ts';
+import { pubkey } from './endpoints/pubkey.ts';
+import { pubkeyEphemeralIsValid } from './endpoints/pubkey-ephemeral-isvalid.ts';
+import { pubkeyIsValid } from './endpoints/pubkey-isvalid.ts';
+import { validateEmailRequestToken } from './endpoints/validate-email-request-token.ts';
+import { validateSubmitToken } from './endpoints/validate-submit-token.ts';
+import {
+  type RenderResultPage,
+  validateSubmitTokenPage,
+} from './endpoints/validate-submit-token-page.ts';
+import { versions } from './endpoints/versions.ts';
+
+export interface ClientApiServices {
+  readonly keys: ServerKeys;
+  readonly validation: Validation;
+  readonly emailValidation: EmailValidation;
+  readonly associations: Associations;
+  readonly lookup: Lookup;
+  readonly ephemeralKeys: EphemeralKeyStore;
+  readonly renderResultPage: RenderResultPage;
+  /** Resolves when the database answers. */
+  readonly ping: () => Promise<void>;
+}
+
+export interface ClientApiSwitches {
+  readonly enableV1Access: boolean;
+  readonly enableV1Associations: boolean;
+}
+
+export const ROOT = '/_matrix/identity';
+
+/** The table of contents of the client API. */
+export function clientApiRoutes(services: ClientApiServices, switches: ClientApiSwitches): Mount[] {
+  const { keys, validation, ephemeralKeys } = services;
+  const keyEndpoints = [pubkey(keys), pubkeyIsValid(keys), pubkeyEphemeralIsValid(ephemeralKeys)];
+  const emailPage = validateSubmitTokenPage('email', validation, services.renderResultPage);
+
+  const v1 = [
+    ping('V1Servlet'),
+    validateEmailRequestToken(services.emailValidation),
+    validateSubmitToken('email', validation),
+    emailPage,
+    getValidated3pid(validation),
+    lookup(services.lookup),
+    bulkLookup(services.lookup),
+    ...(switches.enableV1Associations ? [bind(validation, services.associations)] : []),
+  ];
+  const v2 = [ping('V2Servlet'), emailPage, ...keyEndpoints];
+
+  return [
+    { root: '', style: 'v2', endpoints: [health(services.ping)] },
+    { root: ROOT, style: 'v2', endpoints: [versions(switches.enableV1Access)] },
+    // Room events already sent refer to the keys under v1, whether or not the rest of it is served.
+    { root: `${ROOT}/api/v1`, style: 'v1', endpoints: keyEndpoints },
+    ...(switches.enableV1Access
+      ? [{ root: `${ROOT}/api/v1`, style: 'v1' as const, endpoints: v1 }]
+      : []),
+    { root: `${ROOT}/v2`, style: 'v2', endpoints: v2 },
+  ];
+}

@@ -1,0 +1,112 @@
+import { ApiError, badJson, invalidParam } from './errors.ts';
+import type { Field } from './fields.ts';
+
+/** Arguments as they came, before anything is known of their types. */
+export type RawArguments = ReadonlyMap<string, unknown>;
+
+export type Fields = Readonly<Record<string, Field<unknown>>>;
+
+/** What reading those fields gives. */
+export type Arguments<F extends Fields> = {
+  readonly [Name in keyof F]: F[Name] extends Field<infer T> ? T : never;
+};
+
+/** The part of a request that arguments come from. */
+export interface ArgumentSource {
+  readonly method: string;
+  readonly contentType: string | undefined;
+  /** Behind the `?`, not decoded. */
+  readonly query: string;
+  readonly body: Buffer | undefined;
+}
+
+/** Percent-decodes; characters of the component stand for the bytes that came, as in Latin-1. */
+function decodeComponent(component: string, name: string): string {
+  const decoded = component
+    .replaceAll('+', ' ')
+    .replace(/%([0-9A-Fa-f]{2})/g, (_match, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  const bytes = Buffer.from(decoded, 'latin1');
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new ApiError(400, 'M_INVALID_PARAM', `${name} is not UTF-8`, { cause });
+  }
+}
+
+/** The parameters of a query string or form body; one given more than once counts as not given. */
+export function parseForm(...sources: readonly string[]): Map<string, string> {
+  const values = new Map<string, string>();
+  const repeated = new Set<string>();
+  for (const pair of sources.flatMap((source) => source.split('&'))) {
+    if (pair === '') continue;
+    const equals = pair.indexOf('=');
+    const name = decodeComponent(equals < 0 ? pair : pair.slice(0, equals), 'A parameter name');
+    const value = equals < 0 ? '' : decodeComponent(pair.slice(equals + 1), name);
+    if (values.has(name)) repeated.add(name);
+    values.set(name, value);
+  }
+  for (const name of repeated) values.delete(name);
+  return values;
+}
+
+function parseJson(body: Buffer | undefined): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body ?? Buffer.alloc(0)));
+  } catch (cause) {
+    throw new ApiError(400, 'M_BAD_JSON', 'The request body is not JSON', { cause });
+  }
+}
+
+function members(value: unknown): RawArguments {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw badJson('The request body is not a JSON object');
+  }
+  return new Map(Object.entries(value));
+}
+
+const mediaType = (contentType: string | undefined) =>
+  (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase();
+
+/** v1: a JSON object in the body, else query string and form together. */
+function v1Arguments(source: ArgumentSource): RawArguments {
+  if (source.method !== 'POST') return parseForm(source.query);
+  // As Sydent has it: whatever begins so is JSON.
+  if ((source.contentType ?? '').trimStart().toLowerCase().startsWith('application/json')) {
+    const value = parseJson(source.body);
+    return value === null ? parseForm(source.query) : members(value);
+  }
+  const isForm = mediaType(source.contentType) === 'application/x-www-form-urlencoded';
+  if (!isForm || source.body === undefined) return parseForm(source.query);
+  return parseForm(source.query, source.body.toString('latin1'));
+}
+
+/** v2: JSON whatever the Content-Type; the query string of a GET. */
+function v2Arguments(source: ArgumentSource): RawArguments {
+  return source.method === 'POST' ? members(parseJson(source.body)) : parseForm(source.query);
+}
+
+export type ArgumentStyle = 'v1' | 'v2';
+
+/** @throws ApiError `M_BAD_JSON`, `M_INVALID_PARAM` */
+export function rawArguments(style: ArgumentStyle, source: ArgumentSource): RawArguments {
+  return style === 'v1' ? v1Arguments(source) : v2Arguments(source);
+}
+
+/** @throws ApiError `M_MISSING_PARAMS`, `M_INVALID_PARAM` */
+export function readArguments<F extends Fields>(fields: F, raw: RawArguments): Arguments<F> {
+  const isAbsent = (name: string, field: Field<unknown>) =>
+    !raw.has(name) || (field.optional && raw.get(name) === null);
+  const missing = Object.entries(fields)
+    .filter(([name, field]) => !field.optional && isAbsent(name, field))
+    .map(([name]) => name);
+  if (missing.length > 0) {
+    throw new ApiError(400, 'M_MISSING_PARAMS', `Missing parameters: ${missing.join(',')}`);
+  }
+  const read = Object.entries(fields).map(([name, field]) => {
+    if (isAbsent(name, field)) return [name, undefined];
+    const value = field.read(raw.get(name));
+    if (value === undefined) throw invalidParam(`${name} must be ${field.expected}`);
+    return [name, value];
+  });
+  return Object.fromEntries(read) as Arguments<F>;
+}

@@ -1,0 +1,67 @@
+import type { ArgumentStyle, Arguments, Fields } from './arguments.ts';
+
+/** Everything a handler is told of a request beside its arguments. */
+export interface RequestContext {
+  readonly version: ArgumentStyle;
+  /** Undefined where the connection has none, such as a Unix socket. */
+  readonly clientAddress: string | undefined;
+  /** The `brand` of the query string, when it can name one. */
+  readonly brand: string | undefined;
+  /** Parts of the path that vary, percent-decoded. */
+  readonly pathParameters: Readonly<Record<string, string>>;
+}
+
+/** What a handler answers: an object is sent as JSON with 200. */
+export type Answer = object | JsonAnswer | PageAnswer | RedirectAnswer;
+
+export class JsonAnswer {
+  readonly status: number;
+  readonly body: object;
+
+  constructor(status: number, body: object) {
+    this.status = status;
+    this.body = body;
+  }
+}
+
+export class PageAnswer {
+  readonly status: number;
+  readonly html: string;
+  readonly contentSecurityPolicy: string;
+
+  constructor(status: number, html: string, contentSecurityPolicy: string) {
+    this.status = status;
+    this.html = html;
+    this.contentSecurityPolicy = contentSecurityPolicy;
+  }
+}
+
+export class RedirectAnswer {
+  readonly location: string;
+
+  constructor(location: string) {
+    this.location = location;
+  }
+}
+
+interface EndpointDescription<F extends Fields> {
+  readonly method: 'GET' | 'POST';
+  /** Under the root of its API, `:name` for a part that varies; empty for the root itself. */
+  readonly path: string;
+  /** Sydent's name of it, for the metric that dashboards know. */
+  readonly servlet: string;
+  /** What it takes; arguments not named here are ignored. */
+  readonly fields: F;
+  /** A GET that changes something: HEAD must not run it. */
+  readonly changesOnGet?: boolean;
+  handle(args: Arguments<F>, context: RequestContext): Answer | Promise<Answer>;
+  /** Answers an error in the endpoint's own way; what it throws is answered in the common one. */
+  onError?(error: unknown, context: RequestContext): Answer | Promise<Answer>;
+}
+
+export type Endpoint = EndpointDescription<Fields>;
+
+/** One endpoint, its handler's arguments typed by its fields. */
+export function endpoint<const F extends Fields>(description: EndpointDescription<F>): Endpoint {
+  return description as unknown as Endpoint;
+}

@@ -1,0 +1,66 @@
+import { IdentityError, type IdentityFault } from '../../identity/errors.ts';
+
+/** An answer that is an error: the specification's `{errcode, error}` with a status. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly status: number;
+  readonly errcode: string;
+  /** Further members of the body. */
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: number,
+    errcode: string,
+    message: string,
+    more: {
+      details?: Record<string, unknown>;
+      headers?: Record<string, string>;
+    } & ErrorOptions = {},
+  ) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.status = status;
+    this.errcode = errcode;
+    this.details = more.details ?? {};
+    this.headers = more.headers ?? {};
+  }
+
+  get body(): Record<string, unknown> {
+    return { ...this.details, errcode: this.errcode, error: this.message };
+  }
+}
+
+/** What the domain refuses, as status and errcode. */
+const FAULTS: Record<IdentityFault, readonly [status: number, errcode: string]> = {
+  'email-invalid': [400, 'M_INVALID_EMAIL'],
+  'email-not-sent': [400, 'M_EMAIL_SEND_ERROR'],
+  'parameter-invalid': [400, 'M_INVALID_PARAM'],
+  'session-expired': [400, 'M_SESSION_EXPIRED'],
+  'session-not-validated': [400, 'M_SESSION_NOT_VALIDATED'],
+  'session-unknown': [404, 'M_NO_VALID_SESSION'],
+  'token-incorrect': [400, 'M_TOKEN_INCORRECT'],
+  'too-many-addresses': [400, 'M_TOO_LARGE'],
+};
+
+/** What the HTTP framework refuses, by its error codes. */
+const FRAMEWORK: Readonly<Record<string, readonly [number, string, string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: [413, 'M_TOO_LARGE', 'The request body is too large'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, 'M_BAD_JSON', 'Content-Length and body differ'],
+  FST_ERR_BAD_URL: [400, 'M_INVALID_PARAM', 'The path is not valid percent-encoded UTF-8'],
+};
+
+/** The answer for whatever went wrong; nothing internal is in it. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof IdentityError) {
+    const [status, errcode] = FAULTS[error.fault];
+    return new ApiError(status, errcode, error.message, { cause: error });
+  }
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const known = FRAMEWORK[code];
+  if (known) return new ApiError(known[0], known[1], known[2], { cause: error });
+  return new ApiError(500, 'M_UNKNOWN', 'Internal server error', { cause: error });
+}
+
+export const invalidParam = (message: string) => new ApiError(400, 'M_INVALID_PARAM', message);
+export const badJson = (message: string) => new ApiError(400, 'M_BAD_JSON', message);

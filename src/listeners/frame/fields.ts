@@ -1,0 +1,64 @@
+import { parseMxid } from '../../identity/mxid.ts';
+
+/** One argument of an endpoint: how it is read, and what the API description says of it. */
+export interface Field<T> {
+  /** The value, or undefined when it is none of this kind. */
+  read(raw: unknown): T | undefined;
+  /** What it must be, to finish the sentence "x must be …". */
+  readonly expected: string;
+  readonly optional: boolean;
+}
+
+// Text that no database or signature can hold is refused at the edge.
+const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0');
+
+function field<T>(expected: string, read: (raw: unknown) => T | undefined): Field<T> {
+  return { expected, read, optional: false };
+}
+
+/** The same, but may be absent or null. */
+export function optional<T>(inner: Field<T>): Field<T | undefined> {
+  return { ...inner, optional: true };
+}
+
+export const text: Field<string> = field('a string', (raw) =>
+  typeof raw === 'string' && isStorable(raw) ? raw : undefined,
+);
+
+/** Specification, definition of `client_secret`. */
+export const clientSecret: Field<string> = field(
+  'a string of 1 to 255 characters out of 0-9 a-z A-Z . = _ -',
+  (raw) => (typeof raw === 'string' && /^[0-9a-zA-Z.=_-]{1,255}$/.test(raw) ? raw : undefined),
+);
+
+/** A session id: any the specification allows; one that this server never gave out is 0. */
+export const sid: Field<number> = field('a session id', (raw) => {
+  const given = typeof raw === 'number' ? String(raw) : raw;
+  if (typeof given !== 'string' || !/^[0-9a-zA-Z.=_-]{1,255}$/.test(given)) return undefined;
+  const id = /^[0-9]{1,16}$/.test(given) ? Number(given) : 0;
+  return Number.isSafeInteger(id) ? id : 0;
+});
+
+/** A whole number, or as text: matrix-js-sdk sends `"1"`, and in v1 everything may be text. */
+export const integer: Field<number> = field('a whole number', (raw) => {
+  const number =
+    typeof raw === 'string' && /^\s*[+-]?[0-9]{1,16}\s*$/.test(raw) ? Number(raw) : raw;
+  return typeof number === 'number' && Number.isSafeInteger(number) ? number + 0 : undefined;
+});
+
+/** Pairs of medium and address. */
+export const threepids: Field<[string, string][]> = field(
+  'a list of [medium, address] pairs',
+  (raw) => {
+    const isPair = (pair: unknown): pair is [string, string] =>
+      Array.isArray(pair) &&
+      pair.length === 2 &&
+      pair.every((part) => typeof part === 'string' && isStorable(part));
+    return Array.isArray(raw) && raw.every(isPair) ? raw : undefined;
+  },
+);
+
+/** A Matrix user id. */
+export const mxid: Field<string> = field('a Matrix user id such as @user:example.org', (raw) =>
+  typeof raw === 'string' && parseMxid(raw) !== undefined ? raw : undefined,
+);

@@ -1,0 +1,237 @@
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type HTTPMethods,
+  LogController,
+} from 'fastify';
+import type { Logger } from 'pino';
+import type { Listener } from '../../config/config.ts';
+import { isBrandName } from '../../identity/brand.ts';
+import type { Metrics } from '../../platform/metrics.ts';
+import { type ArgumentStyle, parseForm, rawArguments, readArguments } from './arguments.ts';
+import { type ClientAddressConfig, clientAddressReader } from './client-address.ts';
+import {
+  type Answer,
+  type Endpoint,
+  JsonAnswer,
+  PageAnswer,
+  RedirectAnswer,
+  type RequestContext,
+} from './endpoint.ts';
+import { ApiError, toApiError } from './errors.ts';
+
+const BODY_LIMIT = 512 * 1024;
+const REQUEST_TIMEOUT = 30_000;
+/** Longer than the 60 s that common proxies keep connections: they close first. */
+const KEEP_ALIVE_TIMEOUT = 75_000;
+
+const CORS = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET, POST, PUT, DELETE, OPTIONS',
+  'access-control-allow-headers': 'Origin, X-Requested-With, Content-Type, Accept, Authorization',
+} as const;
+
+/** Endpoints under a common root, with the argument form of its API version. */
+export interface Mount {
+  readonly root: string;
+  readonly style: ArgumentStyle;
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface ApiServerOptions extends ClientAddressConfig {
+  /** For metrics and logs: `client`, `internal`. */
+  readonly name: string;
+  readonly mounts: readonly Mount[];
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    servlet?: string;
+  }
+}
+
+function queryOf(request: FastifyRequest): string {
+  const url = request.raw.url ?? '';
+  const mark = url.indexOf('?');
+  return mark < 0 ? '' : url.slice(mark + 1);
+}
+
+/** The brand asked for, if it can be one. */
+function brandOf(query: string): string | undefined {
+  if (!query.includes('brand=')) return undefined;
+  const brand = parseForm(query).get('brand');
+  return brand !== undefined && isBrandName(brand) ? brand : undefined;
+}
+
+/** Header values are Latin-1 on the wire; links may hold more. */
+const asciiUrl = (url: string) =>
+  url.replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character));
+
+async function send(reply: FastifyReply, answer: Answer): Promise<FastifyReply> {
+  if (answer instanceof PageAnswer) {
+    return reply
+      .code(answer.status)
+      .headers({
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': answer.contentSecurityPolicy,
+        'referrer-policy': 'no-referrer',
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'no-store',
+      })
+      .send(answer.html);
+  }
+  if (answer instanceof RedirectAnswer) {
+    return reply
+      .code(302)
+      .headers({
+        location: asciiUrl(answer.location),
+        'referrer-policy': 'no-referrer',
+        'cache-control': 'no-store',
+      })
+      .send();
+  }
+  const [status, body] =
+    answer instanceof JsonAnswer ? [answer.status, answer.body] : [200, answer];
+  return reply
+    .code(status)
+    .headers({ 'content-type': 'application/json' })
+    .send(JSON.stringify(body));
+}
+
+function sendError(reply: FastifyReply, error: unknown): FastifyReply {
+  const answer = toApiError(error);
+  if (answer.status >= 500) reply.log.error({ err: answer.cause ?? answer }, 'Request failed');
+  return reply
+    .code(answer.status)
+    .headers({ ...CORS, ...answer.headers, 'content-type': 'application/json' })
+    .send(JSON.stringify(answer.body));
+}
+
+/** Runs an endpoint: arguments in, one call, answer out. */
+function handler(endpoint: Endpoint, style: ArgumentStyle, options: ApiServerOptions) {
+  const clientAddress = clientAddressReader(options);
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const query = queryOf(request);
+    const forwardedFor = request.headers['x-forwarded-for'];
+    const context: RequestContext = {
+      version: style,
+      clientAddress: clientAddress(
+        request.raw.socket.remoteAddress,
+        Array.isArray(forwardedFor) ? forwardedFor.join(',') : forwardedFor,
+      ),
+      brand: brandOf(query),
+      pathParameters: request.params as Record<string, string>,
+    };
+    try {
+      const raw = rawArguments(style, {
+        method: request.method,
+        contentType: request.headers['content-type'],
+        query,
+        body: request.body as Buffer | undefined,
+      });
+      const args = readArguments(endpoint.fields, raw);
+      return await send(reply, await endpoint.handle(args, context));
+    } catch (error) {
+      if (endpoint.onError === undefined) throw error;
+      return send(reply, await endpoint.onError(error, context));
+    }
+  };
+}
+
+function register(app: FastifyInstance, options: ApiServerOptions): void {
+  const methodsByUrl = new Map<string, Set<HTTPMethods>>();
+  for (const { root, style, endpoints } of options.mounts) {
+    for (const endpoint of endpoints) {
+      const url = `${root}${endpoint.path}`;
+      const methods = methodsByUrl.get(url) ?? new Set<HTTPMethods>();
+      methodsByUrl.set(url, methods);
+      const config = { servlet: endpoint.servlet };
+      const runs: HTTPMethods[] =
+        endpoint.method === 'GET' && !endpoint.changesOnGet ? ['GET', 'HEAD'] : [endpoint.method];
+      app.route({ method: runs, url, config, handler: handler(endpoint, style, options) });
+      for (const method of runs) methods.add(method);
+      if (endpoint.changesOnGet) {
+        app.route({ method: 'HEAD', url, config, handler: (_request, reply) => reply.send() });
+        methods.add('HEAD');
+      }
+    }
+  }
+  for (const [url, methods] of methodsByUrl) {
+    const others = app.supportedMethods.filter(
+      (method) => method !== 'OPTIONS' && !methods.has(method),
+    );
+    app.route({
+      method: others,
+      url,
+      handler: () => {
+        throw new ApiError(405, 'M_UNRECOGNIZED', 'This path does not take this method', {
+          headers: { allow: [...methods, 'OPTIONS'].join(', ') },
+        });
+      },
+    });
+  }
+}
+
+/** The HTTP server of an API: its common conventions around its endpoints. Not listening yet. */
+export function createApiServer(options: ApiServerOptions): FastifyInstance {
+  const { logger, metrics, name } = options;
+  const app = Fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1000 },
+    frameworkErrors: (error, _request, reply) => sendError(reply as FastifyReply, error),
+  }) as unknown as FastifyInstance;
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(CORS);
+    if (request.method === 'OPTIONS') return reply.code(200).send();
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const { url, config } = request.routeOptions;
+    const route = url ?? 'unknown';
+    const seconds = reply.elapsedTime / 1000;
+    const { method } = request;
+    const { statusCode: status } = reply;
+    metrics.httpRequest({
+      listener: name,
+      route,
+      servlet: config.servlet,
+      method,
+      status,
+      seconds,
+    });
+    request.log.info({ method, route, status, ms: Math.round(reply.elapsedTime) }, 'Request');
+  });
+  app.setErrorHandler((error, _request, reply) => sendError(reply, error));
+  app.setNotFoundHandler((_request, reply) =>
+    sendError(reply, new ApiError(404, 'M_UNRECOGNIZED', 'There is nothing at this path')),
+  );
+  register(app, options);
+  return app;
+}
+
+/** Starts listening; where the machine has no IPv6, `::` means every IPv4 address. */
+export async function listen(app: FastifyInstance, { address, port }: Listener): Promise<Listener> {
+  try {
+    await app.listen({ host: address, port });
+  } catch (error) {
+    const noIpv6 = error instanceof Error && 'code' in error && error.code === 'EAFNOSUPPORT';
+    if (!noIpv6 || address !== '::') throw error;
+    await app.listen({ host: '0.0.0.0', port });
+  }
+  const bound = app.server.address();
+  return bound === null || typeof bound === 'string' ? { address, port } : bound;
+}

@@ -1,0 +1,17 @@
+import type { Associations } from '../../../identity/associations.ts';
+import { endpoint } from '../../frame/endpoint.ts';
+import { mxid, text } from '../../frame/fields.ts';
+import { readThreePid } from '../../frame/threepid.ts';
+
+/** `POST unbind`: takes back a binding without further proof. */
+export const internalUnbind = (associations: Associations) =>
+  endpoint({
+    method: 'POST',
+    path: '/unbind',
+    servlet: 'AuthenticatedUnbindThreePidServlet',
+    fields: { address: text, medium: text, mxid },
+    async handle(args) {
+      await associations.unbind(readThreePid(args.medium, args.address), args.mxid);
+      return {};
+    },
+  });

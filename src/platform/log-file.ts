@@ -1,0 +1,85 @@
+import { closeSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import type { Clock } from './clock.ts';
+
+/** A log file that starts anew at each local midnight, named as Python's logging names them. */
+export interface LogFile {
+  write(line: string): void;
+  /** Closes and opens the same path again, for those who move log files away themselves. */
+  reopen(): void;
+  close(): void;
+}
+
+/** As many old files as Sydent keeps. */
+const KEPT = 365;
+
+function day(time: number): string {
+  const date = new Date(time);
+  const pad = (part: number) => String(part).padStart(2, '0');
+  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
+}
+
+function nextMidnight(time: number): number {
+  const date = new Date(time);
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate() + 1).getTime();
+}
+
+/** @throws Error when the file cannot be opened, naming it. */
+export function openLogFile(file: string, clock: Clock): LogFile {
+  const open = () => {
+    try {
+      return openSync(file, 'a', 0o640);
+    } catch (error) {
+      throw new Error(
+        `The log file ${file} cannot be opened ([general] log.path): ${error instanceof Error ? error.message : error}`,
+        { cause: error },
+      );
+    }
+  };
+
+  const rotate = (endedDay: string) => {
+    try {
+      renameSync(file, `${file}.${endedDay}`);
+      const folder = path.dirname(file);
+      const prefix = `${path.basename(file)}.`;
+      const old = readdirSync(folder)
+        .filter((name) => name.startsWith(prefix))
+        .filter((name) => /^\d{4}-\d\d-\d\d$/.test(name.slice(prefix.length)))
+        .sort();
+      for (const name of old.slice(0, -KEPT)) rmSync(path.join(folder, name), { force: true });
+    } catch {
+      // A file that cannot be renamed goes on growing: better than no log.
+    }
+  };
+
+  const modified = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  if (modified !== undefined && day(modified) < day(clock.now())) rotate(day(modified));
+  let descriptor = open();
+  let opened = clock.now();
+  let midnight = nextMidnight(opened);
+
+  const reopen = () => {
+    const previous = descriptor;
+    descriptor = open();
+    closeSync(previous);
+  };
+
+  return {
+    write(line) {
+      try {
+        const now = clock.now();
+        if (now >= midnight) {
+          rotate(day(opened));
+          reopen();
+          opened = now;
+          midnight = nextMidnight(now);
+        }
+        writeSync(descriptor, line);
+      } catch {
+        // A full disk must not take the server down with it.
+      }
+    },
+    reopen,
+    close: () => closeSync(descriptor),
+  };
+}

@@ -1,0 +1,61 @@
+import { isatty } from 'node:tty';
+import pino, { type DestinationStream, type Logger } from 'pino';
+import type { GeneralConfig } from '../config/config.ts';
+import type { Clock } from './clock.ts';
+import { openLogFile } from './log-file.ts';
+
+export interface Logging {
+  readonly logger: Logger;
+  /** Opens the log file again under its name; on standard error it changes nothing. */
+  reopen(): void;
+  close(): Promise<void>;
+}
+
+const STDERR = 2;
+
+// A backstop: nothing should log these in the first place.
+const SECRETS = [
+  'token',
+  'access_token',
+  'client_secret',
+  'clientSecret',
+  'password',
+  'authorization',
+  'private_key',
+];
+
+async function prettified(destination: DestinationStream, colorize: boolean) {
+  // Loaded only here: most servers log JSON.
+  const { prettyFactory } = await import('pino-pretty');
+  const format = prettyFactory({ colorize, translateTime: 'SYS:standard', ignore: 'hostname' });
+  return { write: (line: string) => destination.write(format(line)) };
+}
+
+/**
+ * The server's log: JSON, or readable text on a terminal and where the configuration asks for it.
+ * Every line is written before the call returns, so that none is lost in a crash.
+ * @throws Error when the log file cannot be opened.
+ */
+export async function createLogger(
+  config: GeneralConfig['log'],
+  deps: { clock: Clock },
+): Promise<Logging> {
+  const file = config.path === '' ? undefined : openLogFile(config.path, deps.clock);
+  const raw: DestinationStream = file ?? pino.destination({ dest: STDERR, sync: true });
+  const terminal = file === undefined && isatty(STDERR);
+  const pretty = config.format === 'pretty' || (config.format === 'auto' && terminal);
+  const logger = pino(
+    {
+      level: config.level,
+      timestamp: () => `,"time":"${new Date(deps.clock.now()).toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }), bindings: ({ pid }) => ({ pid }) },
+      redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '(hidden)' },
+    },
+    pretty ? await prettified(raw, terminal) : raw,
+  );
+  return {
+    logger,
+    reopen: () => file?.reopen(),
+    close: async () => file?.close(),
+  };
+}

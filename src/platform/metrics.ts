@@ -1,0 +1,71 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { VERSION } from './version.ts';
+
+/** One request that was answered. */
+export interface HttpRequestMeasure {
+  readonly listener: string;
+  /** The pattern of the route, not the path: paths are without number. */
+  readonly route: string;
+  /** Sydent's name of the endpoint; undefined where it has none. */
+  readonly servlet: string | undefined;
+  readonly method: string;
+  readonly status: number;
+  readonly seconds: number;
+}
+
+export interface Metrics {
+  readonly registry: Registry;
+  httpRequest(measure: HttpRequestMeasure): void;
+  /** A mail handed to the relay, or tried to. */
+  emailSent(): void;
+}
+
+const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']);
+
+/** The server's metrics, in a registry of their own. docs/metrics.md is generated from it. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'cognomen_build_info',
+    help: 'Always 1; the version is in the label',
+    labelNames: ['version'],
+    registers,
+  }).set({ version: VERSION }, 1);
+  const servletRequests = new Counter({
+    name: 'sydent_http_received_requests_total',
+    help: 'Requests received, by Sydent’s name of the endpoint',
+    labelNames: ['servlet', 'method'],
+    registers,
+  });
+  const emails = new Counter({
+    name: 'sydent_emails_sent_total',
+    help: 'Mails handed to the relay, refused ones included',
+    registers,
+  });
+  const requests = new Counter({
+    name: 'cognomen_http_requests_total',
+    help: 'Requests answered',
+    labelNames: ['listener', 'route', 'method', 'status'],
+    registers,
+  });
+  const durations = new Histogram({
+    name: 'cognomen_http_request_duration_seconds',
+    help: 'Time from the arrival of a request to its answer',
+    labelNames: ['listener', 'route', 'method'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  });
+  return {
+    registry,
+    httpRequest({ listener, route, servlet, method: given, status, seconds }) {
+      // Anyone can make up methods; labels are kept for ever.
+      const method = KNOWN_METHODS.has(given) ? given : 'other';
+      if (servlet !== undefined) servletRequests.inc({ servlet, method });
+      requests.inc({ listener, route, method, status });
+      durations.observe({ listener, route, method }, seconds);
+    },
+    emailSent: () => emails.inc(),
+  };
+}

@@ -1,0 +1,50 @@
+import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
+
+export interface KeyPair {
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** The signature, 64 bytes. */
+  sign(message: Uint8Array | string): Uint8Array;
+}
+
+// What stands before the bare key in its DER forms (RFC 8410).
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
+const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
+const KEY_LENGTH = 32;
+
+const bytesOf = (message: Uint8Array | string) =>
+  typeof message === 'string' ? Buffer.from(message, 'utf8') : message;
+
+/** @param seed 32 bytes. @throws RangeError for any other length. */
+export function keyPairFromSeed(seed: Uint8Array): KeyPair {
+  if (seed.length !== KEY_LENGTH) throw new RangeError('An ed25519 seed has 32 bytes');
+  const privateKey = createPrivateKey({
+    key: Buffer.concat([PKCS8_PREFIX, seed]),
+    format: 'der',
+    type: 'pkcs8',
+  });
+  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+  return {
+    publicKey: spki.subarray(SPKI_PREFIX.length),
+    sign: (message) => sign(null, bytesOf(message), privateKey),
+  };
+}
+
+/** Whether the signature is that key's of the message; false for a key or signature that is none. */
+export function verifySignature(
+  publicKey: Uint8Array,
+  message: Uint8Array | string,
+  signature: Uint8Array,
+): boolean {
+  if (publicKey.length !== KEY_LENGTH) return false;
+  try {
+    const key = createPublicKey({
+      key: Buffer.concat([SPKI_PREFIX, publicKey]),
+      format: 'der',
+      type: 'spki',
+    });
+    return verify(null, bytesOf(message), key, signature);
+  } catch {
+    return false;
+  }
+}

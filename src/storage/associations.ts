@@ -1,0 +1,175 @@
+import type { Db, Engine } from './engine.ts';
+import type { AssociationStore, LookupKey, StoredLocalAssociation } from './stores.ts';
+
+/** The log entries of an address: under its folded spelling, or under what an old Sydent stored. */
+function ownEntries(db: Db, medium: string, address: string, serverName: string) {
+  return db
+    .selectFrom('local_threepid_associations as local')
+    .where('local.medium', '=', medium)
+    .where((where) =>
+      where.or([
+        where('local.address', '=', address),
+        where(
+          'local.id',
+          'in',
+          db
+            .selectFrom('cognomen_lookup_keys as lookup')
+            .innerJoin('global_threepid_associations as global', 'global.id', 'lookup.global_id')
+            .where('lookup.spelling', '=', address)
+            .where('global.originServer', '=', serverName)
+            .select('global.originId'),
+        ),
+      ]),
+    );
+}
+
+export async function insertKeys(
+  db: Db,
+  globalId: number,
+  keys: readonly LookupKey[],
+): Promise<void> {
+  await db
+    .insertInto('cognomen_lookup_keys')
+    .values(
+      keys.map((key) => ({
+        global_id: globalId,
+        spelling: key.spelling,
+        lookup_hash: key.lookupHash,
+      })),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+export function associationStore(engine: Engine, db: Db): AssociationStore {
+  return {
+    lockLog: () => engine.lockAssociationLog(db),
+
+    async findOwn(medium, address, serverName) {
+      const row = await ownEntries(db, medium, address, serverName)
+        .selectAll('local')
+        .orderBy('local.id', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row && toLocalAssociation(row);
+    },
+
+    async newestTs(medium, address, below) {
+      const row = await db
+        .selectFrom('cognomen_lookup_keys as lookup')
+        .innerJoin('global_threepid_associations as global', 'global.id', 'lookup.global_id')
+        .where('lookup.spelling', '=', address)
+        .where('global.medium', '=', medium)
+        .where('global.ts', '<', below)
+        .select((select) => select.fn.max('global.ts').as('ts'))
+        .executeTakeFirst();
+      return row?.ts ?? undefined;
+    },
+
+    async appendToLog(entry, serverName) {
+      const replaced = await ownEntries(db, entry.medium, entry.address, serverName)
+        .select('local.id')
+        .execute();
+      if (replaced.length > 0) {
+        await db
+          .deleteFrom('local_threepid_associations')
+          .where(
+            'id',
+            'in',
+            replaced.map((row) => row.id),
+          )
+          .execute();
+      }
+      const { id } = await db
+        .insertInto('local_threepid_associations')
+        .values({
+          medium: entry.medium,
+          address: entry.address,
+          mxid: entry.mxid ?? null,
+          ts: entry.ts,
+          notBefore: entry.notBefore ?? null,
+          notAfter: entry.notAfter ?? null,
+          lookup_hash: entry.lookupHash ?? null,
+        })
+        .returning('id')
+        .executeTakeFirstOrThrow();
+      return id;
+    },
+
+    async logAfter(id, limit) {
+      const rows = await db
+        .selectFrom('local_threepid_associations')
+        .selectAll()
+        .where('id', '>', id)
+        .orderBy('id')
+        .limit(limit)
+        .execute();
+      return rows.map(toLocalAssociation);
+    },
+
+    async insertGlobal(association, keys) {
+      const row = await db
+        .insertInto('global_threepid_associations')
+        .values({
+          medium: association.medium,
+          address: association.address,
+          mxid: association.mxid,
+          ts: association.ts,
+          notBefore: association.notBefore,
+          notAfter: association.notAfter,
+          originServer: association.originServer,
+          originId: association.originId,
+          sgAssoc: association.signedJson,
+          lookup_hash: association.lookupHash,
+        })
+        .onConflict((conflict) => conflict.columns(['originServer', 'originId']).doNothing())
+        .returning('id')
+        .executeTakeFirst();
+      if (row === undefined) return false;
+      await insertKeys(db, row.id, keys);
+      return true;
+    },
+
+    async deleteGlobal(medium, address, originServer, notNewerThan) {
+      const rows = await db
+        .selectFrom('cognomen_lookup_keys as lookup')
+        .innerJoin('global_threepid_associations as global', 'global.id', 'lookup.global_id')
+        .where('lookup.spelling', '=', address)
+        .where('global.medium', '=', medium)
+        .where((where) =>
+          where.or([
+            where('global.originServer', '=', originServer),
+            ...(notNewerThan === undefined ? [] : [where('global.ts', '<=', notNewerThan)]),
+          ]),
+        )
+        .select('global.id')
+        .execute();
+      const ids = rows.map((row) => row.id);
+      if (ids.length === 0) return;
+      await db.deleteFrom('cognomen_lookup_keys').where('global_id', 'in', ids).execute();
+      await db.deleteFrom('global_threepid_associations').where('id', 'in', ids).execute();
+    },
+  };
+}
+
+function toLocalAssociation(row: {
+  id: number;
+  medium: string;
+  address: string;
+  mxid: string | null;
+  ts: number | null;
+  notBefore: number | null;
+  notAfter: number | null;
+  lookup_hash: string | null;
+}): StoredLocalAssociation {
+  return {
+    id: row.id,
+    medium: row.medium,
+    address: row.address,
+    mxid: row.mxid ?? undefined,
+    ts: row.ts ?? 0,
+    notBefore: row.notBefore ?? undefined,
+    notAfter: row.notAfter ?? undefined,
+    lookupHash: row.lookup_hash ?? undefined,
+  };
+}

@@ -1,0 +1,23 @@
+import type { Kysely, RawBuilder, Transaction } from 'kysely';
+import type { Schema } from './schema.ts';
+
+/** A connection or a transaction: what the stores work on. */
+export type Db = Kysely<Schema> | Transaction<Schema>;
+
+/** What differs between the databases; everything else is written once. */
+export interface Engine {
+  readonly name: 'sqlite' | 'postgres';
+  readonly db: Kysely<Schema>;
+  /** `column IN values`, one parameter however many values there are. */
+  isAnyOf(column: string, values: readonly string[]): RawBuilder<boolean>;
+  /** Until the transaction ends nobody else writes associations. */
+  lockAssociationLog(db: Db): Promise<void>;
+  /** Whether rows read in a transaction must be locked to stay as read (SQLite's has one writer). */
+  readonly locksRows: boolean;
+  close(): Promise<void>;
+}
+
+/** The database could not be opened or does not suit; the message is for the operator. */
+export class DatabaseOpenError extends Error {
+  override readonly name = 'DatabaseOpenError';
+}

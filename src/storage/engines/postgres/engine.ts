@@ -1,0 +1,142 @@
+import { readFile } from 'node:fs/promises';
+import type { ConnectionOptions } from 'node:tls';
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import type { Client, Pool, PoolConfig } from 'pg';
+import type { Logger } from 'pino';
+import type { PostgresConfig } from '../../../config/config.ts';
+import { DatabaseOpenError, type Engine } from '../../engine.ts';
+import type { Schema } from '../../schema.ts';
+
+const OLDEST_VERSION = 14;
+
+/** Names our advisory lock among those of others in the same database. */
+const ASSOCIATION_LOG_LOCK = 0x636f676e; // "cogn"
+
+/** Types that would come as text though they fit a number. */
+const INT8 = 20;
+
+async function tlsOptions(config: PostgresConfig): Promise<ConnectionOptions | false> {
+  if (config.sslMode === 'disable') return false;
+  const [ca, cert, key] = await Promise.all(
+    [config.sslRootCert, config.sslCert, config.sslKey].map((file) =>
+      file === undefined ? undefined : readFile(file, 'utf8'),
+    ),
+  );
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    // As libpq: a root certificate makes `require` check the chain; only verify-full checks the name.
+    rejectUnauthorized: config.sslMode.startsWith('verify-') || ca !== undefined,
+    ...(config.sslMode === 'verify-full' ? {} : { checkServerIdentity: () => undefined }),
+  };
+}
+
+function connectionOptions(config: PostgresConfig, ssl: ConnectionOptions | false): PoolConfig {
+  return {
+    host: config.host,
+    port: config.port,
+    user: config.user,
+    ...(config.password === undefined ? {} : { password: config.password }),
+    database: config.database,
+    ssl,
+    application_name: 'cognomen',
+    connectionTimeoutMillis: config.connectTimeout,
+    keepAlive: true,
+    ...(config.statementTimeout === 0
+      ? {}
+      : {
+          statement_timeout: config.statementTimeout,
+          lock_timeout: config.statementTimeout,
+          idle_in_transaction_session_timeout: config.statementTimeout,
+        }),
+  };
+}
+
+async function probe(pg: { Client: typeof Client }, options: PoolConfig): Promise<void> {
+  const client = new pg.Client(options);
+  // A connection lost after it was made is reported here as well as by the query under way.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    const { rows } = await client.query(
+      `select current_setting('server_version_num')::int as version,
+              current_setting('server_encoding') as encoding`,
+    );
+    const { version, encoding } = rows[0] as { version: number; encoding: string };
+    if (version < OLDEST_VERSION * 10_000) {
+      throw new DatabaseOpenError(
+        `PostgreSQL ${Math.floor(version / 10_000)} is too old; ${OLDEST_VERSION} or newer is needed`,
+      );
+    }
+    if (encoding !== 'UTF8') {
+      throw new DatabaseOpenError(
+        `The PostgreSQL database has the encoding ${encoding}; create it with ENCODING 'UTF8'`,
+      );
+    }
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/** The options that the server accepts: with `prefer`, TLS where it has that. */
+async function negotiate(
+  pg: { Client: typeof Client },
+  config: PostgresConfig,
+): Promise<PoolConfig> {
+  const options = connectionOptions(config, await tlsOptions(config));
+  try {
+    await probe(pg, options);
+    return options;
+  } catch (error) {
+    const withoutTls = error instanceof Error && /does not support SSL/.test(error.message);
+    if (config.sslMode !== 'prefer' || !withoutTls) throw error;
+  }
+  const plain = connectionOptions(config, false);
+  await probe(pg, plain);
+  return plain;
+}
+
+/**
+ * Connects to PostgreSQL.
+ * @throws DatabaseOpenError when it cannot be reached or does not suit; without the password in it.
+ */
+export async function openPostgresEngine(config: PostgresConfig, logger: Logger): Promise<Engine> {
+  // Loaded only here: it is memory that a server on SQLite does without.
+  const { default: pg } = await import('pg');
+  const where = `${config.user}@${config.host}:${config.port}/${config.database}`;
+  let options: PoolConfig;
+  try {
+    options = await negotiate(pg, config);
+  } catch (error) {
+    if (error instanceof DatabaseOpenError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DatabaseOpenError(`No connection to PostgreSQL at ${where}: ${reason}`, {
+      cause: error,
+    });
+  }
+  const pool: Pool = new pg.Pool({
+    ...options,
+    max: config.poolSize,
+    types: {
+      getTypeParser: (oid: number, format?: string) =>
+        oid === INT8 && format !== 'binary'
+          ? (text: string) => Number(text)
+          : pg.types.getTypeParser(oid, format === 'binary' ? 'binary' : 'text'),
+    } as NonNullable<PoolConfig['types']>,
+  });
+  pool.on('error', (error) => logger.warn({ err: error }, 'A PostgreSQL connection was lost'));
+  logger.info({ database: where, tls: options.ssl !== false }, 'Connected to PostgreSQL');
+
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  return {
+    name: 'postgres',
+    db,
+    isAnyOf: (column, values) => sql<boolean>`${sql.ref(column)} = any(${values}::text[])`,
+    lockAssociationLog: async (transaction) => {
+      await sql`select pg_advisory_xact_lock(${ASSOCIATION_LOG_LOCK}::bigint)`.execute(transaction);
+    },
+    locksRows: true,
+    close: () => db.destroy(),
+  };
+}

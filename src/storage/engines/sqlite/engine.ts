@@ -1,0 +1,85 @@
+import type Database from 'better-sqlite3';
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  Kysely,
+  SqliteAdapter,
+  SqliteDialect,
+  SqliteDriver,
+  type SqliteStatement,
+  sql,
+} from 'kysely';
+import type { Engine } from '../../engine.ts';
+import type { Schema } from '../../schema.ts';
+
+/** Statements the server uses are few; those made from lists go through one parameter. */
+const CACHED_STATEMENTS = 200;
+
+/** Keeps statements prepared: preparing costs several times what running a small one does. */
+function withStatementCache(handle: Database.Database) {
+  const cache = new Map<string, SqliteStatement>();
+  return {
+    close: () => {
+      cache.clear();
+    },
+    prepare(text: string): SqliteStatement {
+      let statement = cache.get(text);
+      if (statement === undefined) {
+        statement = handle.prepare(text) as SqliteStatement;
+        const oldest = cache.size >= CACHED_STATEMENTS ? cache.keys().next().value : undefined;
+        if (oldest !== undefined) cache.delete(oldest);
+        cache.set(text, statement);
+      }
+      return statement;
+    },
+  };
+}
+
+/** Takes the write lock at the start: a transaction never finds out half-way that it cannot write. */
+class ImmediateDriver extends SqliteDriver {
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+}
+
+/** SQLite does roll back DDL; Kysely assumes otherwise. */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+class Dialect extends SqliteDialect {
+  readonly #config: { database: ReturnType<typeof withStatementCache> };
+
+  constructor(config: { database: ReturnType<typeof withStatementCache> }) {
+    super(config);
+    this.#config = config;
+  }
+
+  override createDriver(): SqliteDriver {
+    return new ImmediateDriver(this.#config);
+  }
+
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalAdapter();
+  }
+}
+
+/** The engine on an open SQLite file; `release` closes the file when the engine closes. */
+export function createSqliteEngine(handle: Database.Database, release: () => void): Engine {
+  const db = new Kysely<Schema>({ dialect: new Dialect({ database: withStatementCache(handle) }) });
+  return {
+    name: 'sqlite',
+    db,
+    isAnyOf: (column, values) =>
+      sql<boolean>`${sql.ref(column)} in (select value from json_each(${JSON.stringify(values)}))`,
+    // Its one write transaction at a time is that lock.
+    lockAssociationLog: async () => {},
+    locksRows: false,
+    async close() {
+      await db.destroy();
+      release();
+    },
+  };
+}

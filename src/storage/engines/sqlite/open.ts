@@ -1,0 +1,130 @@
+import { closeSync, existsSync, openSync, realpathSync, statSync } from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import type { Logger } from 'pino';
+import type { SqliteConfig } from '../../../config/config.ts';
+import type { Clock } from '../../../platform/clock.ts';
+import type { Random } from '../../../platform/random.ts';
+import { DatabaseOpenError } from '../../engine.ts';
+import { backupDatabase } from './backup.ts';
+import { lockFile, refuseForeignWriters, refuseWhileLocked } from './exclusive.ts';
+import { SYDENT_USER_VERSION } from './sydent-schema.ts';
+import { tableNames, upgradeSydentDatabase } from './sydent-upgrade.ts';
+
+export interface OpenSqliteDependencies {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly serverName: string;
+  /** Where a Sydent on the same file would have noted its process id; empty: nowhere. */
+  readonly pidFile: string;
+}
+
+export interface OpenSqlite {
+  readonly handle: Database.Database;
+  /** Copies the file beside itself, unless that was done already, is switched off or makes no sense. */
+  backup(): Promise<void>;
+  /** Leaves the one file with everything in it. */
+  close(): void;
+}
+
+const IN_MEMORY = ':memory:';
+/** Milliseconds that the start waits for another program's write. */
+const LOCK_PATIENCE = 2000;
+/** Milliseconds that a statement waits for one later. */
+const BUSY_TIMEOUT = 5000;
+
+function setUp(handle: Database.Database): void {
+  handle.pragma('journal_mode = WAL');
+  handle.pragma('synchronous = FULL');
+  handle.pragma(`busy_timeout = ${BUSY_TIMEOUT}`);
+}
+
+function connect(file: string): Database.Database {
+  const handle = new Database(file, { timeout: LOCK_PATIENCE });
+  // Sydent's schema refers to a table that does not exist.
+  handle.pragma('foreign_keys = OFF');
+  return handle;
+}
+
+/** The version of Sydent's schema in the file, 0 for an empty one. @throws DatabaseOpenError */
+function checkIsSydent(handle: Database.Database, file: string): number {
+  const tables = tableNames(handle).filter((name) => !name.startsWith('sqlite_'));
+  const version = Number(handle.pragma('user_version', { simple: true }));
+  if (version > SYDENT_USER_VERSION) {
+    throw new DatabaseOpenError(
+      `The database ${file} has user_version ${version}; ${SYDENT_USER_VERSION}, of Sydent 2.7, is the newest that is known`,
+    );
+  }
+  if (tables.length > 0 && !tables.includes('local_threepid_associations')) {
+    throw new DatabaseOpenError(
+      `The database ${file} is not one of Sydent's: it has the tables ${tables.slice(0, 5).join(', ')}`,
+    );
+  }
+  return version;
+}
+
+/** Whether this server has used the file before. */
+const isOurs = (handle: Database.Database) => tableNames(handle).includes('cognomen_migrations');
+
+function resolve(file: string): string {
+  try {
+    if (existsSync(file)) return realpathSync(file);
+    const absolute = path.join(realpathSync(path.dirname(path.resolve(file))), path.basename(file));
+    closeSync(openSync(absolute, 'a', 0o600));
+    return absolute;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DatabaseOpenError(`The database ${file} cannot be created: ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Opens a SQLite file for this process alone and brings it to Sydent's newest schema, after a backup.
+ * @throws DatabaseOpenError with a message for the operator.
+ */
+export async function openSqlite(
+  config: SqliteConfig,
+  deps: OpenSqliteDependencies,
+): Promise<OpenSqlite> {
+  if (config.file === IN_MEMORY) {
+    const handle = connect(IN_MEMORY);
+    await upgradeSydentDatabase(handle, deps);
+    setUp(handle);
+    return { handle, backup: async () => {}, close: () => handle.close() };
+  }
+  const file = resolve(config.file);
+  const isNew = statSync(file).size === 0;
+  const closing: (() => void)[] = [];
+  const close = () => {
+    for (const step of closing.splice(0).reverse()) step();
+  };
+  try {
+    const lock = await lockFile(file, deps.clock);
+    closing.push(() => lock.release());
+    if (config.exclusive) await refuseForeignWriters(file, deps.pidFile, deps.clock);
+    const handle = connect(file);
+    closing.push(() => handle.close());
+
+    const version = checkIsSydent(handle, file);
+    refuseWhileLocked(handle, file);
+    let backedUp = isNew || !config.backup;
+    const backup = async () => {
+      if (!backedUp) await backupDatabase(handle, file, deps);
+      backedUp = true;
+    };
+    if (version < SYDENT_USER_VERSION || !isOurs(handle)) await backup();
+    await upgradeSydentDatabase(handle, deps);
+    setUp(handle);
+    return { handle, backup, close };
+  } catch (error) {
+    close();
+    if (error instanceof DatabaseOpenError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DatabaseOpenError(`The database ${file} cannot be opened: ${reason}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,44 @@
+import type { Db, Engine } from './engine.ts';
+import type { LookupStore } from './stores.ts';
+
+/** The associations valid at that time, each as often as it has keys. */
+function valid(db: Db, now: number) {
+  return db
+    .selectFrom('cognomen_lookup_keys as lookup')
+    .innerJoin('global_threepid_associations as global', 'global.id', 'lookup.global_id')
+    .where('global.notBefore', '<=', now)
+    .where('global.notAfter', '>', now);
+}
+
+export function lookupStore(engine: Engine, db: Db): LookupStore {
+  return {
+    byAddresses: (addresses, now) =>
+      valid(db, now)
+        .where(engine.isAnyOf('lookup.spelling', addresses))
+        .select([
+          'lookup.spelling as key',
+          'global.id',
+          'global.medium',
+          'global.address',
+          'global.mxid',
+          'global.ts',
+        ])
+        .execute(),
+
+    signedByAddress: (medium, address, now) =>
+      valid(db, now)
+        .where('lookup.spelling', '=', address)
+        .where('global.medium', '=', medium)
+        .select([
+          'lookup.spelling as key',
+          'global.id',
+          'global.medium',
+          'global.address',
+          'global.mxid',
+          'global.ts',
+          'global.originServer',
+          'global.sgAssoc as signedJson',
+        ])
+        .execute(),
+  };
+}

@@ -1,0 +1,44 @@
+import type { Kysely } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
+import type { Logger } from 'pino';
+import { DatabaseOpenError, type Engine } from '../engine.ts';
+import * as sydentTables from './0001-sydent-tables.ts';
+import * as lookupsAndSessions from './0002-lookups-and-sessions.ts';
+
+/** In the order they run; never changed once released, only added to. */
+function migrationsFor(engine: Engine): Record<string, Migration> {
+  return {
+    ...(engine.name === 'postgres' ? { '0001-sydent-tables': sydentTables } : {}),
+    '0002-lookups-and-sessions': lookupsAndSessions,
+  };
+}
+
+function migrator(engine: Engine): Migrator {
+  return new Migrator({
+    db: engine.db as Kysely<unknown>,
+    provider: { getMigrations: async () => migrationsFor(engine) },
+    migrationTableName: 'cognomen_migrations',
+    migrationLockTableName: 'cognomen_migrations_lock',
+  });
+}
+
+/** Whether the database lacks tables of ours. */
+export async function hasPendingMigrations(engine: Engine): Promise<boolean> {
+  const tables = await engine.db.introspection.getTables();
+  if (!tables.some((table) => table.name === 'cognomen_migrations')) return true;
+  const migrations = await migrator(engine).getMigrations();
+  return migrations.some((migration) => migration.executedAt === undefined);
+}
+
+/** Brings our tables up to date, all pending migrations in one transaction. */
+export async function migrate(engine: Engine, logger: Logger): Promise<void> {
+  const { error, results } = await migrator(engine).migrateToLatest();
+  for (const result of results ?? []) {
+    if (result.status === 'Success') {
+      logger.info({ migration: result.migrationName }, 'Database migration done');
+    }
+  }
+  if (error !== undefined) {
+    throw new DatabaseOpenError('The database could not be brought up to date', { cause: error });
+  }
+}

@@ -1,0 +1,97 @@
+import { sql } from 'kysely';
+import type { Logger } from 'pino';
+import type { DatabaseConfig } from '../config/config.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Random } from '../platform/random.ts';
+import { adoptionStore } from './adoption.ts';
+import { associationStore } from './associations.ts';
+import type { Db, Engine } from './engine.ts';
+import { createSqliteEngine } from './engines/sqlite/engine.ts';
+import { openSqlite } from './engines/sqlite/open.ts';
+import { ephemeralKeyStore } from './ephemeral-keys.ts';
+import { lookupStore } from './lookups.ts';
+import { hasPendingMigrations, migrate } from './migrations/index.ts';
+import { newPepper } from './pepper.ts';
+import { sessionStore } from './sessions.ts';
+import type { Storage, Stores } from './stores.ts';
+
+export interface StorageDependencies {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Whose associations are this server's own. */
+  readonly serverName: string;
+  /** Where a Sydent on the same file would have noted its process id; empty: nowhere. */
+  readonly pidFile: string;
+}
+
+function storesOn(engine: Engine, db: Db): Stores {
+  return {
+    sessions: sessionStore(engine, db),
+    associations: associationStore(engine, db),
+    lookups: lookupStore(engine, db),
+    ephemeralKeys: ephemeralKeyStore(db),
+    adoption: adoptionStore(db),
+  };
+}
+
+async function openEngine(config: DatabaseConfig, deps: StorageDependencies): Promise<Engine> {
+  if (config.engine === 'sqlite') {
+    const file = await openSqlite(config, deps);
+    const engine = createSqliteEngine(file.handle, file.close);
+    try {
+      if (await hasPendingMigrations(engine)) await file.backup();
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+    return engine;
+  }
+  const { openPostgresEngine } = await import('./engines/postgres/engine.ts');
+  return openPostgresEngine(config, deps.logger);
+}
+
+/** The pepper in the database; one of several processes that start at once makes it. */
+async function readPepper(db: Db, random: Random): Promise<string> {
+  const read = () =>
+    db.selectFrom('hashing_metadata').select('lookup_pepper').limit(1).executeTakeFirst();
+  const existing = await read();
+  if (existing?.lookup_pepper) return existing.lookup_pepper;
+  await db
+    .insertInto('hashing_metadata')
+    .values({ id: 0, lookup_pepper: newPepper(random) })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const made = await read();
+  if (!made?.lookup_pepper) throw new Error('hashing_metadata holds no pepper');
+  return made.lookup_pepper;
+}
+
+/**
+ * Opens the configured database and brings it up to date.
+ * @throws DatabaseOpenError with a message for the operator.
+ */
+export async function openStorage(
+  config: DatabaseConfig,
+  deps: StorageDependencies,
+): Promise<Storage> {
+  const engine = await openEngine(config, deps);
+  let pepper: string;
+  try {
+    await migrate(engine, deps.logger);
+    pepper = await readPepper(engine.db, deps.random);
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  return {
+    stores: storesOn(engine, engine.db),
+    transaction: (work) =>
+      engine.db.transaction().execute((transaction) => work(storesOn(engine, transaction))),
+    pepper,
+    async ping() {
+      await sql`select 1`.execute(engine.db);
+    },
+    close: () => engine.close(),
+  };
+}

@@ -1,0 +1,229 @@
+import type { Medium } from '../identity/addresses.ts';
+
+/**
+ * What the domain asks of a database. Implemented once, on Kysely, for SQLite and PostgreSQL.
+ * Times are milliseconds since the epoch. What is not found is `undefined`.
+ */
+export interface Stores {
+  readonly sessions: SessionStore;
+  readonly associations: AssociationStore;
+  readonly lookups: LookupStore;
+  readonly ephemeralKeys: EphemeralKeyStore;
+  readonly adoption: AdoptionStore;
+}
+
+export interface Storage {
+  /** Each call by itself, committed when it returns. */
+  readonly stores: Stores;
+  /**
+   * Runs the work in one write transaction: committed, durably, before the promise resolves,
+   * undone when the work throws. Stores given to the work are of the transaction, and only valid in it.
+   */
+  transaction<T>(work: (stores: Stores) => Promise<T>): Promise<T>;
+  /** What goes into the lookup hashes; made by the first process that opens the database. */
+  readonly pepper: string;
+  /** Resolves when the database answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A validation session (section "Validation sessions" of docs/architecture.md). */
+export interface Session {
+  readonly id: number;
+  readonly medium: Medium;
+  /** Folded, for comparing. */
+  readonly address: string;
+  /** As the user typed it, for mail and for the hashes. */
+  readonly typed: string;
+  readonly clientSecret: string;
+  readonly validated: boolean;
+  /** When it was created or, after that, validated. */
+  readonly modifiedAt: number;
+  /** Where the browser goes after validation, `sid` already in it. */
+  readonly nextLink: string | undefined;
+  /** The highest `send_attempt` whose message went out; -1 before any. */
+  readonly sentAttempt: number;
+  /** A `send_attempt` under way, which nobody repeats before `until`. */
+  readonly sending: { readonly attempt: number; readonly until: number } | undefined;
+  /** Wrong codes tried since the last send. */
+  readonly wrongGuesses: number;
+}
+
+/** A code sent out for a session. */
+export interface SessionCode {
+  readonly code: string;
+  readonly createdAt: number;
+}
+
+export interface NewSession {
+  readonly id: number;
+  readonly medium: Medium;
+  readonly address: string;
+  readonly typed: string;
+  readonly clientSecret: string;
+  readonly modifiedAt: number;
+}
+
+export interface PreparedSend {
+  readonly attempt: number;
+  readonly code: string;
+  readonly now: number;
+  readonly until: number;
+  readonly typed: string;
+  readonly nextLink: string | undefined;
+  /** Whether codes sent before stop working. */
+  readonly replaceCodes: boolean;
+}
+
+export interface SessionStore {
+  /** In a transaction the session stays locked against others until its end. */
+  find(id: number): Promise<Session | undefined>;
+  /** The session that a requestToken for these goes on with. */
+  findCurrent(medium: Medium, address: string, clientSecret: string): Promise<Session | undefined>;
+  /** False when the id is taken or the three have a current session already. */
+  create(session: NewSession): Promise<boolean>;
+  /** Takes the session out of reach of findCurrent; its id goes on working. */
+  retire(id: number): Promise<void>;
+  codes(id: number): Promise<SessionCode[]>;
+  /** Notes a send under way, its code valid from now on, and forgets wrong guesses. */
+  prepareSend(id: number, send: PreparedSend): Promise<void>;
+  confirmSend(id: number, attempt: number, code: string): Promise<void>;
+  abandonSend(id: number, attempt: number, code: string): Promise<void>;
+  countWrongGuess(id: number): Promise<void>;
+  markValidated(id: number, now: number): Promise<void>;
+  /** Deletes sessions last modified before then, some at a time; the number deleted. */
+  deleteModifiedBefore(time: number, limit: number): Promise<number>;
+}
+
+/** An entry of the replication log: what this server itself said of an address. */
+export interface LocalAssociation {
+  readonly medium: string;
+  readonly address: string;
+  /** Undefined: a deletion. */
+  readonly mxid: string | undefined;
+  readonly ts: number;
+  readonly notBefore: number | undefined;
+  readonly notAfter: number | undefined;
+  readonly lookupHash: string | undefined;
+}
+
+export interface StoredLocalAssociation extends LocalAssociation {
+  readonly id: number;
+}
+
+/** An association that lookups answer, this server's or a peer's. */
+export interface GlobalAssociation {
+  readonly medium: string;
+  readonly address: string;
+  readonly mxid: string;
+  readonly ts: number;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly originServer: string;
+  readonly originId: number;
+  /** The signed association as JSON. */
+  readonly signedJson: string;
+  readonly lookupHash: string;
+}
+
+/** A way to find an association: a spelling of its address, and the hash of that. */
+export interface LookupKey {
+  readonly spelling: string;
+  readonly lookupHash: string;
+}
+
+export interface AssociationStore {
+  /** Makes this transaction the only one that writes associations, so that log ids appear in order. */
+  lockLog(): Promise<void>;
+  /** What this server last said of the address, whatever the case it is stored in. */
+  findOwn(
+    medium: string,
+    address: string,
+    serverName: string,
+  ): Promise<StoredLocalAssociation | undefined>;
+  /** The newest `ts` of any association of the address that is below the limit. */
+  newestTs(medium: string, address: string, below: number): Promise<number | undefined>;
+  /** Replaces what this server said of the address; the new entry's id, never used before. */
+  appendToLog(entry: LocalAssociation, serverName: string): Promise<number>;
+  /** The log from an id on, in order. */
+  logAfter(id: number, limit: number): Promise<StoredLocalAssociation[]>;
+  /** False when that origin's id is there already. */
+  insertGlobal(association: GlobalAssociation, keys: readonly LookupKey[]): Promise<boolean>;
+  /** Deletes the origin server's associations of the address and, given a time, others' not newer than that. */
+  deleteGlobal(
+    medium: string,
+    address: string,
+    originServer: string,
+    notNewerThan: number | undefined,
+  ): Promise<void>;
+}
+
+/** A valid association found for a key that was looked up. */
+export interface FoundAssociation {
+  /** The spelling or hash asked for. */
+  readonly key: string;
+  readonly id: number;
+  readonly medium: string;
+  readonly address: string;
+  readonly mxid: string;
+  readonly ts: number;
+}
+
+export interface FoundSignedAssociation extends FoundAssociation {
+  readonly originServer: string;
+  readonly signedJson: string;
+}
+
+export interface LookupStore {
+  /** All associations valid now of these folded addresses; not in any order. */
+  byAddresses(addresses: readonly string[], now: number): Promise<FoundAssociation[]>;
+  /** All associations valid now of one folded address. */
+  signedByAddress(medium: string, address: string, now: number): Promise<FoundSignedAssociation[]>;
+}
+
+export interface EphemeralKeyStore {
+  /** Whether the key is one of a pending invitation; counts the question. */
+  countVerification(publicKey: string): Promise<boolean>;
+}
+
+/** A row whose lookup keys are still to be made. */
+export interface UnindexedAssociation {
+  readonly id: number;
+  readonly medium: string;
+  readonly address: string;
+}
+
+export interface UnadoptedSession {
+  readonly id: number;
+  readonly medium: string;
+  readonly address: string;
+  readonly clientSecret: string;
+}
+
+/** For catching up with what Sydent wrote into the same database. */
+export interface AdoptionStore {
+  /** A value this server keeps beside the data, such as how far it has read a table. */
+  getState(key: string): Promise<string | undefined>;
+  setState(key: string, value: string): Promise<void>;
+  /** Sessions that Sydent made, the newest first. */
+  sessionsWithoutExtras(limit: number): Promise<UnadoptedSession[]>;
+  /** Makes what we keep beside Sydent's row; the first adopted of a kind becomes the current one. */
+  adoptSession(session: UnadoptedSession, now: number): Promise<void>;
+  associationsAfter(id: number, limit: number): Promise<UnindexedAssociation[]>;
+  /** Which of these associations have no lookup keys. */
+  withoutKeys(ids: readonly number[]): Promise<ReadonlySet<number>>;
+  insertKeys(id: number, keys: readonly LookupKey[]): Promise<void>;
+  /** Deletes keys of associations that are gone. */
+  deleteOrphanedKeys(): Promise<void>;
+  highestOriginId(originServer: string): Promise<number>;
+  /** Lookup keys in the order of association and spelling, from behind the given one on. */
+  keysAfter(id: number, spelling: string, limit: number): Promise<StoredLookupKey[]>;
+  setKeyHash(id: number, spelling: string, lookupHash: string): Promise<void>;
+}
+
+export interface StoredLookupKey {
+  /** Of the association. */
+  readonly id: number;
+  readonly medium: string;
+  readonly spelling: string;
+}

@@ -1,0 +1,35 @@
+/** An answer, its JSON parsed where it is JSON. */
+export interface TestAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: answers are asserted on member by member
+  readonly json: any;
+}
+
+export async function request(url: string, init: RequestInit = {}): Promise<TestAnswer> {
+  const response = await fetch(url, { redirect: 'manual', ...init });
+  const text = await response.text();
+  const isJson = (response.headers.get('content-type') ?? '').startsWith('application/json');
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: isJson && text !== '' ? JSON.parse(text) : undefined,
+  };
+}
+
+export const get = (url: string, query: Record<string, string> = {}) => {
+  const search = new URLSearchParams(query).toString();
+  return request(search === '' ? url : `${url}?${search}`);
+};
+
+export const postJson = (url: string, body: unknown) =>
+  request(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+
+export const postForm = (url: string, fields: Record<string, string>) =>
+  request(url, { method: 'POST', body: new URLSearchParams(fields) });

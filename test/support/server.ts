@@ -1,0 +1,124 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import pino from 'pino';
+import { type App, startApp } from '../../src/app.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import type { Clock } from '../../src/platform/clock.ts';
+import { secureRandom } from '../../src/platform/random.ts';
+import { createDatabase, type EngineName, temporaryFolder } from './databases.ts';
+import { startSmtpServer } from './smtp.ts';
+
+export const SERVER_NAME = 'id.test';
+export const SIGNING_KEY = 'ed25519 0 YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1';
+export const PUBLIC_KEY = 'XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNI';
+
+/** A clock that stands until it is moved. */
+export class TestClock implements Clock {
+  #now: number;
+
+  constructor(now = Date.UTC(2026, 0, 1)) {
+    this.#now = now;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  advance(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+}
+
+/** Lines of configuration by section, beside those every test server has. */
+export type Sections = Partial<
+  Record<'general' | 'db' | 'http' | 'email' | 'sms' | 'crypto', string>
+>;
+
+export interface TestServer {
+  readonly app: App;
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  readonly internalUrl: string;
+  readonly metricsUrl: string;
+  readonly smtp: Awaited<ReturnType<typeof startSmtpServer>>;
+  readonly clock: TestClock;
+  readonly logs: string[];
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface TestServerOptions {
+  readonly engine?: EngineName;
+  readonly sections?: Sections;
+  /** Further options of the relay, such as what it refuses. */
+  readonly smtp?: Parameters<typeof startSmtpServer>[0];
+}
+
+export function renderConfig(sections: Readonly<Record<string, string>>): string {
+  return Object.entries(sections)
+    .map(([name, lines]) => `[${name}]\n${lines}\n`)
+    .join('\n');
+}
+
+const url = ({ port }: { port: number }) => `http://127.0.0.1:${port}`;
+
+/** The real server, in this process, with a real relay and database, on free ports. */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const { engine = 'sqlite', sections = {} } = options;
+  const folder = await temporaryFolder();
+  const database = await createDatabase(engine);
+  const smtp = await startSmtpServer(options.smtp ?? {});
+  const clock = new TestClock();
+  const logs: string[] = [];
+  const logger = pino({ level: 'debug' }, { write: (line: string) => void logs.push(line) });
+
+  const file = path.join(folder.path, 'sydent.conf');
+  await writeFile(
+    file,
+    renderConfig({
+      general: `server.name = ${SERVER_NAME}\npidfile.path =\nprometheus_port = 0\nprometheus_addr = 127.0.0.1\n${sections.general ?? ''}`,
+      db: sections.db ?? database.config,
+      http: `clientapi.http.bind_address = 127.0.0.1\nclientapi.http.port = 0\ninternalapi.http.bind_address = 127.0.0.1\ninternalapi.http.port = 0\nclient_http_base = https://id.test\n${sections.http ?? ''}`,
+      email: `email.from = Cognomen <noreply@{hostname}>\nemail.hostname = id.test\nemail.smtphost = 127.0.0.1\nemail.smtpport = ${smtp.port}\n${sections.email ?? ''}`,
+      sms: sections.sms ?? '',
+      crypto: `ed25519.signingkey = ${SIGNING_KEY}\n${sections.crypto ?? ''}`,
+    }),
+  );
+  const start = async () => {
+    const { config } = await loadConfig({
+      file,
+      env: {},
+      hostname: 'id.test',
+      random: secureRandom,
+    });
+    return startApp(config, { logger, clock });
+  };
+  let app = await start();
+  return {
+    get app() {
+      return app;
+    },
+    get url() {
+      return url(app.addresses.client);
+    },
+    get internalUrl() {
+      return url(app.addresses.internal ?? { port: 0 });
+    },
+    get metricsUrl() {
+      return url(app.addresses.metrics ?? { port: 0 });
+    },
+    smtp,
+    clock,
+    logs,
+    async restart() {
+      await app.close();
+      app = await start();
+    },
+    async stop() {
+      await app.close();
+      await smtp.close();
+      await database.drop();
+      await folder.remove();
+    },
+  };
+}
