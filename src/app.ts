@@ -73,9 +73,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const serve = async (name: string, mounts: Mount[], listener: Listener) => {
       const server = createApiServer({ name, mounts, logger, metrics, ...http });
       closing.push(() => server.close());
-      const address = await listen(server, listener);
-      logger.info({ listener: name, ...address }, 'Listening');
-      return address;
+      return listen(server, name, listener);
     };
 
     const metricsListener = general.prometheus

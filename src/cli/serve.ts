@@ -35,7 +35,7 @@ export async function serve({ config: file }: CommandOptions): Promise<number> {
   // Caught from here on: a stop during the start waits for the start, then stops in order.
   const stopSignal = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
 
-  logger.info({ version: VERSION, config: config.file, pid: process.pid }, 'Starting');
+  logger.info({ version: VERSION, config: config.file }, 'Starting');
   for (const warning of warnings) logger.warn(warning);
   let app: App;
   try {

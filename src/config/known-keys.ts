@@ -35,6 +35,8 @@ function distance(a: string, b: string): number {
 }
 
 function nearest(name: string, known: readonly string[]): string | undefined {
+  const withPrefix = known.find((candidate) => candidate.toLowerCase().endsWith(`.${name}`));
+  if (withPrefix !== undefined) return withPrefix;
   const scored = known
     .map((candidate) => ({ candidate, score: distance(name, candidate.toLowerCase()) }))
     .sort((a, b) => a.score - b.score)[0];

@@ -10,28 +10,16 @@ import type { Logger } from 'pino';
 import type { Listener } from '../../config/config.ts';
 import { isBrandName } from '../../identity/brand.ts';
 import type { Metrics } from '../../platform/metrics.ts';
+import { CORS, send, sendError } from './answers.ts';
 import { type ArgumentStyle, parseForm, rawArguments, readArguments } from './arguments.ts';
 import { type ClientAddressConfig, clientAddressReader } from './client-address.ts';
-import {
-  type Answer,
-  type Endpoint,
-  JsonAnswer,
-  PageAnswer,
-  RedirectAnswer,
-  type RequestContext,
-} from './endpoint.ts';
-import { ApiError, toApiError } from './errors.ts';
+import type { Endpoint, RequestContext } from './endpoint.ts';
+import { ApiError } from './errors.ts';
 
 const BODY_LIMIT = 512 * 1024;
 const REQUEST_TIMEOUT = 30_000;
 /** Longer than the 60 s that common proxies keep connections: they close first. */
 const KEEP_ALIVE_TIMEOUT = 75_000;
-
-const CORS = {
-  'access-control-allow-origin': '*',
-  'access-control-allow-methods': 'GET, POST, PUT, DELETE, OPTIONS',
-  'access-control-allow-headers': 'Origin, X-Requested-With, Content-Type, Accept, Authorization',
-} as const;
 
 /** Endpoints under a common root, with the argument form of its API version. */
 export interface Mount {
@@ -65,50 +53,6 @@ function brandOf(query: string): string | undefined {
   if (!query.includes('brand=')) return undefined;
   const brand = parseForm(query).get('brand');
   return brand !== undefined && isBrandName(brand) ? brand : undefined;
-}
-
-/** Header values are Latin-1 on the wire; links may hold more. */
-const asciiUrl = (url: string) =>
-  url.replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character));
-
-async function send(reply: FastifyReply, answer: Answer): Promise<FastifyReply> {
-  if (answer instanceof PageAnswer) {
-    return reply
-      .code(answer.status)
-      .headers({
-        'content-type': 'text/html; charset=utf-8',
-        'content-security-policy': answer.contentSecurityPolicy,
-        'referrer-policy': 'no-referrer',
-        'x-content-type-options': 'nosniff',
-        'cache-control': 'no-store',
-      })
-      .send(answer.html);
-  }
-  if (answer instanceof RedirectAnswer) {
-    return reply
-      .code(302)
-      .headers({
-        location: asciiUrl(answer.location),
-        'referrer-policy': 'no-referrer',
-        'cache-control': 'no-store',
-      })
-      .send();
-  }
-  const [status, body] =
-    answer instanceof JsonAnswer ? [answer.status, answer.body] : [200, answer];
-  return reply
-    .code(status)
-    .headers({ 'content-type': 'application/json' })
-    .send(JSON.stringify(body));
-}
-
-function sendError(reply: FastifyReply, error: unknown): FastifyReply {
-  const answer = toApiError(error);
-  if (answer.status >= 500) reply.log.error({ err: answer.cause ?? answer }, 'Request failed');
-  return reply
-    .code(answer.status)
-    .headers({ ...CORS, ...answer.headers, 'content-type': 'application/json' })
-    .send(JSON.stringify(answer.body));
 }
 
 /** Runs an endpoint: arguments in, one call, answer out. */
@@ -223,14 +167,19 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   return app;
 }
 
-/** Starts listening; where the machine has no IPv6, `::` means every IPv4 address. */
-export async function listen(app: FastifyInstance, { address, port }: Listener): Promise<Listener> {
+/** Starts listening, and says so; where the machine has no IPv6, `::` means every IPv4 address. */
+export async function listen(
+  app: FastifyInstance,
+  name: string,
+  { address, port }: Listener,
+): Promise<Listener> {
+  const listenTextResolver = (url: string) => `The ${name} API listens at ${url}`;
   try {
-    await app.listen({ host: address, port });
+    await app.listen({ host: address, port, listenTextResolver });
   } catch (error) {
     const noIpv6 = error instanceof Error && 'code' in error && error.code === 'EAFNOSUPPORT';
     if (!noIpv6 || address !== '::') throw error;
-    await app.listen({ host: '0.0.0.0', port });
+    await app.listen({ host: '0.0.0.0', port, listenTextResolver });
   }
   const bound = app.server.address();
   return bound === null || typeof bound === 'string' ? { address, port } : bound;

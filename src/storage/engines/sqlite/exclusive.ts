@@ -98,6 +98,8 @@ const isBusy = (error: unknown) =>
 export async function lockFile(file: string, clock: Clock): Promise<{ release(): void }> {
   const lock = `${file}.lock`;
   const handle = new Database(lock, { timeout: 0 });
+  // No journal that a kill could leave behind: nothing is ever written here.
+  handle.pragma('journal_mode = MEMORY');
   const locked = await patiently(clock, () => {
     try {
       handle.exec('begin exclusive');

@@ -1,0 +1,61 @@
+import type { FastifyReply } from 'fastify';
+import { type Answer, JsonAnswer, PageAnswer, RedirectAnswer } from './endpoint.ts';
+import { toApiError } from './errors.ts';
+
+/** On every answer: web clients of any origin use these APIs. */
+export const CORS = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET, POST, PUT, DELETE, OPTIONS',
+  'access-control-allow-headers': 'Origin, X-Requested-With, Content-Type, Accept, Authorization',
+} as const;
+
+/** Header values are Latin-1 on the wire; links may hold more. */
+const asciiUrl = (url: string) =>
+  url.replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character));
+
+function sendJson(reply: FastifyReply, status: number, body: object): FastifyReply {
+  // As bytes: to text Fastify would add a charset, which JSON does not have.
+  return reply
+    .code(status)
+    .header('content-type', 'application/json')
+    .send(Buffer.from(JSON.stringify(body)));
+}
+
+function sendPage(reply: FastifyReply, page: PageAnswer): FastifyReply {
+  return reply
+    .code(page.status)
+    .headers({
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': page.contentSecurityPolicy,
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'no-store',
+    })
+    .send(page.html);
+}
+
+function sendRedirect(reply: FastifyReply, { location }: RedirectAnswer): FastifyReply {
+  return reply
+    .code(302)
+    .headers({
+      location: asciiUrl(location),
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-store',
+    })
+    .send();
+}
+
+/** Sends what a handler answered. */
+export function send(reply: FastifyReply, answer: Answer): FastifyReply {
+  if (answer instanceof PageAnswer) return sendPage(reply, answer);
+  if (answer instanceof RedirectAnswer) return sendRedirect(reply, answer);
+  if (answer instanceof JsonAnswer) return sendJson(reply, answer.status, answer.body);
+  return sendJson(reply, 200, answer);
+}
+
+/** Sends the answer for whatever was thrown, and logs what should not have been. */
+export function sendError(reply: FastifyReply, error: unknown): FastifyReply {
+  const answer = toApiError(error);
+  if (answer.status >= 500) reply.log.error({ err: answer.cause ?? answer }, 'Request failed');
+  return sendJson(reply.headers({ ...CORS, ...answer.headers }), answer.status, answer.body);
+}

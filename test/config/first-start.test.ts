@@ -1,0 +1,184 @@
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import path from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { withSigningKey } from '../../src/config/first-start.ts';
+import { ConfigError, loadConfig } from '../../src/config/load.ts';
+import { parseIni } from '../../src/config/parser.ts';
+import { secureRandom } from '../../src/platform/random.ts';
+import { temporaryFolder } from '../support/databases.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let file: string;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  file = path.join(folder.path, 'sydent.conf');
+});
+afterEach(() => folder.remove());
+
+const load = (env: Record<string, string> = {}) =>
+  loadConfig({ file, env, hostname: 'host.test', random: secureRandom });
+
+describe('a missing file', () => {
+  test('is written with live defaults, the name in force and a new key', async () => {
+    const first = await load({ SYDENT_SERVER_NAME: 'id.test' });
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(await readdir(folder.path)).toEqual(['sydent.conf']);
+    const text = await readFile(file, 'utf8');
+    expect(text).toMatch(/^server\.name = id\.test$/m);
+    expect(text).toMatch(/^clientapi\.http\.port = 8090$/m);
+    expect(text).toMatch(/^# prometheus_port =$/m);
+    expect(text).toMatch(/^ed25519\.signingkey = ed25519 0 [A-Za-z0-9+/]{43}$/m);
+    expect(text).toMatch(
+      /^email\.invite\.subject = %\(sender_display_name\)s has invited you to chat$/m,
+    );
+    // Every live key has a comment right above it.
+    const lines = text.split('\n');
+    for (const [index, line] of lines.entries()) {
+      if (/^[a-zA-Z0-9_.]+ =/.test(line)) expect(lines[index - 1]).toMatch(/^# \S/);
+    }
+
+    const again = await load();
+    expect(again.config).toEqual(first.config);
+    expect(again.config.crypto.signingKey.version).toBe('0');
+    expect(await readFile(file, 'utf8')).toBe(text);
+    expect(again.warnings).not.toContain(expect.stringContaining('is no key'));
+  });
+
+  test('in a folder that is not there is said, and nothing is left behind', async () => {
+    file = path.join(folder.path, 'missing', 'sydent.conf');
+    await expect(load()).rejects.toThrow(/does not exist and cannot be written/);
+    expect(await readdir(folder.path)).toEqual([]);
+  });
+
+  test('a folder in its place is said', async () => {
+    await mkdir(file);
+    await expect(load()).rejects.toThrow(ConfigError);
+  });
+});
+
+describe('a file without a signing key', () => {
+  const KEY = 'ed25519 0 AAAA';
+
+  test.each([
+    ['no section', '[general]\na = 1\n', '[general]\na = 1\n\n[crypto]\ned25519.signingkey = K\n'],
+    ['no line end', '[general]\na = 1', '[general]\na = 1\n\n[crypto]\ned25519.signingkey = K\n'],
+    ['an empty section', '[crypto]\n[db]\n', '[crypto]\ned25519.signingkey = K\n[db]\n'],
+    ['a section at the end', '[db]\n[crypto]', '[db]\n[crypto]\ned25519.signingkey = K\n'],
+    [
+      'an empty key',
+      '[crypto]\n# mine\nED25519.SigningKey: \nx = 1\n',
+      '[crypto]\n# mine\ned25519.signingkey = K\nx = 1\n',
+    ],
+    [
+      'CRLF',
+      '[crypto]\r\ned25519.signingkey =\r\nx = 1\r\n',
+      '[crypto]\r\ned25519.signingkey = K\r\nx = 1\r\n',
+    ],
+    ['CRLF, no section', '[db]\r\n', '[db]\r\n\r\n[crypto]\r\ned25519.signingkey = K\r\n'],
+    [
+      'an empty key in DEFAULT',
+      '[DEFAULT]\ned25519.signingkey =\n',
+      '[DEFAULT]\ned25519.signingkey =\n\n[crypto]\ned25519.signingkey = K\n',
+    ],
+  ])('%s', (_what, before, after) => {
+    expect(withSigningKey(before, KEY)).toBe(after.replace('K', KEY));
+  });
+
+  test('gets that line, and nothing else of it changes', async () => {
+    const before = '; comment\n[general]\nserver.name = id.test\n\n[crypto]\n';
+    await writeFile(file, before, { mode: 0o640 });
+    if (process.getuid?.() === 0) await chown(file, 65534, 65534);
+    const target = `${file}.real`;
+    await writeFile(target, before, { mode: 0o640 });
+    const { config } = await load();
+    const after = await readFile(file, 'utf8');
+    expect(after.replace(/^ed25519\.signingkey = .*\n/m, '')).toBe(before);
+    const { mode, uid } = await stat(file);
+    expect(mode & 0o777).toBe(0o640);
+    if (process.getuid?.() === 0) expect(uid).toBe(65534);
+    expect((await load()).config.crypto).toEqual(config.crypto);
+  });
+
+  test('a link to it stays a link', async () => {
+    const target = path.join(folder.path, 'real.conf');
+    await writeFile(target, '[general]\nserver.name = id.test\n');
+    await symlink('real.conf', file);
+    await load();
+    expect((await lstat(file)).isSymbolicLink()).toBe(true);
+    expect(await readFile(target, 'utf8')).toContain('signingkey = ed25519 0 ');
+  });
+
+  test('that is read-only stops the start; with the key it is fine', async () => {
+    const text = '[general]\nserver.name = id.test\n';
+    await writeFile(file, text);
+    await chmod(file, 0o444);
+    await expect(load()).rejects.toThrow(
+      /no \[crypto\] ed25519\.signingkey.*cognomen generate-key/s,
+    );
+    expect(await readFile(file, 'utf8')).toBe(text);
+    expect(await readdir(folder.path)).toEqual(['sydent.conf']);
+    await chmod(file, 0o644);
+    await load();
+    await chmod(file, 0o444);
+    await load();
+  });
+
+  test('that is wrong in other ways is not touched', async () => {
+    const text = '[general]\nlog.level = LOUD\n';
+    await writeFile(file, text);
+    await expect(load()).rejects.toThrow('log.level');
+    expect(await readFile(file, 'utf8')).toBe(text);
+  });
+});
+
+test('whatever the file, the key can be read from it afterwards and all else as before', () => {
+  const line = fc.constantFrom(
+    '[crypto]',
+    '[general]',
+    '[db]',
+    '# c',
+    '',
+    'a = 1',
+    'b: 2',
+    '  more',
+    'ed25519.signingkey =',
+    'ed25519.old_keys =',
+  );
+  fc.assert(
+    fc.property(
+      fc.array(line, { maxLength: 12 }),
+      fc.constantFrom('\n', '\r\n'),
+      (lines, newline) => {
+        const before = lines.join(newline);
+        let ini: ReturnType<typeof parseIni>;
+        try {
+          ini = parseIni(before);
+        } catch {
+          return;
+        }
+        if (ini.getRaw('crypto', 'ed25519.signingkey')) return;
+        const after = parseIni(withSigningKey(before, 'ed25519 0 AAAA'));
+        expect(after.getRaw('crypto', 'ed25519.signingkey')?.split('\n')[0]).toBe('ed25519 0 AAAA');
+        for (const section of ini.sections) {
+          for (const key of ini.keys(section)) {
+            if (key === 'ed25519.signingkey') continue;
+            expect(after.getRaw(section, key)).toBe(ini.getRaw(section, key));
+          }
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});

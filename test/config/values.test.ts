@@ -1,0 +1,202 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ConfigError, parseConfig } from '../../src/config/load.ts';
+import { SIGNING_KEY } from '../support/server.ts';
+
+const surroundings = { env: {}, hostname: 'host.example.org' };
+const CRYPTO = `[crypto]\ned25519.signingkey = ${SIGNING_KEY}\n`;
+
+const parse = (text: string, env: Record<string, string> = {}) =>
+  parseConfig('test.conf', `${text}\n${text.includes('[crypto]') ? '' : CRYPTO}`, {
+    ...surroundings,
+    env,
+  });
+
+function problemsOf(text: string): readonly string[] {
+  try {
+    parse(text);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('a bad value stops the start, naming section, key, value and what is right', () => {
+  test.each([
+    [
+      '[general]\nserver.name = not a name',
+      '[general] server.name = "not a name": must be a host name',
+    ],
+    ['[general]\nlog.level = LOUD', '[general] log.level = "LOUD": must be one of DEBUG, INFO'],
+    [
+      '[general]\nlog.format = xml',
+      '[general] log.format = "xml": must be one of auto, json, pretty',
+    ],
+    ['[general]\naddress_lookup_limit = many', 'must be a whole number from 1 to 1000000'],
+    [
+      '[general]\naddress_lookup_limit =',
+      '[general] address_lookup_limit = "": must be a whole number',
+    ],
+    [
+      '[general]\nbrand.default = ../etc',
+      '[general] brand.default = "../etc": must be the name of a folder',
+    ],
+    ['[general]\nprometheus_port = x\nprometheus_addr = ::', '[general] prometheus_port = "x"'],
+    ['[general]\nip.blacklist = 10.0.0.0/33', '("10.0.0.0/33" is neither)'],
+    ['[general]\nip.whitelist = example.org', '("example.org" is neither)'],
+    [
+      '[general]\nhomeserver_allow_list = a.test',
+      '[general] homeserver_allow_list: needs enable_v1_access = false',
+    ],
+    ['[general]\npidfile.path = 5%', '[general] pidfile.path: a % must be written %%'],
+    ['[db]\ndb.file =', '[db] db.file = "": must be the path of a SQLite file'],
+    [
+      '[db]\ndb.url = mysql://u:hush@h/d',
+      '[db] db.url = (hidden): must be a URL such as postgres://',
+    ],
+    ['[db]\ndb.url = postgres://u:hush@h/d?foo=1', '(it has foo)'],
+    ['[db]\ndb.url = postgres://u:hush@h/d?sslmode=maybe', 'sslmode one of disable, prefer'],
+    ['[db]\ndb.url = postgres://h/d', 'must be a URL with user, host and database'],
+    ['[db]\ndb.pool_size = 0', '[db] db.pool_size = "0": must be a whole number from 1 to 1000'],
+    ['[db]\ndb.backup = maybe', '[db] db.backup = "maybe": must be one of true, yes'],
+    ['[http]\nclientapi.http.port = 70000', 'must be a whole number from 0 to 65535'],
+    ['[http]\nobey_x_forwarded_for = sometimes', '[http] obey_x_forwarded_for = "sometimes"'],
+    ['[http]\nfederation.verifycerts =', '[http] federation.verifycerts = ""'],
+    ['[http]\nclient_http_base = ftp://x', 'must be an http:// or https:// URL'],
+    ['[http]\nclient_http_base = https://x/?y', 'without query and fragment'],
+    ['[http]\nreplication.https.cacert = /nowhere/ca.pem', '/nowhere/ca.pem cannot be read'],
+    ['[http]\nnext_link.schemes = javascript', '[http] next_link.schemes = "javascript"'],
+    ['[http]\ntrusted_proxies = proxy', '[http] trusted_proxies = "proxy"'],
+    ['[email]\nemail.from = nobody', '[email] email.from: must be an address, or a name'],
+    ['[email]\nemail.from = A <a@b> c', '[email] email.from: must be an address, or a name'],
+    ['[email]\nemail.tlsmode = SSLv3', 'must be 0, STARTTLS, TLS or SSL'],
+    ['[email]\nemail.smtpport = x', '[email] email.smtpport = "x"'],
+    ['[email]\nemail.ratelimit_sender.burst = 0', 'must be a number above 0'],
+    ['[email]\nemail.ratelimit_sender.rate_hz = fast', 'must be a number above 0, or a fraction'],
+    ['[sms]\nbodyTemplate = {code}', '[sms] bodyTemplate = "{code}": must be text with {token}'],
+    ['[sms]\noriginators.44 = fax:123', '[sms] originators.44: must be long:NUMBER'],
+    ['[sms]\noriginators.uk = alpha:X', '[sms] originators.uk: must end in a calling code'],
+    ['[sms]\nsmsrule.44 = perhaps', '[sms] smsrule.44: must be allow or reject; it is "perhaps"'],
+    ['[crypto]\ned25519.signingkey = rsa 0 abc', '[crypto] ed25519.signingkey = (hidden)'],
+    ['[crypto]\ned25519.signingkey = ed25519 0 c2hvcnQ', '[crypto] ed25519.signingkey = (hidden)'],
+    ['[peer.x]\nbase_replication_url = http://x', 'must be an https:// URL'],
+  ])('%j', (text, message) => {
+    const problems = problemsOf(text);
+    expect(problems.join('\n')).toContain(message);
+    expect(problems.join('\n')).not.toMatch(/hush|c2hvcnQ|rsa 0/);
+  });
+
+  test('everything that is wrong is said at once', () => {
+    expect(problemsOf('[general]\nlog.level = x\n[email]\nemail.smtpport = y')).toHaveLength(2);
+  });
+});
+
+describe('values', () => {
+  test('booleans are read as Sydent reads each of them', () => {
+    const { config, warnings } = parse(
+      '[general]\nenable_v1_access = YES\nenable_v1_associations = True\ndelete_tokens_on_bind = 1\n[http]\nobey_x_forwarded_for = On',
+    );
+    expect(config.general).toMatchObject({
+      enableV1Access: false,
+      enableV1Associations: true,
+      deleteTokensOnBind: false,
+    });
+    expect(config.http.obeyXForwardedFor).toBe(true);
+    expect(warnings.join('\n')).toContain('enable_v1_access = "YES" means false');
+    expect(warnings.join('\n')).not.toContain('enable_v1_associations');
+  });
+
+  test('the environment gives defaults, and the file wins', () => {
+    const env = {
+      SYDENT_SERVER_NAME: 'env.test',
+      SYDENT_DB_PATH: '/env.db',
+      SYDENT_PID_FILE: '/env.pid',
+    };
+    const { config, warnings } = parse('[db]\ndb.file = /file.db', env);
+    expect(config.general.serverName).toBe('env.test');
+    expect(config.general.pidFile).toBe('/env.pid');
+    expect(config.db).toMatchObject({ file: '/file.db' });
+    expect(warnings.join('\n')).not.toContain('server.name');
+  });
+
+  test('without a name the host’s is used, with a warning', () => {
+    const { config, warnings } = parse('');
+    expect(config.general.serverName).toBe('host.example.org');
+    expect(config.http.clientHttpBase).toBe('https://host.example.org');
+    expect(config.email).toMatchObject({
+      hostname: 'host.example.org',
+      from: 'Sydent Validation <noreply@host.example.org>',
+      envelopeFrom: 'noreply@host.example.org',
+    });
+    expect(warnings.join('\n')).toContain('server.name is not set');
+    expect(warnings.join('\n')).toContain('client_http_base is not set');
+  });
+
+  test('a PostgreSQL URL is taken apart', () => {
+    const { config } = parse(
+      '[db]\ndb.url = postgresql://us%%40er:p%%2Fw@[::1]:5433/data?sslmode=verify-full&sslrootcert=/ca.pem\ndb.statement_timeout = 1.5',
+    );
+    expect(config.db).toEqual({
+      engine: 'postgres',
+      host: '::1',
+      port: 5433,
+      user: 'us@er',
+      password: 'p/w',
+      database: 'data',
+      sslMode: 'verify-full',
+      sslRootCert: '/ca.pem',
+      sslCert: undefined,
+      sslKey: undefined,
+      poolSize: 10,
+      statementTimeout: 1500,
+      connectTimeout: 5000,
+    });
+  });
+
+  test('names that mean nothing are pointed out, with the nearest that does', () => {
+    const { warnings } = parse(
+      '[general]\nserver.nam = x\nemail.from = a@b\n[genral]\n[http]\nwhatever = 1\n[sms]\nsmsrule.44 = allow',
+    );
+    expect(warnings).toEqual(
+      expect.arrayContaining([
+        '[general] server.nam is no key of this server; did you mean server.name?',
+        '[general] email.from belongs in [email]; it is ignored here',
+        '[genral] is no section of this server; did you mean [general]?',
+        '[http] whatever is no key of this server',
+      ]),
+    );
+    expect(warnings.join('\n')).not.toContain('smsrule');
+  });
+
+  test('half a Prometheus listener is none, with a warning', () => {
+    const { config, warnings } = parse('[general]\nprometheus_port = 9000');
+    expect(config.general.prometheus).toBeUndefined();
+    expect(warnings.join('\n')).toContain('metrics are off');
+  });
+});
+
+describe('certificate files', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(os.tmpdir(), 'cognomen-config-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test('a certificate that cannot be read leaves replication off', async () => {
+    const { config, warnings } = parse('[http]\nreplication.https.certfile = /nowhere/cert.pem');
+    expect(config.http.replication).toBeUndefined();
+    expect(warnings.join('\n')).toContain('replication is off');
+    const file = path.join(folder, 'cert.pem');
+    await writeFile(file, 'x');
+    await chmod(file, 0o600);
+    expect(parse(`[http]\nreplication.https.certfile = ${file}`).config.http.replication).toEqual({
+      address: '::',
+      port: 4434,
+      certFile: file,
+      caCert: '',
+    });
+  });
+});

@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest';
+import type { Key } from '../../src/config/keys.ts';
+import { FAMILIES, SECTIONS } from '../../src/config/known-keys.ts';
+import { peerKeys } from '../../src/config/sections/peers.ts';
+import { createMetrics } from '../../src/platform/metrics.ts';
+
+const INTRODUCTIONS: Readonly<Record<string, string>> = {
+  general: 'The server itself.',
+  db: 'Where the data is.',
+  http: 'The listeners, and what they tell the world of themselves.',
+  email: 'Mails and the relay they go through.',
+  sms: 'Text messages.',
+  crypto: 'The keys that sign.',
+};
+
+const inTable = (text: string) => text.replaceAll('|', '\\|');
+
+function defaultOf(key: Key<unknown>): string {
+  const from = key.environment ? `\`$${key.environment}\`, else ` : '';
+  if (key.defaultNote !== undefined) return from + key.defaultNote;
+  if (key.default === undefined) return 'unset';
+  return from + (key.default === '' ? 'empty' : `\`${inTable(key.default)}\``);
+}
+
+function row(key: Key<unknown>): string {
+  const notes = [key.own ? '*Cognomen only.*' : '', key.deprecated ? '*Deprecated.*' : ''];
+  const about = [...notes, key.about].filter((part) => part !== '').join(' ');
+  return `| \`${key.name}\` | ${defaultOf(key)} | ${inTable(about)} |`;
+}
+
+function table(
+  keys: readonly Key<unknown>[],
+  families: readonly { name: string; about: string }[] = [],
+) {
+  return [
+    '| key | default | meaning |',
+    '|---|---|---|',
+    ...keys.map(row),
+    ...families.map((family) => `| \`${family.name}\` | unset | ${inTable(family.about)} |`),
+  ].join('\n');
+}
+
+test('docs/configuration.md says what the keys say', async () => {
+  const sections = Object.entries(SECTIONS).map(([name, keys]) => {
+    const families = FAMILIES.filter((family) => family.section === name);
+    return `## \`[${name}]\`\n\n${INTRODUCTIONS[name]}\n\n${table(keys, families)}\n`;
+  });
+  const text = `# Configuration
+
+Cognomen reads the \`sydent.conf\` that you have. The file is named by \`--config\`, else by \`$SYDENT_CONF\`, else it is
+\`sydent.conf\` in the working directory; relative paths in it are relative to the working directory too. At the first
+start a missing file is written, with every default and a new signing key. \`cognomen check-config\` says what is wrong
+with a file, and what in it means nothing.
+
+It is an INI file as Python's ConfigParser reads it: \`key = value\` or \`key: value\` in a \`[section]\`, keys in any
+case, comments on lines of their own that begin with \`#\` or \`;\`, values that go on over indented lines. What stands
+in \`[DEFAULT]\` serves every section. \`%(key)s\` in a value stands for another key's value, so a percent sign is
+written \`%%\` (not in the two subjects of invitations, which are templates). A bad value stops the start; a key that
+is unknown is a warning.
+
+${sections.join('\n')}
+## \`[peer.NAME]\`
+
+One section for each replication peer that needs one; NAME is the peer's server name.
+
+${table(Object.values(peerKeys('peer.NAME')))}
+`;
+  await expect(text).toMatchFileSnapshot('../../docs/configuration.md');
+});
+
+test('docs/metrics.md lists the metrics there are', async () => {
+  const metrics = (await createMetrics().registry.getMetricsAsJSON()).map((metric) => {
+    const { name, help, type } = metric as unknown as { name: string; help: string; type: string };
+    return { name, help, type };
+  });
+  const own = metrics.filter(({ name }) => /^(cognomen|sydent)_/.test(name));
+  const text = `# Metrics
+
+Served at \`/metrics\` when \`prometheus_port\` and \`prometheus_addr\` are set (see [configuration](configuration.md)). The
+two that begin with \`sydent_\` are those of Sydent, so that its dashboards go on working; \`servlet\` is Sydent's name of
+an endpoint.
+
+| metric | type | meaning |
+|---|---|---|
+${own.map(({ name, type, help }) => `| \`${name}\` | ${type} | ${help} |`).join('\n')}
+
+Beside them stand the usual ones of the process (\`process_*\`) and of Node.js (\`nodejs_*\`), such as the lag of the event
+loop.
+`;
+  await expect(text).toMatchFileSnapshot('../../docs/metrics.md');
+});
