@@ -19,8 +19,10 @@ export interface MailerDependencies {
   readonly logger: Logger;
   /** Called for each message that is tried. */
   readonly onAttempt: () => void;
-  /** Milliseconds; shorter in tests. */
+  /** Milliseconds, where they are not to be the usual ones. */
   readonly timeouts?: Partial<typeof TIMEOUTS>;
+  /** PEM; in place of the authorities that the system trusts. */
+  readonly trustedCa?: string;
 }
 
 const TIMEOUTS = {
@@ -36,7 +38,11 @@ const CONNECTIONS = 5;
 /** Behind so many the wait would be longer than anyone’s patience. */
 const MAX_WAITING = 500;
 
-function connectionOptions(config: EmailConfig, timeouts: typeof TIMEOUTS) {
+function connectionOptions(
+  config: EmailConfig,
+  timeouts: typeof TIMEOUTS,
+  trustedCa: string | undefined,
+) {
   const { host, port, tlsMode } = config.smtp;
   return {
     host,
@@ -45,11 +51,22 @@ function connectionOptions(config: EmailConfig, timeouts: typeof TIMEOUTS) {
     secure: tlsMode === 'tls',
     ignoreTLS: tlsMode === 'none',
     requireTLS: tlsMode === 'starttls',
-    tls: { minVersion: 'TLSv1.2' as const },
+    tls: { minVersion: 'TLSv1.2' as const, ...(trustedCa ? { ca: trustedCa } : {}) },
     connectionTimeout: timeouts.connect,
     greetingTimeout: timeouts.greeting,
     socketTimeout: timeouts.socket,
   };
+}
+
+/**
+ * The address as it stands in an envelope. Some providers hand out user names with dots where
+ * RFC 5321 has none; those it wants in quotes.
+ */
+function mailbox(typed: string): string {
+  const address = asciiDomain(typed);
+  const at = address.lastIndexOf('@');
+  const local = address.slice(0, at);
+  return /^\.|\.\.|\.$/.test(local) ? `"${local}"${address.slice(at)}` : address;
 }
 
 /** What of an SMTP failure can be logged: the relay's answer, not what was sent to it. */
@@ -64,7 +81,7 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
   const timeouts = { ...TIMEOUTS, ...deps.timeouts };
   const { username, password } = config.smtp;
   const credentials = username === '' ? undefined : { user: username, pass: password };
-  const options = connectionOptions(config, timeouts);
+  const options = connectionOptions(config, timeouts, deps.trustedCa);
   const transport = createTransport({
     ...options,
     pool: true,
@@ -128,7 +145,7 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
 
   return {
     async send(typed, message) {
-      const to = asciiDomain(typed);
+      const to = mailbox(typed);
       onAttempt();
       if (underWay >= MAX_WAITING) {
         logger.error({ waiting: underWay }, 'Mail not sent: too many are waiting for the relay');

@@ -1,0 +1,239 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ENGINES } from '../support/databases.ts';
+import { get, postJson, request, type TestAnswer } from '../support/http.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+describe.each(ENGINES)('validation sessions on %s', (engine) => {
+  let server: TestServer;
+  const v1 = () => `${server.url}/_matrix/identity/api/v1`;
+
+  beforeEach(async () => {
+    server = await startTestServer({ engine });
+  });
+  afterEach(() => server.stop());
+
+  const ask = (attempt: unknown, more: Record<string, unknown> = {}) =>
+    postJson(`${v1()}/validate/email/requestToken`, {
+      email: 'ada@sample.test',
+      client_secret: 'secret',
+      send_attempt: attempt,
+      ...more,
+    });
+  const submit = (sid: string, token: string, secret = 'secret') =>
+    postJson(`${v1()}/validate/email/submitToken`, { sid, token, client_secret: secret });
+  const validated = (sid: string) =>
+    get(`${v1()}/3pid/getValidated3pid`, { sid, client_secret: 'secret' });
+  const bind = (sid: string) =>
+    postJson(`${v1()}/3pid/bind`, { sid, client_secret: 'secret', mxid: '@ada:sample.test' });
+  const mailedToken = async () => {
+    const mail = await server.smtp.nextMail();
+    return /token=([A-Za-z0-9]{32})/.exec(mail.parsed.text ?? '')?.[1] ?? '';
+  };
+  const code = ({ status, json }: TestAnswer) => [status, json.errcode];
+
+  test('a message goes out only for a greater send_attempt', async () => {
+    const { sid } = (await ask(0)).json;
+    await server.smtp.nextMail();
+    for (const attempt of [0, '0', -1]) expect((await ask(attempt)).json.sid).toBe(sid);
+    expect(server.smtp.mails).toHaveLength(1);
+    expect((await ask('1')).json.sid).toBe(sid);
+    expect((await ask(5)).json.sid).toBe(sid);
+    expect((await ask(3)).json.sid).toBe(sid);
+    expect(server.smtp.mails).toHaveLength(3);
+    for (const wrong of ['x', 1.5, true, {}, '', [1]]) {
+      expect(code(await ask(wrong))).toEqual([400, 'M_INVALID_PARAM']);
+    }
+  });
+
+  test('one of many requests at once sends, and all get the same session', async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask(1)));
+    expect(new Set(answers.map((answer) => answer.json.sid)).size).toBe(1);
+    expect(server.smtp.mails).toHaveLength(1);
+  });
+
+  test('sessions are apart by address, and secret, but not by letter case', async () => {
+    const { sid } = (await ask(1)).json;
+    expect((await ask(1, { email: 'ADA@Sample.TEST' })).json.sid).toBe(sid);
+    expect((await ask(1, { client_secret: 'other' })).json.sid).not.toBe(sid);
+    expect((await ask(1, { email: 'grace@sample.test' })).json.sid).not.toBe(sid);
+  });
+
+  test('an attempt whose sending failed does not count', async () => {
+    server.smtp.refuse(550);
+    expect(code(await ask(1))).toEqual([400, 'M_EMAIL_SEND_ERROR']);
+    server.smtp.refuse(undefined);
+    const { sid } = (await ask(1)).json;
+    expect((await submit(sid, await mailedToken())).json).toEqual({ success: true });
+  });
+
+  test('codes of earlier mails stay valid', async () => {
+    const { sid } = (await ask(1)).json;
+    const first = await mailedToken();
+    await ask(2);
+    const second = await mailedToken();
+    expect(second).not.toBe(first);
+    expect((await submit(sid, first)).json).toEqual({ success: true });
+    expect((await submit(sid, second)).json).toEqual({ success: true });
+  });
+
+  test('a wrong token, session and secret each have their answer', async () => {
+    const { sid } = (await ask(1)).json;
+    const token = await mailedToken();
+    const answer = async (...args: Parameters<typeof submit>) => {
+      const { status, json } = await submit(...args);
+      expect(json.error).toEqual(expect.any(String));
+      return [status, json.success, json.errcode];
+    };
+    expect(await answer(sid, 'wrong')).toEqual([200, false, 'M_TOKEN_INCORRECT']);
+    expect(await answer('123', token)).toEqual([200, false, 'M_NO_VALID_SESSION']);
+    expect(await answer(sid, token, 'other')).toEqual([200, false, 'M_NO_VALID_SESSION']);
+    const [unknown, wrongSecret] = [
+      await get(`${v1()}/3pid/getValidated3pid`, { sid: '123', client_secret: 'secret' }),
+      await get(`${v1()}/3pid/getValidated3pid`, { sid, client_secret: 'other' }),
+    ];
+    expect(code(unknown)).toEqual([404, 'M_NO_VALID_SESSION']);
+    expect(wrongSecret.text).toBe(unknown.text);
+    expect(code(await bind('123'))).toEqual([404, 'M_NO_VALID_SESSION']);
+    expect(code(await bind(sid))).toEqual([400, 'M_SESSION_NOT_VALIDATED']);
+  });
+
+  test('after ten wrong guesses the codes are dead, until a new one is sent', async () => {
+    const { sid } = (await ask(1)).json;
+    const first = await mailedToken();
+    const guesses = await Promise.all(
+      Array.from({ length: 30 }, (_, i) => submit(sid, `guess${i}`)),
+    );
+    const codes = guesses.map((guess) => guess.json.errcode);
+    expect(codes.filter((errcode) => errcode === 'M_TOKEN_INCORRECT')).toHaveLength(10);
+    expect(codes.filter((errcode) => errcode === 'M_SESSION_EXPIRED')).toHaveLength(20);
+    expect((await submit(sid, first)).json.errcode).toBe('M_SESSION_EXPIRED');
+    await ask(2);
+    const second = await mailedToken();
+    expect((await submit(sid, first)).json.errcode).toBe('M_TOKEN_INCORRECT');
+    expect((await submit(sid, second)).json).toEqual({ success: true });
+  });
+
+  test('a session lasts 24 hours from its creation, then from its validation', async () => {
+    const { sid } = (await ask(1)).json;
+    const token = await mailedToken();
+    server.clock.advance(24 * HOUR - 1);
+    expect((await submit(sid, token)).json).toEqual({ success: true });
+    const validatedAt = server.clock.now();
+    server.clock.advance(24 * HOUR - 1);
+    expect((await validated(sid)).json.validated_at).toBe(validatedAt);
+    expect((await bind(sid)).status).toBe(200);
+    server.clock.advance(1);
+    expect(code(await validated(sid))).toEqual([400, 'M_SESSION_EXPIRED']);
+    expect(code(await bind(sid))).toEqual([400, 'M_SESSION_EXPIRED']);
+    expect((await submit(sid, token)).json.errcode).toBe('M_SESSION_EXPIRED');
+  });
+
+  test('a retry leaves a validated session as it is; a greater attempt starts over', async () => {
+    const { sid } = (await ask(1)).json;
+    const token = await mailedToken();
+    await submit(sid, token);
+    const before = (await validated(sid)).json;
+    server.clock.advance(MINUTE);
+    expect((await ask(1)).json.sid).toBe(sid);
+    expect((await submit(sid, token)).json).toEqual({ success: true });
+    expect((await validated(sid)).json).toEqual(before);
+    expect(server.smtp.mails).toHaveLength(1);
+
+    const { sid: next } = (await ask(2)).json;
+    expect(next).not.toBe(sid);
+    expect(code(await validated(next))).toEqual([400, 'M_SESSION_NOT_VALIDATED']);
+    expect((await submit(next, token)).json.errcode).toBe('M_TOKEN_INCORRECT');
+    expect((await submit(next, await mailedToken())).json).toEqual({ success: true });
+  });
+
+  test('any request on an expired session starts over', async () => {
+    const { sid } = (await ask(1)).json;
+    server.clock.advance(24 * HOUR);
+    const { sid: next } = (await ask(1)).json;
+    expect(next).not.toBe(sid);
+    expect(server.smtp.mails).toHaveLength(2);
+  });
+
+  test('sessions five days old are deleted', async () => {
+    const { sid } = (await ask(1)).json;
+    server.clock.advance(5 * 24 * HOUR);
+    await server.restart();
+    expect(code(await validated(sid))).toEqual([400, 'M_SESSION_EXPIRED']);
+    server.clock.advance(1);
+    await server.restart();
+    await expect.poll(async () => code(await validated(sid))).toEqual([404, 'M_NO_VALID_SESSION']);
+  });
+
+  test('sessions and codes survive a restart', async () => {
+    const { sid } = (await ask(1)).json;
+    const token = await mailedToken();
+    await server.restart();
+    expect((await ask(1)).json.sid).toBe(sid);
+    expect((await submit(sid, token)).json).toEqual({ success: true });
+    expect(server.smtp.mails).toHaveLength(1);
+  });
+
+  test.each([
+    ['https://a.test/x', '?'],
+    ['http://a.test/x?y=1#z', '&'],
+    ['https://a.test/#/ü?q', '&'],
+    ['https://a.test/#frag', '?'],
+  ])('next_link %s gets its sid at the very end', async (link, mark) => {
+    const { sid } = (await ask(1, { next_link: link })).json;
+    const token = await mailedToken();
+    const query = new URLSearchParams({ sid, token, client_secret: 'secret' });
+    const answer = await request(`${v1()}/validate/email/submitToken?${query}`);
+    const location = decodeURI(answer.headers.get('location') ?? '');
+    expect([answer.status, location]).toEqual([302, `${link}${mark}sid=${sid}`]);
+  });
+
+  test.each([
+    'javascript:alert(1)',
+    'JaVaScRiPt:alert(1)',
+    'data:text/html,x',
+    'file:///etc/passwd',
+    'element://done',
+    '//evil.test',
+    '/relative',
+    'https:evil.test',
+    'https://a.test/\r\nSet-Cookie: x',
+    'https://',
+    `https://a.test/${'x'.repeat(3000)}`,
+  ])('next_link %j is refused, and nothing is sent', async (link) => {
+    expect(code(await ask(1, { next_link: link }))).toEqual([400, 'M_INVALID_PARAM']);
+    expect(server.smtp.mails).toHaveLength(0);
+  });
+
+  test('addresses are checked before anything is stored', async () => {
+    for (const email of ['notanemail', 'a b@c', 'a@b, c@d', 'a@b\r\nTo: c@d']) {
+      expect(code(await ask(1, { email }))).toEqual([400, 'M_INVALID_EMAIL']);
+    }
+    expect(code(await ask(1, { email: '' }))).toEqual([400, 'M_INVALID_PARAM']);
+    expect(code(await ask(1, { email: `${'x'.repeat(500)}@a` }))).toEqual([400, 'M_INVALID_PARAM']);
+    expect(server.smtp.mails).toHaveLength(0);
+  });
+});
+
+test('schemes that the configuration lists are redirected to', async () => {
+  const server = await startTestServer({ sections: { http: 'next_link.schemes = element' } });
+  try {
+    const url = `${server.url}/_matrix/identity/api/v1/validate/email`;
+    const { sid } = (
+      await postJson(`${url}/requestToken`, {
+        email: 'ada@sample.test',
+        client_secret: 'a',
+        send_attempt: 1,
+        next_link: 'element://done',
+      })
+    ).json;
+    const mail = await server.smtp.nextMail();
+    const token = /token=([A-Za-z0-9]{32})/.exec(mail.parsed.text ?? '')?.[1] ?? '';
+    const answer = await request(`${url}/submitToken?sid=${sid}&client_secret=a&token=${token}`);
+    expect(answer.headers.get('location')).toBe(`element://done?sid=${sid}`);
+  } finally {
+    await server.stop();
+  }
+});

@@ -1,0 +1,272 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { simpleParser } from 'mailparser';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { asciiDomain, encodeHeaderText, renderMessage } from '../../src/delivery/mail/message.ts';
+import { resultPageRenderer } from '../../src/delivery/pages.ts';
+import { createBrands } from '../../src/delivery/templates/brands.ts';
+import { compileTemplate } from '../../src/delivery/templates/template.ts';
+import { secureRandom } from '../../src/platform/random.ts';
+import { temporaryFolder } from '../support/databases.ts';
+import { TestClock } from '../support/server.ts';
+
+const render = (syntax: 'jinja' | 'percent', text: string, values: Record<string, string>) =>
+  compileTemplate({ file: 'x', text, syntax })(values);
+
+describe('Python’s %-format', () => {
+  test.each([
+    ['%(a)s %(b)s!', 'A <&>"\' !'],
+    ['100%% %(a)s%%', '100% A <&>"\'%'],
+    ['%(a_forhtml)s', 'A &lt;&amp;&gt;&#34;&#39;'],
+    ['%(a_forurl)s', 'A%20%3C%26%3E%22%27'],
+    ['%(nothing_forurl)s|%(constructor)s', '|'],
+    ['{{ a }} $a', '{{ a }} $a'],
+  ])('%s', (text, expected) => {
+    expect(render('percent', text, { a: 'A <&>"\'', b: '' })).toBe(expected);
+  });
+
+  test('values are not templates', () => {
+    expect(render('percent', '%(a)s', { a: '%(b)s%%', b: 'x' })).toBe('%(b)s%%');
+  });
+
+  test('a lone % is a fault, with its line', () => {
+    expect(() => render('percent', 'a\nb 5% c', {})).toThrow(/The template x .* line 2/);
+  });
+});
+
+describe('Jinja 2', () => {
+  test.each([
+    ['{{ a }}', 'A &lt;&amp;&gt;&quot;&#39;~/'],
+    ['{{ a|safe }}', 'A <&>"\'~/'],
+    ['{{ a|urlencode }}', 'A%20%3C%26%3E%22%27~/'],
+    ['{{ nothing }}{{ nothing|urlencode }}', ''],
+    ['{% if a %}yes{% else %}no{% endif %}{% if nothing %}x{% endif %}', 'yes'],
+    ['{# comment #}x\n', 'x'],
+  ])('%s', (text, expected) => {
+    expect(render('jinja', text, { a: 'A <&>"\'~/' })).toBe(expected);
+  });
+
+  test('values are not templates, and other files cannot be reached', () => {
+    expect(render('jinja', '{{ a|safe }}', { a: '{{ 7*7 }}' })).toBe('{{ 7*7 }}');
+    expect(() => render('jinja', '{% include "/etc/passwd" %}', {})).toThrow();
+  });
+
+  test('a fault names file and line', () => {
+    expect(() => render('jinja', 'a\n{% if %}', {})).toThrow(/The template x .*Line 2/s);
+  });
+});
+
+describe('brands', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  beforeEach(async () => {
+    folder = await temporaryFolder();
+  });
+  afterEach(() => folder.remove());
+
+  const put = async (name: string, text: string) => {
+    const file = path.join(folder.path, name);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, text);
+    return file;
+  };
+  const brands = (more = {}) =>
+    createBrands({ templatesPath: folder.path, defaultBrand: 'own', singleFiles: {}, ...more });
+  const found = async (brand: string | undefined, more = {}) =>
+    (await brands(more).find('verification', brand)).render({ to: 'T' });
+
+  test('a folder of its own first, .j2 before .eml, then what is built in', async () => {
+    expect(await found(undefined)).toContain('Matrix');
+    await put('own/verification_template.eml', '%(to)s percent');
+    expect(await found(undefined)).toBe('T percent');
+    await put('own/verification_template.eml.j2', '{{ to }} jinja');
+    expect(await found(undefined)).toBe('T jinja');
+    expect(await found('nobody')).toBe('T jinja');
+    expect(await found('vector-im')).toContain('Element');
+    await put('vector-im/verification_template.eml', 'mine');
+    expect(await found('vector-im')).toBe('mine');
+    // A brand without this template shows the default's.
+    await put('partial/invite_template.eml', 'x');
+    expect(await found('partial')).toBe('T jinja');
+  });
+
+  test.each(['..', '.', '../own', 'own/../own', '/etc', 'a\0b', ''])(
+    '%j is no brand',
+    async (brand) => {
+      await put('own/verification_template.eml', 'default');
+      await put('verification_template.eml', 'outside');
+      expect(await found(brand)).toBe('default');
+    },
+  );
+
+  test('a deprecated single file wins over every brand', async () => {
+    const file = await put('single.eml', '%(to)s single');
+    expect(await found('vector-im', { singleFiles: { verification: file } })).toBe('T single');
+  });
+
+  test('a change of a file is seen at once', async () => {
+    await put('own/verification_template.eml', 'one');
+    expect(await found(undefined)).toBe('one');
+    await put('own/verification_template.eml', 'two');
+    expect(await found(undefined)).toBe('two');
+  });
+
+  test('faults are found before anyone needs the template', async () => {
+    expect(await brands().check()).toEqual([]);
+    const file = await put('own/invite_template.eml', 'a\n%b');
+    expect(await brands().check()).toEqual([
+      expect.stringContaining(`${file} cannot be used: line 2`),
+    ]);
+  });
+
+  test('pages escape their message; only built-in ones get the strict policy', async () => {
+    const page = { brand: undefined, message: '<b>' };
+    const builtIn = await resultPageRenderer(brands(), 'lax')(page);
+    expect(builtIn.html).toContain('&lt;b&gt;');
+    expect(builtIn.html).not.toMatch(/https?:|<script|<link|%%/);
+    expect(builtIn.contentSecurityPolicy).toMatch(/^default-src 'none'; style-src 'sha256-[^']+';/);
+    await put('own/verify_response_template.html', '<p>%(message)s 100%%</p>');
+    expect(await resultPageRenderer(brands(), 'lax')(page)).toEqual({
+      html: '<p>&lt;b&gt; 100%</p>',
+      contentSecurityPolicy: 'lax',
+    });
+  });
+});
+
+const deps = { clock: new TestClock(), random: secureRandom };
+const options = {
+  from: 'Cognomen <a@id.test>',
+  to: 'ada@sample.test',
+  hostname: 'id.test',
+  values: {},
+};
+
+describe('messages', () => {
+  test('hold the values every template can count on', () => {
+    const template = compileTemplate({
+      file: 'x',
+      syntax: 'percent',
+      text: '%(messageid)s\n%(date)s\n%(from)s\r\n%(to)s\r%(multipart_boundary)s\n',
+    });
+    const lines = renderMessage(template, options, deps).toString().split('\r\n');
+    expect(lines).toEqual([
+      expect.stringMatching(/^<[A-Za-z0-9]{32}@id\.test>$/),
+      'Thu, 01 Jan 2026 00:00:00 +0000',
+      'Cognomen <a@id.test>',
+      'ada@sample.test',
+      expect.stringMatching(/^=_[A-Za-z0-9]{32}$/),
+      '',
+    ]);
+  });
+
+  test('no value can begin a header, a line or a part', () => {
+    const template = compileTemplate({
+      file: 'x',
+      syntax: 'percent',
+      text: 'Subject: %(evil)s\n\nx\n',
+    });
+    const evil = 'x\r\nBcc: eve@evil.test\n\n--b\u0085\u2028y\0';
+    const text = renderMessage(template, { ...options, values: { evil } }, deps).toString();
+    expect(text).toBe('Subject: x Bcc: eve@evil.test --b y \r\n\r\nx\r\n');
+  });
+
+  test.each([
+    ['plain', 'plain'],
+    ['Grüße', '=?utf-8?B?R3LDvMOfZQ==?='],
+  ])('header text %s becomes %s', (text, encoded) => {
+    expect(encodeHeaderText(text)).toBe(encoded);
+  });
+
+  test('long header text is cut between characters', async () => {
+    const text = 'Ünïcödé 😀 '.repeat(10).trim();
+    const encoded = encodeHeaderText(text);
+    for (const word of encoded.split(' ')) expect(word.length).toBeLessThanOrEqual(75);
+    const parsed = await simpleParser(`Subject: ${encoded.replaceAll(' ', '\r\n ')}\r\n\r\n`);
+    expect(parsed.subject).toBe(text);
+  });
+
+  test.each([
+    ['a@B.test', 'a@B.test'],
+    ['a@Münch.test', 'a@xn--mnch-0ra.test'],
+    ['ü@münch.test', 'ü@münch.test'],
+  ])('%s is delivered to as %s', (address, ascii) => {
+    expect(asciiDomain(address)).toBe(ascii);
+  });
+});
+
+describe.each(['matrix-org', 'vector-im'])('the stock mails of %s', (brand) => {
+  const stock = createBrands({ templatesPath: '/nowhere', defaultBrand: brand, singleFiles: {} });
+  const link = 'https://id.test/x?token=a&sid=1&client_secret=%3D';
+  const values = {
+    link,
+    token: 'T0K3N',
+    ipaddress: '192.0.2.1',
+    mxid: '@ada:sample.test',
+    subject_header_value: '=?utf-8?B?R3LDvMOfZQ==?=',
+    sender_display_name: 'Ada & <b>',
+    bracketed_verified_sender: '(@ada:sample.test) ',
+    bracketed_room_name: '(Tea & "Biscuits") ',
+    room_id: '!a/b:sample.test',
+    room_name: 'Tea & "Biscuits"',
+    web_client_location: 'https://app.test',
+    signurl: 'https://id.test/_matrix/identity/v2/sign-ed25519?token=x&private_key=y_-',
+  };
+  const mail = async (kind: 'verification' | 'invite' | 'migration', more = {}) => {
+    const { render: template } = await stock.find(kind, brand);
+    const raw = renderMessage(template, { ...options, values: { ...values, ...more } }, deps);
+    const text = raw.toString();
+    expect(text).toMatch(/^Date: /);
+    expect(text).toMatch(/^Auto-Submitted: auto-generated\r$/m);
+    expect(text).not.toMatch(/[^\r]\n|\{[{%]/);
+    for (const line of text.split('\r\n')) expect(Buffer.byteLength(line)).toBeLessThanOrEqual(998);
+    const parsed = await simpleParser(raw);
+    expect(parsed.from?.text).toBe('"Cognomen" <a@id.test>');
+    expect([parsed.to].flat()[0]?.text).toBe('ada@sample.test');
+    expect(parsed.messageId).toMatch(/@id\.test>$/);
+    const html = parsed.html || '';
+    expect(html).toContain('prefers-color-scheme: dark');
+    expect(html).not.toMatch(/<(img|script|link)|url\(/);
+    return { parsed, html, plain: parsed.text ?? '' };
+  };
+
+  test('verification', async () => {
+    const { parsed, html, plain } = await mail('verification');
+    expect(parsed.subject).toMatch(/Confirm your email address/);
+    expect(plain).toContain(`\n${link}\n`);
+    expect(plain).toContain('T0K3N');
+    expect(plain).toContain('192.0.2.1');
+    expect(html).toContain(`href="${link.replaceAll('&', '&amp;')}"`);
+  });
+
+  test('verification, with a very long link', async () => {
+    await mail('verification', {
+      link: `https://${'id.'.repeat(20)}test/_matrix/identity/api/v1/validate/email/submitToken?token=${'a'.repeat(32)}&client_secret=${'%3D'.repeat(100)}${'a'.repeat(155)}&sid=9007199254740991`,
+    });
+  });
+
+  test('invitation', async () => {
+    const { parsed, html, plain } = await mail('invite');
+    expect(parsed.subject).toBe('Grüße');
+    expect(plain).toContain(
+      'Ada & <b> (@ada:sample.test) invites you to a conversation (Tea & "Biscuits") on',
+    );
+    expect(html).toContain('Ada &amp; &lt;b&gt;');
+    const url = new URL(/https:\/\/app\.test\S+/.exec(plain)?.[0].replace('/#', '') ?? '');
+    expect(url.pathname).toBe('/room/!a%2Fb%3Asample.test'.replace('!', '%21'));
+    expect(Object.fromEntries(url.searchParams)).toEqual({
+      email: 'ada@sample.test',
+      signurl: values.signurl,
+      room_name: values.room_name,
+      room_avatar_url: '',
+      inviter_name: values.sender_display_name,
+      guest_access_token: '',
+      guest_user_id: '',
+      room_type: '',
+    });
+    expect((await mail('invite', { room_type: 'm.space' })).plain).toContain('a space');
+  });
+
+  test('migration', async () => {
+    const { plain } = await mail('migration');
+    expect(plain).toContain('@ada:sample.test');
+  });
+});
