@@ -98,10 +98,10 @@ const isBusy = (error: unknown) =>
 export async function lockFile(file: string, clock: Clock): Promise<{ release(): void }> {
   const lock = `${file}.lock`;
   const handle = new Database(lock, { timeout: 0 });
-  // No journal that a kill could leave behind: nothing is ever written here.
-  handle.pragma('journal_mode = MEMORY');
   const locked = await patiently(clock, () => {
     try {
+      // No journal that a kill could leave behind: nothing is ever written here.
+      handle.pragma('journal_mode = MEMORY');
       handle.exec('begin exclusive');
       return true;
     } catch (error) {

@@ -27,7 +27,8 @@ export async function upgradeSydentDatabase(
   deps: UpgradeDependencies,
 ): Promise<void> {
   const version = db.pragma('user_version', { simple: true });
-  if (version === SYDENT_USER_VERSION && hasPepper(db)) return;
+  const complete = INDEXES.every((index) => hasIndex(db, index));
+  if (version === SYDENT_USER_VERSION && complete && hasPepper(db)) return;
   db.exec('begin immediate');
   try {
     for (const statement of Object.values(TABLES)) db.exec(statement);
@@ -135,12 +136,16 @@ function indexedColumns(
   });
 }
 
+function hasIndex(db: Database.Database, { table, columns, unique = false }: SydentIndex): boolean {
+  const wanted = columns.join(',').toLowerCase();
+  return indexedColumns(db, table).some(
+    (candidate) => candidate.columns === wanted && candidate.unique >= unique,
+  );
+}
+
 function createIndex(db: Database.Database, index: SydentIndex, logger: Logger): void {
   const { name, table, columns, unique = false } = index;
-  const wanted = columns.join(',').toLowerCase();
-  const existing = indexedColumns(db, table);
-  if (existing.some((candidate) => candidate.columns === wanted && candidate.unique >= unique))
-    return;
+  if (hasIndex(db, index)) return;
   const list = columns.join(', ');
   if (unique) {
     const { changes } = db
