@@ -30,8 +30,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
   const { serverName } = keys;
 
   /** Now, but after everything known of the address: the newest wins, even when clocks step back. */
-  async function nextTs(stores: Stores, threepid: ThreePid): Promise<number> {
-    const now = clock.now();
+  async function nextTs(stores: Stores, threepid: ThreePid, now: number): Promise<number> {
     const own = await stores.associations.findOwn(threepid.medium, threepid.address, serverName);
     const newest = await stores.associations.newestTs(
       threepid.medium,
@@ -46,8 +45,9 @@ export function createAssociations(deps: AssociationsDependencies): Associations
       storage.transaction(async (stores) => {
         const { medium, address } = threepid;
         await stores.associations.lockLog();
-        const ts = await nextTs(stores, threepid);
-        const association = newAssociation(medium, address, mxid, ts);
+        const now = clock.now();
+        const ts = await nextTs(stores, threepid, now);
+        const association = newAssociation(threepid, mxid, { ts, now });
         const lookupKeys = hashedSpellings(threepid).map((spelling) => ({
           spelling,
           lookupHash: lookupHash(spelling, medium, storage.pepper),

@@ -16,13 +16,15 @@ export type SignedAssociation = Association & { readonly signatures: Signatures 
 /** An association holds for 100 years of 365 days. */
 const LIFETIME = 100 * 365 * 24 * 60 * 60 * 1000;
 
+/** @param ts may lie ahead of `now`, to come after what is known already; it is valid from now on. */
 export function newAssociation(
-  medium: string,
-  address: string,
+  threepid: { medium: string; address: string },
   mxid: string,
-  ts: number,
+  { ts, now }: { ts: number; now: number },
 ): Association {
-  return { medium, address, mxid, ts, not_before: ts, not_after: ts + LIFETIME };
+  const { medium, address } = threepid;
+  const not_before = Math.min(ts, now);
+  return { medium, address, mxid, ts, not_before, not_after: ts + LIFETIME };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

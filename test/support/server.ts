@@ -50,6 +50,9 @@ export interface TestServer {
 export interface TestServerOptions {
   readonly engine?: EngineName;
   readonly sections?: Sections;
+  readonly signingKey?: string;
+  /** What the clock shows at first. */
+  readonly now?: number;
   /** Further options of the relay, such as what it refuses. */
   readonly smtp?: Parameters<typeof startSmtpServer>[0];
 }
@@ -68,7 +71,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const folder = await temporaryFolder();
   const database = await createDatabase(engine);
   const smtp = await startSmtpServer(options.smtp ?? {});
-  const clock = new TestClock();
+  const clock = new TestClock(options.now);
   const logs: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => void logs.push(line) });
 
@@ -81,7 +84,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       http: `clientapi.http.bind_address = 127.0.0.1\nclientapi.http.port = 0\ninternalapi.http.bind_address = 127.0.0.1\ninternalapi.http.port = 0\nclient_http_base = https://id.test\n${sections.http ?? ''}`,
       email: `email.from = Cognomen <noreply@{hostname}>\nemail.hostname = id.test\nemail.smtphost = 127.0.0.1\nemail.smtpport = ${smtp.port}\n${sections.email ?? ''}`,
       sms: sections.sms ?? '',
-      crypto: `ed25519.signingkey = ${SIGNING_KEY}\n${sections.crypto ?? ''}`,
+      crypto: `ed25519.signingkey = ${options.signingKey ?? SIGNING_KEY}\n${sections.crypto ?? ''}`,
     }),
   );
   const start = async () => {
