@@ -1,49 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import pino from 'pino';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { EmailConfig } from '../../src/config/config.ts';
-import { parseConfig } from '../../src/config/load.ts';
-import { createMailer, type Mailer } from '../../src/delivery/mail/mailer.ts';
-import { renderConfig, SIGNING_KEY } from '../support/server.ts';
-import { startSmtpServer, type TestRelay } from '../support/smtp.ts';
-import { createTestCa, type TestCa } from '../support/tls.ts';
-
-const open: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const item of open.splice(0).reverse()) await item.close();
-});
-
-async function relay(options: Parameters<typeof startSmtpServer>[0] = {}): Promise<TestRelay> {
-  const server = await startSmtpServer(options);
-  open.push(server);
-  return server;
-}
-
-function emailConfig(lines: string): EmailConfig {
-  const { config } = parseConfig(
-    'test.conf',
-    renderConfig({
-      email: `email.from = Cognomen <noreply@id.test>\nemail.hostname = id.test\nemail.smtphost = localhost\n${lines}`,
-      crypto: `ed25519.signingkey = ${SIGNING_KEY}`,
-    }),
-    { env: {}, hostname: 'id.test' },
-  );
-  return config.email;
-}
-
-const logs: string[] = [];
-let attempts = 0;
-
-function mailer(port: number, lines = '', timeouts = {}): Mailer {
-  const created = createMailer(emailConfig(`email.smtpport = ${port}\n${lines}`), {
-    logger: pino({}, { write: (line: string) => void logs.push(line) }),
-    onAttempt: () => attempts++,
-    timeouts,
-  });
-  open.push(created);
-  return created;
-}
+import { describe, expect, test } from 'vitest';
+import { mailer, relay, scriptedRelay, seen } from '../support/mailer.ts';
 
 const MESSAGE = Buffer.from(
   'From: a@b\r\nSubject: x\r\n\r\n.a line that begins with a dot\r\n..two\r\n.\r\nGr\u00fc\u00dfe\r\n',
@@ -52,34 +10,47 @@ const MESSAGE = Buffer.from(
 describe('a message', () => {
   test('arrives as it is, octet by octet, from and to the addresses as given', async () => {
     const server = await relay();
-    const before = attempts;
+    const before = seen.attempts;
     await mailer(server.port).send("O'Brien.x+y@Sample.TEST", MESSAGE);
     const mail = await server.nextMail();
     expect(mail.raw.equals(MESSAGE)).toBe(true);
     expect(mail.from).toBe('noreply@id.test');
     expect(mail.to).toEqual(["O'Brien.x+y@Sample.TEST"]);
-    expect(attempts).toBe(before + 1);
+    expect(seen.attempts).toBe(before + 1);
   });
 
   test('goes to a user name with dots in a row, in quotes', async () => {
     // The usual relay of these tests knows no quotes.
     const lines: string[] = [];
-    const server = createServer((socket) => {
-      socket.on('error', () => {});
-      socket.write('220 here\r\n');
-      socket.on('data', (chunk) => {
-        lines.push(...chunk.toString().split('\r\n'));
-        socket.write(chunk.toString().startsWith('RCPT') ? '550 no\r\n' : '250 yes\r\n');
-      });
-    }).listen(0, '127.0.0.1');
-    open.push(server);
-    await once(server, 'listening');
-    const address = server.address();
-    const port = typeof address === 'object' && address ? address.port : 0;
+    const port = await scriptedRelay((line) => {
+      lines.push(line);
+      return line.startsWith('RCPT') ? '550 no' : '250 yes';
+    });
     await mailer(port)
       .send('a..b.@sample.test', MESSAGE)
       .catch(() => {});
     expect(lines).toContain('RCPT TO:<"a..b."@sample.test>');
+  });
+
+  test.each([
+    ['8bitmime', MESSAGE],
+    ['7bit', Buffer.from('Subject: x\r\n\r\nplain\r\n')],
+  ])('is announced as %s', async (body, message) => {
+    const server = await relay();
+    await mailer(server.port).send('a@b.test', message);
+    expect((await server.nextMail()).body).toBe(body);
+  });
+
+  test('goes from an internationalised domain in ASCII', async () => {
+    const lines: string[] = [];
+    const port = await scriptedRelay((line) => {
+      lines.push(line);
+      return line.startsWith('MAIL') ? '550 no' : '250 yes';
+    });
+    await mailer(port, 'email.from = Me <me@m\u00fcnchen.test>')
+      .send('a@b.test', MESSAGE)
+      .catch(() => {});
+    expect(lines).toContain('MAIL FROM:<me@xn--mnchen-3ya.test>');
   });
 
   test('goes over a connection that is kept', async () => {
@@ -99,6 +70,27 @@ describe('a message', () => {
     expect(server.connections).toBe(2);
   });
 
+  test('goes over a new one when the relay has forgotten all of those', async () => {
+    const mails = [0, 0, 0, 0];
+    let letGo = () => {};
+    const allThere = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    let waiting = 0;
+    const port = await scriptedRelay((line, connection) => {
+      if (line.startsWith('MAIL') && (mails[connection] ?? 0) > 0) return undefined;
+      if (line.startsWith('EHLO') && ++waiting === 3) letGo();
+      if (line.startsWith('DATA')) return '354 go on';
+      if (line === '.') mails[connection] = (mails[connection] ?? 0) + 1;
+      return '250 yes';
+    });
+    const pooled = mailer(port);
+    await Promise.all([1, 2, 3].map(() => pooled.send('a@b.test', MESSAGE)));
+    await allThere;
+    await pooled.send('a@b.test', MESSAGE);
+    expect(mails).toEqual([1, 1, 1, 1]);
+  });
+
   test('to an internationalised domain goes in ASCII', async () => {
     const server = await relay({ hideSMTPUTF8: true });
     await mailer(server.port).send('user@m\u00fcnchen.test', MESSAGE);
@@ -114,6 +106,22 @@ describe('a message', () => {
     const mail = await server.nextMail();
     expect(mail.to).toEqual(['j\u00fcrgen@m\u00fcnchen.test']);
     expect(mail.smtputf8).toBe(true);
+  });
+
+  test('to many internationalised users goes over few connections at a time', async () => {
+    let now = 0;
+    let most = 0;
+    const server = await relay({
+      onMailFrom: (_address, _session, done) => {
+        most = Math.max(most, ++now);
+        done();
+      },
+      onClose: () => now--,
+    });
+    const { send } = mailer(server.port);
+    await Promise.all(Array.from({ length: 20 }, (_, i) => send(`\u00fc${i}@b.test`, MESSAGE)));
+    expect(new Set(server.mails.flatMap(({ to }) => to)).size).toBe(20);
+    expect(most).toBeLessThanOrEqual(5);
   });
 
   test('to an internationalised user is refused where it has not', async () => {
@@ -134,15 +142,36 @@ describe('a failure is told, and its cause is logged without secrets', () => {
     const server = await relay();
     server.refuse(550);
     await expect(mailer(server.port).send('a@b.test', MESSAGE)).rejects.toMatchObject(refused);
-    expect(logs.at(-1)).toContain('"responseCode":550');
+    expect(seen.logs.at(-1)).toContain('"responseCode":550');
+  });
+
+  test('a relay that repeats what it was sent', async () => {
+    const port = await scriptedRelay((line) => {
+      if (line.startsWith('EHLO')) return '250-here\r\n250 AUTH PLAIN';
+      return line.startsWith('AUTH') ? `535 5.7.8 no: ${line}` : '250 yes';
+    });
+    const password = 'hush-hush';
+    const lines = `email.smtpusername = user\nemail.smtppassword = ${password}`;
+    await expect(mailer(port, lines).send('a@b.test', MESSAGE)).rejects.toMatchObject(refused);
+    expect(seen.logs.at(-1)).toContain('"responseCode":535');
+    expect(seen.logs.at(-1)).not.toContain(Buffer.from(`\0user\0${password}`).toString('base64'));
+
+    const link = 'https://id.test/x?token=SECRET&sid=1';
+    const filtering = await scriptedRelay((line) => {
+      if (line.startsWith('DATA')) return '354 go on';
+      return line === '.' ? `554 5.7.1 Blocked: ${link} is on a list` : '250 yes';
+    });
+    await expect(mailer(filtering).send('a@b.test', MESSAGE)).rejects.toMatchObject(refused);
+    expect(seen.logs.at(-1)).toContain('554 5.7.1 Blocked: (link) is on a list');
+    expect(seen.logs.at(-1)).not.toContain('SECRET');
   });
 
   test('no relay', async () => {
     const server = await relay();
     const { port } = server;
-    await open.pop()?.close();
+    await server.close();
     await expect(mailer(port).send('a@b.test', MESSAGE)).rejects.toMatchObject(refused);
-    expect(logs.at(-1)).toContain('ECONNREFUSED');
+    expect(seen.logs.at(-1)).toContain('ECONNREFUSED');
   });
 
   test.each<[string, (socket: Socket) => void]>([
@@ -161,97 +190,10 @@ describe('a failure is told, and its cause is logged without secrets', () => {
     const address = server.address();
     const port = typeof address === 'object' && address ? address.port : 0;
     const impatient = { connect: 300, greeting: 300, socket: 300, total: 1500 };
-    await expect(mailer(port, '', impatient).send('a@b.test', MESSAGE)).rejects.toMatchObject(
-      refused,
-    );
+    await expect(
+      mailer(port, '', { timeouts: impatient }).send('a@b.test', MESSAGE),
+    ).rejects.toMatchObject(refused);
     for (const socket of sockets) socket.destroy();
     server.close();
-  });
-});
-
-describe('TLS and authentication', () => {
-  let ca: TestCa;
-  let certificate: { cert: string; key: string };
-  beforeAll(async () => {
-    ca = await createTestCa();
-    certificate = await ca.issue('localhost');
-  });
-  afterAll(() => ca.remove());
-
-  const trusting = (port: number, lines: string) => {
-    const created = createMailer(emailConfig(`email.smtpport = ${port}\n${lines}`), {
-      logger: pino({}, { write: (line: string) => void logs.push(line) }),
-      onAttempt: () => {},
-      trustedCa: ca.pem,
-    });
-    open.push(created);
-    return created;
-  };
-
-  test('by STARTTLS', async () => {
-    const server = await relay(certificate);
-    await trusting(server.port, 'email.tlsmode = STARTTLS').send('a@b.test', MESSAGE);
-    expect((await server.nextMail()).secure).toBe(true);
-  });
-
-  test('from the start', async () => {
-    const server = await relay({ ...certificate, secure: true });
-    await trusting(server.port, 'email.tlsmode = SSL').send('a@b.test', MESSAGE);
-    expect((await server.nextMail()).secure).toBe(true);
-  });
-
-  test('without, STARTTLS offered or not', async () => {
-    const server = await relay(certificate);
-    await mailer(server.port).send('a@b.test', MESSAGE);
-    expect((await server.nextMail()).secure).toBe(false);
-  });
-
-  test.each(['STARTTLS', 'TLS'])(
-    'a certificate nobody vouches for is refused (%s)',
-    async (mode) => {
-      const server = await relay({ ...certificate, secure: mode === 'TLS' });
-      const sending = mailer(server.port, `email.tlsmode = ${mode}`).send('a@b.test', MESSAGE);
-      await expect(sending).rejects.toMatchObject({ fault: 'email-not-sent' });
-      expect(server.mails).toHaveLength(0);
-    },
-  );
-
-  test('a certificate of another host is refused', async () => {
-    const server = await relay({ ...(await ca.issue('other.test')), secure: true });
-    const sending = trusting(server.port, 'email.tlsmode = TLS').send('a@b.test', MESSAGE);
-    await expect(sending).rejects.toMatchObject({ fault: 'email-not-sent' });
-  });
-
-  test('STARTTLS that is asked for and not offered is a failure', async () => {
-    const server = await relay();
-    const sending = trusting(server.port, 'email.tlsmode = STARTTLS').send('a@b.test', MESSAGE);
-    await expect(sending).rejects.toMatchObject({ fault: 'email-not-sent' });
-    expect(server.mails).toHaveLength(0);
-  });
-
-  test('with user name and password', async () => {
-    const server = await relay({
-      ...certificate,
-      secure: true,
-      authOptional: false,
-      onAuth({ username, password }, _session, done) {
-        if (username === 'user' && password === 'p%ss') done(null, { user: username });
-        else done(new Error('Invalid username or password'));
-      },
-    });
-    const lines = 'email.tlsmode = TLS\nemail.smtpusername = user\n';
-    await trusting(server.port, `${lines}email.smtppassword = p%%ss`).send('a@b.test', MESSAGE);
-    expect((await server.nextMail()).user).toBe('user');
-    await trusting(server.port, `${lines}email.smtppassword = p%%ss`).send(
-      '\u00e9@b.test',
-      MESSAGE,
-    );
-    expect((await server.nextMail()).smtputf8).toBe(true);
-    const wrong = trusting(server.port, `${lines}email.smtppassword = hush`).send(
-      'a@b.test',
-      MESSAGE,
-    );
-    await expect(wrong).rejects.toMatchObject({ fault: 'email-not-sent' });
-    expect(logs.join('')).not.toContain('hush');
   });
 });

@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
 import { type ParsedMail, simpleParser } from 'mailparser';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 
@@ -11,6 +13,8 @@ export interface ReceivedMail {
   readonly parsed: ParsedMail;
   /** Whether the sender asked for SMTPUTF8. */
   readonly smtputf8: boolean;
+  /** `8bitmime` where the sender said so. */
+  readonly body: string;
   readonly secure: boolean;
   readonly user: string | undefined;
 }
@@ -55,7 +59,7 @@ export async function startSmtpServer(options: SMTPServerOptions = {}): Promise<
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));
       stream.on('end', () => {
         const raw = Buffer.concat(chunks);
-        const { mailFrom, rcptTo } = session.envelope;
+        const { mailFrom, rcptTo, bodyType } = session.envelope;
         simpleParser(raw).then((parsed) => {
           const mail = {
             from: mailFrom ? mailFrom.address : '',
@@ -65,6 +69,7 @@ export async function startSmtpServer(options: SMTPServerOptions = {}): Promise<
             smtputf8: mailFrom
               ? Boolean((mailFrom.args as Record<string, unknown>)?.['SMTPUTF8'])
               : false,
+            body: bodyType ?? '',
             secure: session.secure,
             user: session.user,
           };
@@ -103,5 +108,31 @@ export async function startSmtpServer(options: SMTPServerOptions = {}): Promise<
         else waiting.push(resolve);
       }),
     close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+/** A relay by hand: what it answers to each line. Undefined: it hangs up. */
+export async function startScriptedRelay(
+  answer: (line: string, connection: number) => string | undefined,
+): Promise<{ readonly port: number; close(): void }> {
+  let connections = 0;
+  const server = createServer((socket) => {
+    const connection = connections++;
+    socket.on('error', () => {});
+    socket.write('220 here\r\n');
+    let inData = false;
+    createInterface(socket).on('line', (line) => {
+      if (inData && line !== '.') return;
+      const text = answer(line, connection);
+      inData = text?.startsWith('354') ?? false;
+      if (text === undefined) socket.resetAndDestroy();
+      else socket.write(`${text}\r\n`);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address ? address.port : 0,
+    close: () => server.close(),
   };
 }

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { createTransport } from 'nodemailer';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { Logger } from 'pino';
@@ -72,9 +73,32 @@ function mailbox(typed: string): string {
 /** What of an SMTP failure can be logged: the relay's answer, not what was sent to it. */
 function describe(error: unknown): object {
   if (!(error instanceof Error)) return { reason: String(error) };
-  const { code, command, responseCode, response } = error as Error & Record<string, unknown>;
-  return { code, command, responseCode, response, reason: error.message };
+  const { code, command, responseCode } = error as Error & Record<string, unknown>;
+  // A relay may repeat what it does not like: the password, the link with its token.
+  if (code === 'EAUTH') return { code, command, responseCode };
+  const reason = error.message.replace(/\bhttps?:\S+/gi, '(link)');
+  return { code, command, responseCode, reason };
 }
+
+/** Lets so many in at a time, in the order of their coming. */
+function createGate(places: number) {
+  const left = new EventEmitter().setMaxListeners(0);
+  let inside = 0;
+  return {
+    /** Rejects when the signal aborts first. */
+    async enter(signal: AbortSignal): Promise<void> {
+      while (inside >= places) await once(left, 'left', { signal });
+      inside++;
+    },
+    leave(): void {
+      inside--;
+      left.emit('left');
+    },
+  };
+}
+
+/** Who sends to whom, as SMTP is told. A type: nodemailer wants an index signature. */
+type Envelope = { from: string; to: string[]; use8BitMime: boolean };
 
 export function createMailer(config: EmailConfig, deps: MailerDependencies): Mailer {
   const { logger, onAttempt } = deps;
@@ -86,31 +110,39 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
     ...options,
     pool: true,
     maxConnections: CONNECTIONS,
-    // A relay that drops connections is tried again once, not for long: somebody is waiting.
-    maxRequeues: 1,
+    // Each connection that was kept may turn out to be dead; a fresh one comes after them.
+    maxRequeues: CONNECTIONS,
     ...(credentials ? { auth: credentials } : {}),
     logger: false,
   });
   // The envelope as it is: left to itself, nodemailer parses it once more and rewrites it.
   transport.use('stream', (mail, done) => {
-    const { to } = mail.data.envelope as { to: string[] };
-    mail.message.getEnvelope = () => ({ from: config.envelopeFrom, to });
+    const envelope = mail.data.envelope as Envelope;
+    mail.message.getEnvelope = () => ({ ...envelope });
     done();
   });
+  const from = mailbox(config.envelopeFrom);
+  const international = createGate(CONNECTIONS);
   let underWay = 0;
 
-  async function sendPooled(to: string, message: Buffer): Promise<void> {
-    await transport.sendMail({
-      envelope: { from: config.envelopeFrom, to: [to] },
-      raw: message,
-      signal: AbortSignal.timeout(timeouts.total),
-    });
+  async function sendPooled(
+    envelope: Envelope,
+    message: Buffer,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await transport.sendMail({ envelope, raw: message, signal });
   }
 
   /** On a connection of its own, to see first whether the relay can take such an address. */
-  async function sendInternational(to: string, message: Buffer): Promise<void> {
+  async function sendInternational(
+    envelope: Envelope,
+    message: Buffer,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await international.enter(signal);
     const connection = new SMTPConnection({ ...options, logger: false });
-    const limit = setTimeout(() => connection.close(), timeouts.total);
+    const giveUp = () => connection.close();
+    signal.addEventListener('abort', giveUp);
     try {
       await new Promise<void>((resolve, reject) => {
         const fail = (error: unknown) => reject(error);
@@ -127,7 +159,7 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
             );
           }
           const deliver = () =>
-            connection.send({ from: config.envelopeFrom, to: [to] }, message, (failure) =>
+            connection.send({ ...envelope }, message, (failure) =>
               failure ? fail(failure) : resolve(),
             );
           if (credentials === undefined) return deliver();
@@ -139,7 +171,8 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
       connection.close();
       throw error;
     } finally {
-      clearTimeout(limit);
+      signal.removeEventListener('abort', giveUp);
+      international.leave();
     }
   }
 
@@ -153,8 +186,9 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
       }
       underWay++;
       try {
-        const international = /[^\x20-\x7e]/.test(to);
-        await (international ? sendInternational(to, message) : sendPooled(to, message));
+        const envelope = { from, to: [to], use8BitMime: message.some((octet) => octet > 0x7f) };
+        const deliver = /[^\x20-\x7e]/.test(to) ? sendInternational : sendPooled;
+        await deliver(envelope, message, AbortSignal.timeout(timeouts.total));
       } catch (error) {
         if (error instanceof IdentityError) throw error;
         logger.error(describe(error), 'Mail not sent');

@@ -28,11 +28,18 @@ export function encodeHeaderText(text: string): string {
   return words.map((word) => `=?utf-8?B?${Buffer.from(word).toString('base64')}?=`).join(' ');
 }
 
+/** A name as it can stand before an address: as it is, in quotes, or encoded. */
+function displayName(typed: string): string {
+  const name = /^"(.*)"$/.exec(typed)?.[1]?.replace(/\\(.)/g, '$1') ?? typed;
+  if (/[^\x20-\x7e]/.test(name)) return encodeHeaderText(name);
+  return /^[\w !#$%&'*+/=?^`{|}~-]*$/.test(name) ? name : `"${name.replace(/["\\]/g, '\\$&')}"`;
+}
+
 function fromHeader(from: string): string {
-  const match = /^(.*?)\s*(<[^<>]*>)$/.exec(from);
-  if (match === null) return from;
+  const match = /^(.*?)\s*<([^<>]*)>$/.exec(from);
+  if (match === null) return asciiDomain(from);
   const [, name = '', address = ''] = match;
-  return `${encodeHeaderText(name)} ${address}`.trim();
+  return `${displayName(name)} <${asciiDomain(address)}>`.trim();
 }
 
 /**

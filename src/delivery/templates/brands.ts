@@ -1,8 +1,13 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isBrandName } from '../../identity/brand.ts';
-import { compileTemplate, type Render, type TemplateSource } from './template.ts';
+import {
+  compileTemplate,
+  type Render,
+  type TemplateSource,
+  type TemplateValues,
+} from './template.ts';
 
 export type TemplateKind = 'verification' | 'invite' | 'migration' | 'page';
 
@@ -26,7 +31,7 @@ export interface Brands {
    * @throws TemplateError
    */
   find(kind: TemplateKind, brand: string | undefined): Promise<FoundTemplate>;
-  /** Compiles all that the default brand uses; what is wrong with it, one line each. */
+  /** Tries every brand's templates; what is wrong with them, one line each. */
   check(): Promise<string[]>;
 }
 
@@ -41,6 +46,15 @@ const FILES: Record<TemplateKind, readonly string[]> = {
   migration: ['migration_template.eml.j2', 'migration_template.eml'],
   page: ['verify_response_template.html'],
 };
+
+/** To try templates with. */
+const SAMPLE: TemplateValues = Object.fromEntries(
+  [
+    ...['messageid', 'date', 'to', 'from', 'multipart_boundary', 'ipaddress', 'link', 'token'],
+    ...['message', 'mxid', 'subject_header_value', 'sender_display_name', 'room_id', 'room_name'],
+    ...['web_client_location', 'bracketed_verified_sender', 'bracketed_room_name'],
+  ].map((name) => [name, name]),
+);
 
 async function readIfThere(file: string): Promise<string | undefined> {
   try {
@@ -105,15 +119,19 @@ export function createBrands(config: BrandsConfig): Brands {
   return {
     find,
     async check() {
-      const faults: string[] = [];
-      for (const kind of Object.keys(FILES) as TemplateKind[]) {
-        try {
-          await find(kind, undefined);
-        } catch (error) {
-          faults.push(error instanceof Error ? error.message : String(error));
+      const faults = new Set<string>();
+      const folders = await readdir(templatesPath).catch(() => []);
+      for (const brand of [undefined, ...BUILT_IN_BRANDS, ...folders.sort()]) {
+        for (const kind of Object.keys(FILES) as TemplateKind[]) {
+          try {
+            const { render } = await find(kind, brand);
+            render(SAMPLE);
+          } catch (error) {
+            faults.add(error instanceof Error ? error.message : String(error));
+          }
         }
       }
-      return faults;
+      return [...faults];
     },
   };
 }

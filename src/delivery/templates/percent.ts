@@ -20,8 +20,12 @@ function lookUp(values: TemplateValues, name: string): string {
 export function compilePercent(text: string): Render {
   const parts = text.split(/(%(?:%|\([^)]*\)s)?)/);
   let line = 1;
-  for (const part of parts) {
-    if (part === '%') throw new Error(`line ${line}: a % must be written %%, or stand in %(name)s`);
+  for (const [index, part] of parts.entries()) {
+    if (part === '%') {
+      const [rest = ''] = (parts[index + 1] ?? '').split('\n');
+      const shown = JSON.stringify(`%${rest.slice(0, 20)}`);
+      throw new Error(`line ${line}, ${shown}: a % must be written %%, or stand in %(name)s`);
+    }
     line += part.split('\n').length - 1;
   }
   return (values) =>

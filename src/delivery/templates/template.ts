@@ -8,7 +8,7 @@ export type TemplateValues = Readonly<Record<string, string>>;
 export type Render = (values: TemplateValues) => string;
 
 /** A template that cannot be used; the message names file, line and fault. */
-export class TemplateError extends Error {
+class TemplateError extends Error {
   override readonly name = 'TemplateError';
 }
 
@@ -20,14 +20,26 @@ export interface TemplateSource {
   readonly syntax: 'jinja' | 'percent';
 }
 
-/** @throws TemplateError */
-export function compileTemplate(source: TemplateSource): Render {
+function templateError(file: string, error: unknown): TemplateError {
+  const fault = (error instanceof Error ? error.message : String(error))
+    .replace('(unknown path)', '')
+    .replace(/\s+/g, ' ')
+    .trim();
+  return new TemplateError(`The template ${file} cannot be used: ${fault}`, { cause: error });
+}
+
+/** @throws TemplateError here, or when it is rendered: Jinja looks for filters only then. */
+export function compileTemplate({ file, text, syntax }: TemplateSource): Render {
   try {
-    return source.syntax === 'jinja' ? compileJinja(source.text) : compilePercent(source.text);
+    const render = syntax === 'jinja' ? compileJinja(text) : compilePercent(text);
+    return (values) => {
+      try {
+        return render(values);
+      } catch (error) {
+        throw templateError(file, error);
+      }
+    };
   } catch (error) {
-    const fault = error instanceof Error ? error.message : String(error);
-    throw new TemplateError(`The template ${source.file} cannot be used: ${fault}`, {
-      cause: error,
-    });
+    throw templateError(file, error);
   }
 }
