@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/platform/clock.ts';
@@ -75,6 +76,14 @@ test('a second server on the same file is refused, also by another name; a kille
   (await open()).close();
 });
 
+test('a second server by way of a link is refused, even when the link came before the file', async () => {
+  const link = path.join(folder.path, 'link.db');
+  await symlink('sydent.db', link);
+  const first = await open(link);
+  await expect(open()).rejects.toThrow(/in use/);
+  first.close();
+});
+
 test('a server that is just stopping is waited for', async () => {
   const first = await start([CHILD, file], 'open');
   const second = open();
@@ -97,11 +106,14 @@ test('another program that only reads is none', async () => {
   (await open()).close();
 });
 
-test('a program in the middle of a write is refused', async () => {
-  (await open()).close();
-  await foreign('{}', "db.exec('begin immediate')");
-  await expect(open(file, false)).rejects.toThrow(/being written by another program/);
-});
+test.each(['immediate', 'exclusive'])(
+  'a program in the middle of a write (%s) is refused',
+  async (mode) => {
+    new Database(file).exec('create table local_threepid_associations (id)').close();
+    await foreign('{}', `db.exec('begin ${mode}')`);
+    await expect(open(file, false)).rejects.toThrow(/being written by another program/);
+  },
+);
 
 test.each([String(process.ppid), '999999999', 'nonsense', ''])(
   'a stale pid file (%j) is none',

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, stat } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
@@ -225,6 +225,27 @@ test('an emptied hashing_metadata means a new pepper for every row', async () =>
   opened.close();
 });
 
+test('a file that Sydent upgraded from version 0 gives out no id that the global table knows', async () => {
+  (await open()).close();
+  const before = new Database(file);
+  // Sydent numbered its own rows anew; what it had published of them it left as it was.
+  before.exec(
+    "insert into local_threepid_associations (medium, address, mxid, ts) values ('email', 'a@b.test', '@a:b.test', 1)",
+  );
+  before.exec(
+    "insert into global_threepid_associations (medium, address, mxid, ts, notBefore, notAfter, originServer, originId, sgAssoc) values ('email', 'c@d.test', '@c:d.test', 1, 1, 9, 'id.test', 40, '{}'), ('email', 'e@f.test', '@e:f.test', 1, 1, 9, 'peer.test', 90, '{}')",
+  );
+  before.close();
+  const opened = await open();
+  const { lastInsertRowid } = opened.handle
+    .prepare(
+      "insert into local_threepid_associations (medium, address, ts) values ('email', 'g@h.test', 1)",
+    )
+    .run();
+  expect(lastInsertRowid).toBe(41);
+  opened.close();
+});
+
 test('rows that a missing unique index let in twice: the newest stays', async () => {
   writeOld(4);
   const before = new Database(file);
@@ -245,6 +266,17 @@ test('a new file is private and complete', async () => {
   expect(opened.handle.pragma('synchronous', { simple: true })).toBe(2);
   opened.close();
   expect((await readdir(folder.path)).sort()).toEqual(['sydent.db', 'sydent.db.lock']);
+  expect((await stat(`${file}.lock`)).mode & 0o777).toBe(0o600);
+});
+
+test('a backup is as private as the file, and what a kill left of an earlier one is gone', async () => {
+  writeOld(4);
+  await chmod(file, 0o640);
+  await writeFile(`${file}.backup.part`, 'left by a kill');
+  (await open()).close();
+  const backups = (await readdir(folder.path)).filter((name) => name.includes('backup'));
+  expect(backups).toEqual(['sydent.db.backup-v4-20260101T000000']);
+  expect((await stat(path.join(folder.path, backups[0] ?? ''))).mode & 0o777).toBe(0o640);
 });
 
 test.each<[string, (db: Database.Database) => void, RegExp]>([
@@ -258,6 +290,17 @@ test.each<[string, (db: Database.Database) => void, RegExp]>([
   const { mtimeMs } = await stat(file);
   await expect(open()).rejects.toThrow(message);
   expect((await stat(file)).mtimeMs).toBe(mtimeMs);
+});
+
+test('a file that is no database is refused and not changed', async () => {
+  await writeFile(file, 'Dear diary, '.repeat(1000));
+  await expect(open()).rejects.toThrow(/sydent\.db cannot be opened: file is not a database/);
+  expect(await readFile(file, 'utf8')).toMatch(/^Dear diary/);
+});
+
+test('a lock file that cannot be used is said', async () => {
+  await mkdir(`${file}.lock`);
+  await expect(open()).rejects.toThrow(/lock file .*sydent\.db\.lock cannot be used/);
 });
 
 test('a folder that is not there is said', async () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import os from 'node:os';
@@ -54,13 +54,31 @@ async function hydrateLinks(native: string): Promise<void> {
   }
 }
 
+/**
+ * Runs the server, and when its own standard input ends, which it does however we end, stops the
+ * server and removes the folder. By then nobody may listen to its complaints: it makes none.
+ */
+const KEEPER = `
+  folder=$1; shift
+  trap '' INT TERM
+  exec 3<&0
+  "$@" & server=$!
+  (read -r _ <&3; kill -INT $server 2>/dev/null) & watcher=$!
+  wait $server
+  kill -KILL $watcher 2>/dev/null
+  rm -rf "$folder"
+`;
+
 async function untilReady(server: ChildProcess): Promise<void> {
   let log = '';
   await new Promise<void>((resolve, reject) => {
-    server.stderr?.on('data', (chunk: Buffer) => {
+    const watch = (chunk: Buffer) => {
       log += chunk;
-      if (log.includes('ready to accept connections')) resolve();
-    });
+      if (!log.includes('ready to accept connections')) return;
+      server.stderr?.off('data', watch).resume();
+      resolve();
+    };
+    server.stderr?.on('data', watch);
     server.once('exit', () => reject(new Error(`PostgreSQL did not start:\n${log}`)));
     server.once('error', reject);
   });
@@ -73,6 +91,15 @@ async function untilReady(server: ChildProcess): Promise<void> {
 export async function startPostgres({ durable = false } = {}): Promise<PostgresServer> {
   // Its user cannot look into a private clone: everything it needs goes to a folder of its own.
   const folder = await mkdtemp(path.join(os.tmpdir(), 'cognomen-postgres-'));
+  try {
+    return await startIn(folder, durable);
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function startIn(folder: string, durable: boolean): Promise<PostgresServer> {
   const user = await unprivilegedUser();
   const native = path.join(folder, 'native');
   const data = path.join(folder, 'data');
@@ -82,57 +109,46 @@ export async function startPostgres({ durable = false } = {}): Promise<PostgresS
   const passwordFile = path.join(folder, 'password');
   await writeFile(passwordFile, PASSWORD);
   await run('chmod', ['755', folder]);
-  if (user)
-    await Promise.all([folder, data, passwordFile].map((f) => chown(f, user.uid, user.gid)));
+  if (user) await run('chown', ['-R', `${user.uid}:${user.gid}`, folder]);
 
   const spawnOptions = {
     cwd: folder,
     env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' },
     ...user,
   };
+  const initialise = ['-D', data, '-U', 'tester', `--pwfile=${passwordFile}`, '--no-sync'];
   await run(
     path.join(native, 'bin', 'initdb'),
-    [
-      '-D',
-      data,
-      '-U',
-      'tester',
-      `--pwfile=${passwordFile}`,
-      '-A',
-      'scram-sha-256',
-      '-E',
-      'UTF8',
-      '--no-sync',
-      '--locale=C.UTF-8',
-    ],
+    [...initialise, '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C.UTF-8'],
     spawnOptions,
   );
   const port = await freePort();
+  const safety = durable ? 'on' : 'off';
   const settings = {
     port: String(port),
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     max_connections: '200',
-    fsync: durable ? 'on' : 'off',
-    synchronous_commit: durable ? 'on' : 'off',
-    full_page_writes: durable ? 'on' : 'off',
+    fsync: safety,
+    synchronous_commit: safety,
+    full_page_writes: safety,
   };
-  const server = spawn(
+  const command = [
     path.join(native, 'bin', 'postgres'),
-    [
-      '-D',
-      data,
-      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-    ],
-    { ...spawnOptions, stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-  await untilReady(server);
+    ...['-D', data],
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
+  const keeper = spawn('/bin/sh', ['-c', KEEPER, 'sh', folder, ...command], {
+    ...spawnOptions,
+    cwd: '/',
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
+  await untilReady(keeper);
   return {
     url: `postgres://tester:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`,
     async stop() {
-      server.kill('SIGINT');
-      if (server.exitCode === null && server.signalCode === null) await once(server, 'exit');
-      await rm(folder, { recursive: true, force: true });
+      keeper.stdin.end();
+      if (keeper.exitCode === null && keeper.signalCode === null) await once(keeper, 'exit');
     },
   };
 }

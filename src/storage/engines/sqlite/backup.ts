@@ -1,4 +1,5 @@
 import { chmod, open, rename, rm, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
 import type Database from 'better-sqlite3';
 import type { Logger } from 'pino';
 import type { Clock } from '../../../platform/clock.ts';
@@ -12,6 +13,15 @@ export interface BackupDependencies {
 /** The copy, and as much again for what the change adds while both old and new are there. */
 const SPACE_NEEDED = 3;
 const LOGGED_EVERY = 5000;
+
+async function sync(target: string, flags: string): Promise<void> {
+  const handle = await open(target, flags);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
 
 const megabytes = (bytes: number) => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
 
@@ -38,12 +48,16 @@ export async function backupDatabase(
   }
   const version = db.pragma('user_version', { simple: true });
   const backup = `${file}.backup-v${version}-${stamp(clock.now())}`;
-  const temporary = `${backup}.part`;
+  // One name for all: what a kill left behind is not left for ever.
+  const temporary = `${file}.backup.part`;
   logger.info(
     { file, backup, size: megabytes(size) },
     'Backing up the database before changing it',
   );
   try {
+    await rm(temporary, { force: true });
+    // Private from its first byte on.
+    await (await open(temporary, 'wx', 0o600)).close();
     let logged = clock.now();
     await db.backup(temporary, {
       progress({ totalPages, remainingPages }) {
@@ -55,12 +69,14 @@ export async function backupDatabase(
       },
     });
     await chmod(temporary, mode & 0o777);
-    const handle = await open(temporary, 'r+');
-    await handle.sync();
-    await handle.close();
+    await sync(temporary, 'r+');
     await rename(temporary, backup);
+    await sync(path.dirname(backup), 'r');
   } catch (error) {
     await rm(temporary, { force: true });
-    throw new DatabaseOpenError(`The backup ${backup} could not be written`, { cause: error });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DatabaseOpenError(`The backup ${backup} could not be written: ${reason}`, {
+      cause: error,
+    });
   }
 }

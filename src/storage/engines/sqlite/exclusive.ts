@@ -1,4 +1,12 @@
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+} from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { Clock } from '../../../platform/clock.ts';
@@ -11,7 +19,7 @@ const POLL_INTERVAL = 100;
 /** Access modes of open(2): anything but read-only can write. */
 const O_ACCMODE = 0o3;
 
-export interface Process {
+interface Process {
   readonly pid: number;
   readonly command: string;
 }
@@ -25,7 +33,7 @@ function commandOf(pid: number): string {
 }
 
 /** Other processes that have the file open for writing, as far as this one may see (Linux only). */
-export function writersOf(file: string): Process[] {
+function writersOf(file: string): Process[] {
   const target = statSync(file, { throwIfNoEntry: false });
   if (target === undefined) return [];
   const pids = listing('/proc').filter(
@@ -90,6 +98,13 @@ const describe = (processes: readonly Process[]) =>
 const isBusy = (error: unknown) =>
   error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY');
 
+/** Opens the lock file, which is private: whoever can read it could hold the lock. */
+function openLock(lock: string): Database.Database {
+  // One that is there is not opened here: closing it would let go of this process's own lock.
+  if (!existsSync(lock)) closeSync(openSync(lock, 'a', 0o600));
+  return new Database(lock, { timeout: 0 });
+}
+
 /**
  * Takes the lock that keeps a second server from the file. The kernel lets go of it when this process
  * ends, however it ends. It is a lock on a file beside: the database itself others may read.
@@ -97,19 +112,29 @@ const isBusy = (error: unknown) =>
  */
 export async function lockFile(file: string, clock: Clock): Promise<{ release(): void }> {
   const lock = `${file}.lock`;
-  const handle = new Database(lock, { timeout: 0 });
-  const locked = await patiently(clock, () => {
-    try {
-      // No journal that a kill could leave behind: nothing is ever written here.
-      handle.pragma('journal_mode = MEMORY');
-      handle.exec('begin exclusive');
-      return true;
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-      return undefined;
-    }
-  });
-  if (locked) return { release: () => handle.close() };
+  let handle: Database.Database | undefined;
+  try {
+    const opened = openLock(lock);
+    handle = opened;
+    const locked = await patiently(clock, () => {
+      try {
+        // No journal that a kill could leave behind: nothing is ever written here.
+        opened.pragma('journal_mode = MEMORY');
+        opened.exec('begin exclusive');
+        return true;
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+        return undefined;
+      }
+    });
+    if (locked) return { release: () => opened.close() };
+  } catch (error) {
+    handle?.close();
+    throw new DatabaseOpenError(
+      `The lock file ${lock} cannot be used: ${error instanceof Error ? error.message : error}. The server must be able to write to it and to its folder`,
+      { cause: error },
+    );
+  }
   handle.close();
   const holders = describe(writersOf(lock)) || 'another process';
   throw new DatabaseOpenError(

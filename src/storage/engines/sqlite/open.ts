@@ -44,6 +44,7 @@ function connect(file: string): Database.Database {
   const handle = new Database(file, { timeout: LOCK_PATIENCE });
   // Sydent's schema refers to a table that does not exist.
   handle.pragma('foreign_keys = OFF');
+  handle.pragma('trusted_schema = OFF');
   return handle;
 }
 
@@ -72,7 +73,8 @@ function resolve(file: string): string {
     if (existsSync(file)) return realpathSync(file);
     const absolute = path.join(realpathSync(path.dirname(path.resolve(file))), path.basename(file));
     closeSync(openSync(absolute, 'a', 0o600));
-    return absolute;
+    // It may have been a link to a file that was yet to be.
+    return realpathSync(absolute);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new DatabaseOpenError(`The database ${file} cannot be created: ${reason}`, {
@@ -108,8 +110,8 @@ export async function openSqlite(
     const handle = connect(file);
     closing.push(() => handle.close());
 
-    const version = checkIsSydent(handle, file);
     refuseWhileLocked(handle, file);
+    const version = checkIsSydent(handle, file);
     let backedUp = isNew || !config.backup;
     const backup = async () => {
       if (!backedUp) await backupDatabase(handle, file, deps);

@@ -28,11 +28,15 @@ export async function upgradeSydentDatabase(
 ): Promise<void> {
   const version = db.pragma('user_version', { simple: true });
   const complete = INDEXES.every((index) => hasIndex(db, index));
-  if (version === SYDENT_USER_VERSION && complete && hasPepper(db)) return;
+  if (version === SYDENT_USER_VERSION && complete && hasPepper(db)) {
+    raiseSequences(db, deps.serverName);
+    return;
+  }
   db.exec('begin immediate');
   try {
     for (const statement of Object.values(TABLES)) db.exec(statement);
-    rebuildAssociationTables(db, deps);
+    rebuildAssociationTables(db);
+    raiseSequences(db, deps.serverName);
     for (const table of ['local_threepid_associations', 'global_threepid_associations']) {
       if (!columnsOf(db, table).includes('lookup_hash')) {
         db.exec(`alter table ${table} add column lookup_hash varchar(256)`);
@@ -70,10 +74,7 @@ function hasPepper(db: Database.Database): boolean {
  * The first version reused ids and could not log deletions. Ids are kept, unlike by Sydent's own
  * step: peers and the global table go by them.
  */
-function rebuildAssociationTables(
-  db: Database.Database,
-  { serverName }: UpgradeDependencies,
-): void {
+function rebuildAssociationTables(db: Database.Database): void {
   for (const table of ['local_threepid_associations', 'global_threepid_associations'] as const) {
     const { sql } = db
       .prepare("select sql from sqlite_master where type = 'table' and name = ?")
@@ -86,12 +87,18 @@ function rebuildAssociationTables(
     db.exec(`insert into ${table} (${columns}) select ${columns} from cognomen_old_associations`);
     db.exec('drop table cognomen_old_associations');
   }
+}
+
+/**
+ * No id of an association is given out twice, whatever the file has been through: Sydent's own upgrade
+ * from version 0 left the ids to come below those that the global table and the peers know.
+ */
+function raiseSequences(db: Database.Database, serverName: string): void {
   raiseSequence(
     db,
     'global_threepid_associations',
     'select max(id) from global_threepid_associations',
   );
-  // Above whatever peers may have been told of, even if the row is gone.
   raiseSequence(
     db,
     'local_threepid_associations',
@@ -112,9 +119,10 @@ function raiseSequence(db: Database.Database, table: string, highest: string, ..
       .get(...values) ?? 0,
   );
   const current = db.prepare('select seq from sqlite_sequence where name = ?').pluck().get(table);
+  if (Number(current ?? 0) >= id) return;
   if (current === undefined) {
     db.prepare('insert into sqlite_sequence (name, seq) values (?, ?)').run(table, id);
-  } else if (Number(current) < id) {
+  } else {
     db.prepare('update sqlite_sequence set seq = ? where name = ?').run(id, table);
   }
 }
