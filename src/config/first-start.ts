@@ -63,7 +63,7 @@ function liveLine(key: Key<unknown>, value: string): string {
 }
 
 /** The file a first start writes: every key with its default and what it means. */
-export function renderFirstConfig(values: { serverName: string; signingKey: string }): string {
+function renderFirstConfig(values: { serverName: string; signingKey: string }): string {
   const given = new Map([
     [GENERAL.serverName.name, values.serverName],
     [KEY_NAME, values.signingKey],

@@ -33,7 +33,7 @@ export function isEmailAddress(text: string): boolean {
 }
 
 /** A phone number in E.164 without its plus sign. */
-export function isMsisdn(text: string): boolean {
+function isMsisdn(text: string): boolean {
   return /^[1-9][0-9]{1,14}$/.test(text);
 }
 

@@ -3,11 +3,6 @@ export function encodeBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64').replace(/=+$/, '');
 }
 
-/** Unpadded URL-safe base64. */
-export function encodeBase64Url(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64url');
-}
-
 /**
  * The bytes, from either alphabet, padded or not; undefined for anything else. Stray bits at the end
  * are dropped: the specification's own test key has some.

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { renderConfig, SERVER_NAME, SIGNING_KEY } from './server.ts';
 
-export const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
