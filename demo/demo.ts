@@ -64,6 +64,7 @@ email.from = Cognomen demo <noreply@localhost>
 email.hostname = localhost
 email.smtphost = ${HOST}
 email.smtpport = ${mailbox.port}
+email.ratelimit_sender.burst = 1000
 `,
   );
   const { config } = await loadConfig({

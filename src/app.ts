@@ -14,6 +14,7 @@ import { startMetricsListener } from './listeners/metrics/server.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import { createMetrics } from './platform/metrics.ts';
 import { type Random, secureRandom } from './platform/random.ts';
+import { createRateLimiter } from './platform/rate-limiter.ts';
 import { repeat } from './platform/repeat.ts';
 import { openStorage } from './storage/storage.ts';
 
@@ -102,6 +103,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
             clock,
             addressLimit: general.addressLookupLimit,
           }),
+          senderLimit: createRateLimiter(config.email.senderRateLimit, clock),
           ephemeralKeys: storage.stores.ephemeralKeys,
           renderResultPage: delivery.renderResultPage,
           ping: storage.ping,

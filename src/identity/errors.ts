@@ -2,20 +2,30 @@
 export type IdentityFault =
   | 'email-invalid'
   | 'email-not-sent'
+  | 'limit-exceeded'
   | 'parameter-invalid'
   | 'session-expired'
   | 'session-not-validated'
   | 'session-unknown'
-  | 'too-many-addresses'
-  | 'token-incorrect';
+  | 'terms-not-accepted'
+  | 'token-incorrect'
+  | 'token-unknown'
+  | 'too-many-addresses';
 
-/** A request that the domain refuses. The message is for the client; the cause is not. */
+/** A request that the domain refuses. The message and details are for the client; the cause is not. */
 export class IdentityError extends Error {
   override readonly name = 'IdentityError';
   readonly fault: IdentityFault;
+  /** Further members of the answer, under their names on the wire. */
+  readonly details: Readonly<Record<string, unknown>>;
 
-  constructor(fault: IdentityFault, message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(
+    fault: IdentityFault,
+    message: string,
+    options: { details?: Record<string, unknown> } & ErrorOptions = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.fault = fault;
+    this.details = options.details ?? {};
   }
 }

@@ -237,3 +237,20 @@ test('schemes that the configuration lists are redirected to', async () => {
     await server.stop();
   }
 });
+
+test('without accounts a client address is limited, before its arguments are looked at', async () => {
+  const server = await startTestServer({
+    sections: { email: 'email.ratelimit_sender.burst = 2' },
+  });
+  const v1 = `${server.url}/_matrix/identity/api/v1`;
+  const ask = (body: object) => postJson(`${v1}/validate/email/requestToken`, body);
+  expect((await ask({})).json.errcode).toBe('M_MISSING_PARAMS');
+  expect((await ask({})).json.errcode).toBe('M_MISSING_PARAMS');
+  const refused = await ask({ email: 'ada@sample.test', client_secret: 'a', send_attempt: 1 });
+  expect(refused.status).toBe(429);
+  expect(refused.json).toMatchObject({ errcode: 'M_LIMIT_EXCEEDED', retry_after_ms: 300_000 });
+  expect(refused.headers.get('retry-after')).toBe('300');
+  server.clock.advance(300_000);
+  expect((await ask({})).json.errcode).toBe('M_MISSING_PARAMS');
+  await server.stop();
+});

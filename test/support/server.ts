@@ -82,7 +82,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       general: `server.name = ${SERVER_NAME}\npidfile.path =\nprometheus_port = 0\nprometheus_addr = 127.0.0.1\n${sections.general ?? ''}`,
       db: sections.db ?? database.config,
       http: `clientapi.http.bind_address = 127.0.0.1\nclientapi.http.port = 0\ninternalapi.http.bind_address = 127.0.0.1\ninternalapi.http.port = 0\nclient_http_base = https://id.test\n${sections.http ?? ''}`,
-      email: `email.from = Cognomen <noreply@{hostname}>\nemail.hostname = id.test\nemail.smtphost = 127.0.0.1\nemail.smtpport = ${smtp.port}\n${sections.email ?? ''}`,
+      email: `email.from = Cognomen <noreply@{hostname}>\nemail.hostname = id.test\nemail.smtphost = 127.0.0.1\nemail.smtpport = ${smtp.port}\n${sections.email ?? 'email.ratelimit_sender.burst = 1000'}`,
       sms: sections.sms ?? '',
       crypto: `ed25519.signingkey = ${options.signingKey ?? SIGNING_KEY}\n${sections.crypto ?? ''}`,
     }),

@@ -3,6 +3,7 @@ import type { EmailValidation } from '../../identity/email-validation.ts';
 import type { Lookup } from '../../identity/lookup.ts';
 import type { ServerKeys } from '../../identity/server-keys.ts';
 import type { Validation } from '../../identity/validation.ts';
+import type { RateLimiter } from '../../platform/rate-limiter.ts';
 import type { EphemeralKeyStore } from '../../storage/stores.ts';
 import { health } from '../frame/health.ts';
 import type { Mount } from '../frame/server.ts';
@@ -29,6 +30,8 @@ export interface ClientApiServices {
   readonly associations: Associations;
   readonly lookup: Lookup;
   readonly ephemeralKeys: EphemeralKeyStore;
+  /** Of mails, by who causes them. */
+  readonly senderLimit: RateLimiter;
   readonly renderResultPage: RenderResultPage;
   /** Resolves when the database answers. */
   readonly ping: () => Promise<void>;
@@ -49,7 +52,7 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
 
   const v1 = [
     ping('V1Servlet'),
-    validateEmailRequestToken(services.emailValidation),
+    validateEmailRequestToken(services.emailValidation, services.senderLimit),
     validateSubmitToken('email', validation),
     emailPage,
     getValidated3pid(validation),

@@ -49,7 +49,7 @@ export function parseForm(...sources: readonly string[]): Map<string, string> {
   return values;
 }
 
-function parseJson(body: Buffer | undefined): unknown {
+export function parseJson(body: Buffer | undefined): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body ?? Buffer.alloc(0)));
   } catch (cause) {
@@ -90,6 +90,11 @@ export type ArgumentStyle = 'v1' | 'v2';
 /** @throws ApiError `M_BAD_JSON`, `M_INVALID_PARAM` */
 export function rawArguments(style: ArgumentStyle, source: ArgumentSource): RawArguments {
   return style === 'v1' ? v1Arguments(source) : v2Arguments(source);
+}
+
+/** Whether every argument that must be there is. */
+export function isComplete(fields: Fields, raw: RawArguments): boolean {
+  return Object.entries(fields).every(([name, field]) => field.optional || raw.has(name));
 }
 
 /** @throws ApiError `M_MISSING_PARAMS`, `M_INVALID_PARAM` */

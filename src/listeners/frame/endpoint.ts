@@ -3,12 +3,30 @@ import type { ArgumentStyle, Arguments, Fields } from './arguments.ts';
 /** Everything a handler is told of a request beside its arguments. */
 export interface RequestContext {
   readonly version: ArgumentStyle;
+  /** Whose access token came with the request; undefined where none is needed. */
+  readonly user: string | undefined;
   /** Undefined where the connection has none, such as a Unix socket. */
   readonly clientAddress: string | undefined;
   /** The `brand` of the query string, when it can name one. */
   readonly brand: string | undefined;
   /** Parts of the path that vary, percent-decoded. */
   readonly pathParameters: Readonly<Record<string, string>>;
+  readonly signed: SignedRequest;
+}
+
+/** Who asks, for limits: a user, and without accounts a client address. */
+export const sender = ({ user, clientAddress }: RequestContext): string =>
+  user ?? clientAddress ?? 'unknown';
+
+/** What a homeserver signs when it makes a request, as received. */
+export interface SignedRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly uri: string;
+  /** Every Authorization header. */
+  readonly authorization: readonly string[];
+  /** The JSON body. @throws ApiError `M_BAD_JSON` */
+  content(): unknown;
 }
 
 /** What a handler answers: an object is sent as JSON with 200. */
@@ -52,8 +70,19 @@ interface EndpointDescription<F extends Fields> {
   readonly servlet: string;
   /** What it takes; arguments not named here are ignored. */
   readonly fields: F;
+  /**
+   * In v2, an access token: of a user who has accepted the terms, or `token` whether or not they have.
+   * In v1 nobody has one.
+   */
+  readonly needs?: 'user' | 'token';
+  /** Required arguments that are all in the query string of a POST stand for token and body. */
+  readonly queryIsEnough?: boolean;
+  /** How arguments come, where it is not as in the rest of the API version. */
+  readonly argumentStyle?: ArgumentStyle;
   /** A GET that changes something: HEAD must not run it. */
   readonly changesOnGet?: boolean;
+  /** Runs before the arguments are looked at, and may refuse. */
+  admit?(context: RequestContext): Promise<void>;
   handle(args: Arguments<F>, context: RequestContext): Answer | Promise<Answer>;
   /** Answers an error in the endpoint's own way; what it throws is answered in the common one. */
   onError?(error: unknown, context: RequestContext): Answer | Promise<Answer>;

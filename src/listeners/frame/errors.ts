@@ -34,11 +34,14 @@ export class ApiError extends Error {
 const FAULTS: Record<IdentityFault, readonly [status: number, errcode: string]> = {
   'email-invalid': [400, 'M_INVALID_EMAIL'],
   'email-not-sent': [400, 'M_EMAIL_SEND_ERROR'],
+  'limit-exceeded': [429, 'M_LIMIT_EXCEEDED'],
   'parameter-invalid': [400, 'M_INVALID_PARAM'],
   'session-expired': [400, 'M_SESSION_EXPIRED'],
   'session-not-validated': [400, 'M_SESSION_NOT_VALIDATED'],
   'session-unknown': [404, 'M_NO_VALID_SESSION'],
+  'terms-not-accepted': [403, 'M_TERMS_NOT_SIGNED'],
   'token-incorrect': [400, 'M_TOKEN_INCORRECT'],
+  'token-unknown': [401, 'M_UNAUTHORIZED'],
   'too-many-addresses': [400, 'M_TOO_LARGE'],
 };
 
@@ -49,12 +52,21 @@ const FRAMEWORK: Readonly<Record<string, readonly [number, string, string]>> = {
   FST_ERR_BAD_URL: [400, 'M_INVALID_PARAM', 'The path is not valid percent-encoded UTF-8'],
 };
 
+/** The header that says in seconds what the member of that name says in milliseconds. */
+const retryAfter = (ms: unknown): Record<string, string> =>
+  typeof ms === 'number' ? { 'retry-after': String(Math.ceil(ms / 1000)) } : {};
+
 /** The answer for whatever went wrong; nothing internal is in it. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof IdentityError) {
     const [status, errcode] = FAULTS[error.fault];
-    return new ApiError(status, errcode, error.message, { cause: error });
+    const { details } = error;
+    return new ApiError(status, errcode, error.message, {
+      details,
+      headers: retryAfter(details['retry_after_ms']),
+      cause: error,
+    });
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const known = FRAMEWORK[code];

@@ -11,9 +11,17 @@ import type { Listener } from '../../config/config.ts';
 import { isBrandName } from '../../identity/brand.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { CORS, send, sendError } from './answers.ts';
-import { type ArgumentStyle, parseForm, rawArguments, readArguments } from './arguments.ts';
+import {
+  type ArgumentStyle,
+  isComplete,
+  parseForm,
+  parseJson,
+  rawArguments,
+  readArguments,
+} from './arguments.ts';
+import { type Authenticate, tokenReader } from './authentication.ts';
 import { type ClientAddressConfig, clientAddressReader } from './client-address.ts';
-import type { Endpoint, RequestContext } from './endpoint.ts';
+import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
 import { ApiError } from './errors.ts';
 
 const BODY_LIMIT = 512 * 1024;
@@ -32,6 +40,10 @@ export interface ApiServerOptions extends ClientAddressConfig {
   /** For metrics and logs: `client`, `internal`. */
   readonly name: string;
   readonly mounts: readonly Mount[];
+  /** Needed where an endpoint needs a token. */
+  readonly authenticate?: Authenticate;
+  /** Whether a GET may carry its access token in the query string. */
+  readonly queryTokens?: boolean;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -55,28 +67,60 @@ function brandOf(query: string): string | undefined {
   return brand !== undefined && isBrandName(brand) ? brand : undefined;
 }
 
-/** Runs an endpoint: arguments in, one call, answer out. */
-function handler(endpoint: Endpoint, style: ArgumentStyle, options: ApiServerOptions) {
+function signedRequest(request: FastifyRequest): SignedRequest {
+  const { rawHeaders } = request.raw;
+  return {
+    method: request.method,
+    uri: request.raw.url ?? '',
+    authorization: rawHeaders.filter(
+      (_value, index) => index % 2 === 1 && /^authorization$/i.test(rawHeaders[index - 1] ?? ''),
+    ),
+    content: () => parseJson(request.body as Buffer | undefined),
+  };
+}
+
+/** Runs an endpoint: who asks, arguments in, one call, answer out. */
+function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerOptions) {
   const clientAddress = clientAddressReader(options);
+  const tokenOf = tokenReader(options.queryTokens ?? false);
+  const needs = version === 'v2' ? endpoint.needs : undefined;
+  const { authenticate } = options;
+  if (needs !== undefined && authenticate === undefined) {
+    throw new Error(`${endpoint.path} needs a token, and there is nothing to check it with`);
+  }
+
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const query = queryOf(request);
+    const queryAlone =
+      endpoint.queryIsEnough && isComplete(endpoint.fields, parseForm(query)) ? query : undefined;
+    const signed = signedRequest(request);
+    const user =
+      needs !== undefined && queryAlone === undefined
+        ? await authenticate?.(tokenOf(signed, query), needs)
+        : undefined;
     const forwardedFor = request.headers['x-forwarded-for'];
     const context: RequestContext = {
-      version: style,
+      version,
+      user,
       clientAddress: clientAddress(
         request.raw.socket.remoteAddress,
         Array.isArray(forwardedFor) ? forwardedFor.join(',') : forwardedFor,
       ),
       brand: brandOf(query),
       pathParameters: request.params as Record<string, string>,
+      signed,
     };
+    await endpoint.admit?.(context);
     try {
-      const raw = rawArguments(style, {
-        method: request.method,
-        contentType: request.headers['content-type'],
-        query,
-        body: request.body as Buffer | undefined,
-      });
+      const raw =
+        queryAlone !== undefined
+          ? parseForm(queryAlone)
+          : rawArguments(endpoint.argumentStyle ?? version, {
+              method: request.method,
+              contentType: request.headers['content-type'],
+              query,
+              body: request.body as Buffer | undefined,
+            });
       const args = readArguments(endpoint.fields, raw);
       return await send(reply, await endpoint.handle(args, context));
     } catch (error) {

@@ -1,19 +1,23 @@
 import type { EmailValidation } from '../../../identity/email-validation.ts';
-import { endpoint } from '../../frame/endpoint.ts';
+import { enforce } from '../../../identity/rate-limits.ts';
+import type { RateLimiter } from '../../../platform/rate-limiter.ts';
+import { endpoint, sender } from '../../frame/endpoint.ts';
 import { clientSecret, integer, optional, text } from '../../frame/fields.ts';
 
 /** `POST validate/email/requestToken`: opens a session and mails a token. */
-export const validateEmailRequestToken = (validation: EmailValidation) =>
+export const validateEmailRequestToken = (validation: EmailValidation, senderLimit: RateLimiter) =>
   endpoint({
     method: 'POST',
     path: '/validate/email/requestToken',
     servlet: 'EmailRequestCodeServlet',
+    needs: 'user',
     fields: {
       email: text,
       client_secret: clientSecret,
       send_attempt: integer,
       next_link: optional(text),
     },
+    admit: (context) => enforce(senderLimit, sender(context)),
     async handle(args, { version, brand, clientAddress }) {
       const sid = await validation.request({
         email: args.email,

@@ -1,0 +1,40 @@
+import type { RateLimit } from '../config/config.ts';
+import type { Clock } from './clock.ts';
+
+/** Leaky buckets, one a key. Asynchronous, so that their state can move to where several processes see it. */
+export interface RateLimiter {
+  /** Puts a unit into the key's bucket: 0, or how many milliseconds later there would be room for it. */
+  take(key: string): Promise<number>;
+}
+
+/** So many are kept; beyond that the one that was asked for longest ago goes. */
+const BUCKETS = 100_000;
+
+/**
+ * A bucket holds `burst` units, and one leaves it every `1/rateHz` seconds. All there is to know of a
+ * bucket is when it will be empty.
+ */
+export function createRateLimiter({ burst, rateHz }: RateLimit, clock: Clock): RateLimiter {
+  const emptyAt = new Map<string, number>();
+  const interval = 1000 / rateHz;
+
+  function forgetEmpty(now: number): void {
+    for (const [key, time] of emptyAt) {
+      if (emptyAt.size < BUCKETS && time > now) return;
+      emptyAt.delete(key);
+    }
+  }
+
+  return {
+    async take(key) {
+      const now = clock.now();
+      const level = Math.max(emptyAt.get(key) ?? 0, now) + interval;
+      const wait = Math.round(level - now - Math.max(burst, 1) * interval);
+      if (wait > 0) return wait;
+      emptyAt.delete(key);
+      forgetEmpty(now);
+      emptyAt.set(key, level);
+      return 0;
+    },
+  };
+}
