@@ -6,6 +6,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    // Long enough for a machine that is busy with other tests.
+    expect: { poll: { timeout: 15_000 } },
     // Each file boots real servers and databases; two cores want no more than that many at once.
     maxWorkers: 2,
   },

@@ -1,12 +1,15 @@
 import type { Logger } from 'pino';
-import type { Config, Listener } from './config/config.ts';
+import type { Config, Listener, RateLimit } from './config/config.ts';
+import { loadTerms } from './config/terms.ts';
 import { createDelivery } from './delivery/delivery.ts';
+import { createAccounts } from './identity/accounts.ts';
 import { adoptSydentData } from './identity/adoption.ts';
 import { createAssociations } from './identity/associations.ts';
 import { createEmailValidation } from './identity/email-validation.ts';
 import { createLookup } from './identity/lookup.ts';
 import { createServerKeys } from './identity/server-keys.ts';
-import { createValidation, type Validation } from './identity/validation.ts';
+import { createTerms } from './identity/terms.ts';
+import { createValidation } from './identity/validation.ts';
 import { clientApiRoutes, ROOT } from './listeners/client-api/routes.ts';
 import { createApiServer, listen, type Mount } from './listeners/frame/server.ts';
 import { internalApiRoutes } from './listeners/internal-api/routes.ts';
@@ -26,6 +29,8 @@ export interface App {
     readonly internal: Listener | undefined;
     readonly metrics: Listener | undefined;
   };
+  /** Reads again what stands in files of its own; what is wrong with one is logged, and the old stays. */
+  reload(): Promise<void>;
   /** Finishes the requests under way, then lets go of everything. */
   close(): Promise<void>;
 }
@@ -41,13 +46,16 @@ const CLEANUP_INTERVAL = 10 * 60 * 1000;
 /** Builds the whole server from its configuration and starts it: the one place that sees every part. */
 export async function startApp(config: Config, deps: AppDependencies): Promise<App> {
   const { logger, clock = systemClock, random = secureRandom } = deps;
-  const { general, http } = config;
+  const { general, http, access } = config;
+  const optionalLimiter = (limit: RateLimit | undefined) =>
+    limit && createRateLimiter(limit, clock);
   const closing: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const step of closing.splice(0).reverse()) await step();
   };
 
   try {
+    let termsPolicy = await loadTerms(general.termsPath);
     const metrics = createMetrics();
     const storage = await openStorage(config.db, {
       logger,
@@ -66,13 +74,28 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     for (const warning of await delivery.checkTemplates()) logger.warn(warning);
 
     const validation = createValidation({ storage, clock, random });
-    const cleanup = repeat(CLEANUP_INTERVAL, () => deleteOldSessions(validation, logger));
+    const terms = createTerms({ storage, current: () => termsPolicy });
+    const { tokenLifetime } = access;
+    const accounts = createAccounts({ storage, clock, random, terms, tokenLifetime });
+    const adoption = inBackground(logger, 'Dating access tokens', () => accounts.adoptTokens());
+    closing.push(() => adoption);
+    const cleanup = repeat(CLEANUP_INTERVAL, () =>
+      inBackground(logger, 'Deleting what is old', async () => {
+        const sessions = await validation.deleteOld();
+        const tokens = await accounts.deleteUnused();
+        if (sessions + tokens > 0) logger.info({ sessions, tokens }, 'Deleted what was old');
+      }),
+    );
     closing.push(() => cleanup.stop());
     const associations = createAssociations({ storage, keys, clock });
     const apiRoot = general.enableV1Access ? `${ROOT}/api/v1` : `${ROOT}/v2`;
 
     const serve = async (name: string, mounts: Mount[], listener: Listener) => {
-      const server = createApiServer({ name, mounts, logger, metrics, ...http });
+      const server = createApiServer({
+        ...{ name, mounts, logger, metrics, ...http },
+        authenticate: accounts.authenticate,
+        queryTokens: http.queryAccessTokens,
+      });
       closing.push(() => server.close());
       return listen(server, name, listener);
     };
@@ -89,6 +112,8 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       clientApiRoutes(
         {
           keys,
+          accounts,
+          terms,
           validation,
           emailValidation: createEmailValidation({
             validation,
@@ -102,7 +127,12 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
             keys,
             clock,
             addressLimit: general.addressLookupLimit,
+            allowNone: access.lookupAllowNone,
           }),
+          lookupLimits: {
+            byAccount: optionalLimiter(access.lookupAccountRateLimit),
+            byClientAddress: optionalLimiter(access.lookupClientRateLimit),
+          },
           senderLimit: createRateLimiter(config.email.senderRateLimit, clock),
           ephemeralKeys: storage.stores.ephemeralKeys,
           renderResultPage: delivery.renderResultPage,
@@ -112,18 +142,25 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       ),
       http.clientApi,
     );
-    return { addresses: { client, internal, metrics: metricsListener?.address }, close };
+    return {
+      addresses: { client, internal, metrics: metricsListener?.address },
+      reload: () =>
+        inBackground(logger, 'Reading the terms again', async () => {
+          termsPolicy = await loadTerms(general.termsPath);
+        }),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function deleteOldSessions(validation: Validation, logger: Logger): Promise<void> {
+/** Does what nobody waits for: a failure is logged. */
+async function inBackground(logger: Logger, what: string, work: () => Promise<void>) {
   try {
-    const count = await validation.deleteOld();
-    if (count > 0) logger.info({ count }, 'Deleted old validation sessions');
+    await work();
   } catch (error) {
-    logger.error({ err: error }, 'Old validation sessions could not be deleted');
+    logger.error({ err: error }, `${what} failed`);
   }
 }

@@ -28,16 +28,17 @@ export async function serve({ config: file }: CommandOptions): Promise<number> {
   const { logger } = logging;
   dieOf('uncaughtException', logger);
   dieOf('unhandledRejection', logger);
-  process.on('SIGHUP', () => {
+  let app: App | undefined;
+  process.on('SIGHUP', async () => {
     logging.reopen();
     logger.info('Reopened the log');
+    await app?.reload();
   });
   // Caught from here on: a stop during the start waits for the start, then stops in order.
   const stopSignal = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
 
   logger.info({ version: VERSION, config: config.file }, 'Starting');
   for (const warning of warnings) logger.warn(warning);
-  let app: App;
   try {
     const pidFile = writePidFile(config.general.pidFile);
     process.on('exit', () => pidFile.remove());

@@ -6,6 +6,7 @@ export interface Config {
   /** Path of the file it was read from. */
   readonly file: string;
   readonly general: GeneralConfig;
+  readonly access: AccessConfig;
   readonly db: DatabaseConfig;
   readonly http: HttpConfig;
   readonly email: EmailConfig;
@@ -42,6 +43,19 @@ export interface GeneralConfig {
   readonly ipBlacklist: readonly string[];
   readonly ipWhitelist: readonly string[];
   readonly homeserverAllowList: readonly string[];
+}
+
+/** What users may do, and how often. */
+export interface AccessConfig {
+  /** Milliseconds that an access token lives unused; 0: for ever. */
+  readonly tokenLifetime: number;
+  /** Whether v2 lookups take addresses that are not hashed. */
+  readonly lookupAllowNone: boolean;
+  /** Undefined: no limit. By client address. */
+  readonly registerRateLimit: RateLimit | undefined;
+  /** Undefined: no limit. In addresses looked up, by account and by client address. */
+  readonly lookupAccountRateLimit: RateLimit | undefined;
+  readonly lookupClientRateLimit: RateLimit | undefined;
 }
 
 export interface Listener {
@@ -88,6 +102,8 @@ export interface HttpConfig {
   /** Addresses and CIDRs; empty: any proxy is believed. */
   readonly trustedProxies: readonly string[];
   readonly federationVerifyCerts: boolean;
+  /** Whether a GET may carry its access token in the query string. */
+  readonly queryAccessTokens: boolean;
   /** Deprecated single template file; empty: none. */
   readonly verifyResponseTemplate: string;
   /** Public base URL for links, without a slash at the end. Never empty: `https://` and server.name stand in. */

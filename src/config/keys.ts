@@ -58,11 +58,24 @@ export function seconds(min: number) {
   };
 }
 
+/** Days in the file, milliseconds for the program. */
+export function days(value: string): number {
+  const number = /^\d{1,5}(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
+  if (number <= 36_500) return Math.round(number * 24 * 60 * 60 * 1000);
+  throw must('a number of days from 0 to 36500');
+}
+
 export function positive(value: string): number {
   const match = /^(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?:\s*\/\s*(\d+(?:\.\d+)?))?$/.exec(value);
   const number = match === null ? Number.NaN : Number(match[1]) / Number(match[2] ?? 1);
   if (number > 0 && Number.isFinite(number)) return number;
   throw must('a number above 0, or a fraction such as 1/300');
+}
+
+/** A number of units, or 0 for no limit. */
+export function burst(value: string): number {
+  if (/^0+$/.test(value)) return 0;
+  return positive(value);
 }
 
 /** Booleans as Python's ConfigParser reads them. */

@@ -1,5 +1,6 @@
 import type { Key } from './keys.ts';
 import { DEFAULT_SECTION, type IniFile } from './parser.ts';
+import { ACCESS } from './sections/access.ts';
 import { CRYPTO } from './sections/crypto.ts';
 import { DB } from './sections/db.ts';
 import { EMAIL } from './sections/email.ts';
@@ -10,7 +11,7 @@ import { SMS, SMS_FAMILIES } from './sections/sms.ts';
 
 /** Every key, by section, in the order of the documentation. */
 export const SECTIONS: Readonly<Record<string, readonly Key<unknown>[]>> = {
-  general: Object.values(GENERAL),
+  general: [...Object.values(GENERAL), ...Object.values(ACCESS)],
   db: Object.values(DB),
   http: Object.values(HTTP),
   email: Object.values(EMAIL),

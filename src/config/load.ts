@@ -5,6 +5,7 @@ import { addSigningKey, writeFirstConfig } from './first-start.ts';
 import { unknownNames } from './known-keys.ts';
 import { ConfigSyntaxError, type IniFile, parseIni } from './parser.ts';
 import { createReader, type Surroundings } from './reader.ts';
+import { readAccess } from './sections/access.ts';
 import { CRYPTO, readCrypto } from './sections/crypto.ts';
 import { readDatabase } from './sections/db.ts';
 import { readEmail } from './sections/email.ts';
@@ -69,6 +70,7 @@ export function parseConfig(file: string, text: string, surroundings: Surroundin
   const config: Config = {
     file,
     general,
+    access: readAccess(reader),
     db: readDatabase(reader),
     http: readHttp(reader, general.serverName),
     email: readEmail(reader),

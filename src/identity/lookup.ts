@@ -1,5 +1,5 @@
 import type { Clock } from '../platform/clock.ts';
-import type { Storage } from '../storage/stores.ts';
+import type { FoundAssociation, Storage } from '../storage/stores.ts';
 import { foldAddress } from './addresses.ts';
 import { IdentityError } from './errors.ts';
 import type { ServerKeys } from './server-keys.ts';
@@ -14,6 +14,23 @@ export interface Lookup {
    * @throws IdentityError `too-many-addresses`
    */
   findMany(threepids: readonly QueriedThreePid[]): Promise<[string, string, string][]>;
+  /** How addresses are to be written for `findMapped`. */
+  hashDetails(): { readonly algorithms: readonly Algorithm[]; readonly pepper: string };
+  /**
+   * The users of addresses that are hashed (`sha256`), or written as `address medium` (`none`):
+   * pairs of the address exactly as given and the user, those without one left out.
+   * @throws IdentityError `parameter-invalid`, `pepper-invalid`, `too-many-addresses`
+   */
+  findMapped(query: MappedQuery): Promise<[string, string][]>;
+}
+
+/** Identity Service API, "Association Lookup". */
+export type Algorithm = 'sha256' | 'none';
+
+export interface MappedQuery {
+  readonly addresses: readonly string[];
+  readonly algorithm: string;
+  readonly pepper: string;
 }
 
 export type QueriedThreePid = readonly [medium: string, address: string];
@@ -23,6 +40,8 @@ export interface LookupDependencies {
   readonly keys: ServerKeys;
   readonly clock: Clock;
   readonly addressLimit: number;
+  /** Whether addresses may be asked for unhashed in v2. */
+  readonly allowNone: boolean;
 }
 
 /** So many keys are looked up in one statement; between statements others get their turn. */
@@ -40,8 +59,57 @@ function isNewer(candidate: Dated, than: Dated | undefined): boolean {
   return candidate.ts > than.ts || (candidate.ts === than.ts && candidate.id > than.id);
 }
 
-export function createLookup({ storage, keys, clock, addressLimit }: LookupDependencies): Lookup {
+/** Medium and address of `address medium`; undefined when it is nothing of that kind. */
+function parsePlain(entry: string): QueriedThreePid | undefined {
+  const space = entry.lastIndexOf(' ');
+  return space < 1 ? undefined : [entry.slice(space + 1), entry.slice(0, space)];
+}
+
+export function createLookup(deps: LookupDependencies): Lookup {
+  const { storage, keys, clock, addressLimit } = deps;
   const { lookups } = storage.stores;
+  const algorithms: readonly Algorithm[] = deps.allowNone ? ['sha256', 'none'] : ['sha256'];
+
+  function refuseTooMany(count: number): void {
+    if (count <= addressLimit) return;
+    throw new IdentityError(
+      'too-many-addresses',
+      `At most ${addressLimit} addresses can be looked up at once`,
+    );
+  }
+
+  /** The newest association for each key, by a name that `nameOf` gives it. */
+  async function newestByKey(
+    by: 'byAddresses' | 'byHashes',
+    queried: readonly string[],
+    nameOf: (found: FoundAssociation) => string,
+  ): Promise<ReadonlyMap<string, FoundAssociation>> {
+    const now = clock.now();
+    const newest = new Map<string, FoundAssociation>();
+    for (let from = 0; from < queried.length; from += BATCH) {
+      if (from > 0) await nextTurn();
+      const batch = [...new Set(queried.slice(from, from + BATCH))];
+      for (const association of await lookups[by](batch, now)) {
+        const name = nameOf(association);
+        if (isNewer(association, newest.get(name))) newest.set(name, association);
+      }
+    }
+    return newest;
+  }
+
+  /** The association of each address, in their order. */
+  async function findPlain(
+    threepids: readonly (QueriedThreePid | undefined)[],
+  ): Promise<(FoundAssociation | undefined)[]> {
+    const folded = threepids.map((pair) => pair && foldAddress(...pair));
+    const newest = await newestByKey(
+      'byAddresses',
+      folded.filter((address) => address !== undefined),
+      (found) => `${found.medium} ${found.key}`,
+    );
+    return threepids.map((pair, index) => pair && newest.get(`${pair[0]} ${folded[index]}`));
+  }
+
   return {
     async find(medium, address) {
       const found = await lookups.signedByAddress(
@@ -55,27 +123,36 @@ export function createLookup({ storage, keys, clock, addressLimit }: LookupDepen
     },
 
     async findMany(threepids) {
-      if (threepids.length > addressLimit) {
+      refuseTooMany(threepids.length);
+      const found = await findPlain(threepids);
+      return found.flatMap((association): [string, string, string][] =>
+        association ? [[association.medium, association.address, association.mxid]] : [],
+      );
+    },
+
+    hashDetails: () => ({ algorithms, pepper: storage.pepper }),
+
+    async findMapped({ addresses, algorithm, pepper }) {
+      if (!algorithms.some((known) => known === algorithm)) {
         throw new IdentityError(
-          'too-many-addresses',
-          `At most ${addressLimit} addresses can be looked up at once`,
+          'parameter-invalid',
+          `algorithm must be one of ${algorithms.join(', ')}`,
         );
       }
-      const now = clock.now();
-      const newest = new Map<string, Awaited<ReturnType<typeof lookups.byAddresses>>[number]>();
-      const folded = threepids.map(([medium, address]) => foldAddress(medium, address));
-      for (let from = 0; from < folded.length; from += BATCH) {
-        if (from > 0) await nextTurn();
-        const batch = [...new Set(folded.slice(from, from + BATCH))];
-        for (const association of await lookups.byAddresses(batch, now)) {
-          const key = `${association.medium} ${association.key}`;
-          if (isNewer(association, newest.get(key))) newest.set(key, association);
-        }
+      if (pepper !== storage.pepper) {
+        throw new IdentityError('pepper-invalid', 'The pepper is not the one in use', {
+          details: { algorithm, lookup_pepper: storage.pepper },
+        });
       }
-      return threepids.flatMap(([medium], index): [string, string, string][] => {
-        const found = newest.get(`${medium} ${folded[index]}`);
-        return found ? [[medium, found.address, found.mxid]] : [];
-      });
+      refuseTooMany(addresses.length);
+      if (algorithm === 'none') {
+        const found = await findPlain(addresses.map(parsePlain));
+        return found.flatMap((association, index): [string, string][] =>
+          association ? [[addresses[index] ?? '', association.mxid]] : [],
+        );
+      }
+      const newest = await newestByKey('byHashes', addresses, (found) => found.key);
+      return [...newest].map(([hash, association]) => [hash, association.mxid]);
     },
   };
 }

@@ -1,9 +1,16 @@
 import type { RateLimiter } from '../platform/rate-limiter.ts';
 import { IdentityError } from './errors.ts';
 
-/** Counts one more for the key. @throws IdentityError `limit-exceeded` when that is one too many. */
-export async function enforce(limiter: RateLimiter, key: string): Promise<void> {
-  const wait = await limiter.take(key);
+/**
+ * Counts units, by default one, for the key; without a limiter there is no limit.
+ * @throws IdentityError `limit-exceeded` when that is too much.
+ */
+export async function enforce(
+  limiter: RateLimiter | undefined,
+  key: string,
+  units?: number,
+): Promise<void> {
+  const wait = (await limiter?.take(key, units)) ?? 0;
   if (wait === 0) return;
   throw new IdentityError('limit-exceeded', 'Too many requests; try again later', {
     details: { retry_after_ms: wait },

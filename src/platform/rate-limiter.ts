@@ -3,8 +3,11 @@ import type { Clock } from './clock.ts';
 
 /** Leaky buckets, one a key. Asynchronous, so that their state can move to where several processes see it. */
 export interface RateLimiter {
-  /** Puts a unit into the key's bucket: 0, or how many milliseconds later there would be room for it. */
-  take(key: string): Promise<number>;
+  /**
+   * Puts units, by default one, into the key's bucket: 0, or how many milliseconds later there would be
+   * room for them. More than a bucket holds count as just that many.
+   */
+  take(key: string, units?: number): Promise<number>;
 }
 
 /** So many are kept; beyond that the one that was asked for longest ago goes. */
@@ -17,6 +20,7 @@ const BUCKETS = 100_000;
 export function createRateLimiter({ burst, rateHz }: RateLimit, clock: Clock): RateLimiter {
   const emptyAt = new Map<string, number>();
   const interval = 1000 / rateHz;
+  const capacity = Math.max(burst, 1);
 
   function forgetEmpty(now: number): void {
     for (const [key, time] of emptyAt) {
@@ -26,10 +30,10 @@ export function createRateLimiter({ burst, rateHz }: RateLimit, clock: Clock): R
   }
 
   return {
-    async take(key) {
+    async take(key, units = 1) {
       const now = clock.now();
-      const level = Math.max(emptyAt.get(key) ?? 0, now) + interval;
-      const wait = Math.round(level - now - Math.max(burst, 1) * interval);
+      const level = Math.max(emptyAt.get(key) ?? 0, now) + Math.min(units, capacity) * interval;
+      const wait = Math.round(level - now - capacity * interval);
       if (wait > 0) return wait;
       emptyAt.delete(key);
       forgetEmpty(now);

@@ -11,19 +11,22 @@ function valid(db: Db, now: number) {
 }
 
 export function lookupStore(engine: Engine, db: Db): LookupStore {
+  const byKeys = (column: 'spelling' | 'lookup_hash', keys: readonly string[], now: number) =>
+    valid(db, now)
+      .where(engine.isAnyOf(`lookup.${column}`, keys))
+      .select([
+        `lookup.${column} as key`,
+        'global.id',
+        'global.medium',
+        'global.address',
+        'global.mxid',
+        'global.ts',
+      ])
+      .execute();
+
   return {
-    byAddresses: (addresses, now) =>
-      valid(db, now)
-        .where(engine.isAnyOf('lookup.spelling', addresses))
-        .select([
-          'lookup.spelling as key',
-          'global.id',
-          'global.medium',
-          'global.address',
-          'global.mxid',
-          'global.ts',
-        ])
-        .execute(),
+    byAddresses: (addresses, now) => byKeys('spelling', addresses, now),
+    byHashes: (hashes, now) => byKeys('lookup_hash', hashes, now),
 
     signedByAddress: (medium, address, now) =>
       valid(db, now)

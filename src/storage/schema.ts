@@ -54,6 +54,21 @@ export interface Schema {
     id: number;
     lookup_pepper: string | null;
   };
+  accounts: {
+    user_id: string;
+    created_ts: number;
+    /** The `master_version` of the terms whose documents they accepted, all of them. */
+    consent_version: string | null;
+  };
+  tokens: {
+    /** Hashed, with a prefix that no token has; what Sydent wrote is the token itself. */
+    token: string;
+    user_id: string;
+  };
+  accepted_terms_urls: {
+    user_id: string;
+    url: string;
+  };
   /** What a session has beside Sydent's row. */
   cognomen_sessions: {
     session_id: number;
@@ -78,6 +93,11 @@ export interface Schema {
     global_id: number;
     spelling: string;
     lookup_hash: string;
+  };
+  /** When a token, as stored, was last seen. */
+  cognomen_tokens: {
+    token: string;
+    last_used_ts: number;
   };
   cognomen_state: {
     key: string;

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { DatabaseConfig } from '../config/config.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
+import { accountStore } from './accounts.ts';
 import { adoptionStore } from './adoption.ts';
 import { associationStore } from './associations.ts';
 import type { Db, Engine } from './engine.ts';
@@ -31,6 +32,7 @@ function storesOn(engine: Engine, db: Db): Stores {
     associations: associationStore(engine, db),
     lookups: lookupStore(engine, db),
     ephemeralKeys: ephemeralKeyStore(db),
+    accounts: accountStore(db),
     adoption: adoptionStore(db),
   };
 }

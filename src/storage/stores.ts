@@ -9,6 +9,7 @@ export interface Stores {
   readonly associations: AssociationStore;
   readonly lookups: LookupStore;
   readonly ephemeralKeys: EphemeralKeyStore;
+  readonly accounts: AccountStore;
   readonly adoption: AdoptionStore;
 }
 
@@ -177,6 +178,8 @@ export interface FoundSignedAssociation extends FoundAssociation {
 export interface LookupStore {
   /** All associations valid now of these folded addresses; not in any order. */
   byAddresses(addresses: readonly string[], now: number): Promise<FoundAssociation[]>;
+  /** All associations valid now with these hashes; not in any order. */
+  byHashes(hashes: readonly string[], now: number): Promise<FoundAssociation[]>;
   /** All associations valid now of one folded address. */
   signedByAddress(medium: string, address: string, now: number): Promise<FoundSignedAssociation[]>;
 }
@@ -184,6 +187,33 @@ export interface LookupStore {
 export interface EphemeralKeyStore {
   /** Whether the key is one of a pending invitation; counts the question. */
   countVerification(publicKey: string): Promise<boolean>;
+}
+
+/** What is known of an access token. */
+export interface StoredToken {
+  /** As it is stored. */
+  readonly token: string;
+  readonly userId: string;
+  /** The version of the terms that its user accepted as a whole. */
+  readonly consentVersion: string | undefined;
+  readonly lastUsed: number | undefined;
+}
+
+/** Accounts, their access tokens and what terms they accepted. Tokens are given as they are stored. */
+export interface AccountStore {
+  /** Makes the account where there is none yet, and gives it the token. */
+  addToken(userId: string, token: string, now: number): Promise<void>;
+  /** The first found of several forms in which a token may be stored. */
+  findToken(forms: readonly string[]): Promise<StoredToken | undefined>;
+  touchToken(token: string, now: number): Promise<void>;
+  deleteToken(forms: readonly string[]): Promise<void>;
+  /** Deletes tokens last used then or earlier, some at a time; the number deleted. */
+  deleteTokensUnusedSince(time: number, limit: number): Promise<number>;
+  /** Goes through the tokens behind that one and counts those nobody dated as used now; the last. */
+  dateTokens(after: string, now: number, limit: number): Promise<string | undefined>;
+  acceptedUrls(userId: string): Promise<string[]>;
+  acceptUrls(userId: string, urls: readonly string[]): Promise<void>;
+  setConsentVersion(userId: string, version: string): Promise<void>;
 }
 
 /** A row whose lookup keys are still to be made. */

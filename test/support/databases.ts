@@ -1,12 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import Database from 'better-sqlite3';
+import pg from 'pg';
 import { createTestDatabase } from './postgres.ts';
 
 /** A database of its own for a test, of one of the engines. */
 export interface TestDatabase {
   /** The lines of the `[db]` section that lead to it. */
   readonly config: string;
+  /** Runs a statement beside the server, as Sydent or an operator would; `?` stands for a value. */
+  execute(statement: string, values?: readonly (string | number | null)[]): Promise<unknown[]>;
   drop(): Promise<void>;
 }
 
@@ -22,8 +26,33 @@ export async function temporaryFolder(): Promise<{ path: string; remove(): Promi
 export async function createDatabase(engine: EngineName): Promise<TestDatabase> {
   if (engine === 'postgres') {
     const database = await createTestDatabase();
-    return { config: `db.url = ${database.url.replaceAll('%', '%%')}`, drop: database.drop };
+    return {
+      config: `db.url = ${database.url.replaceAll('%', '%%')}`,
+      async execute(statement, values = []) {
+        const client = new pg.Client(database.url);
+        await client.connect();
+        let number = 0;
+        const numbered = statement.replaceAll('?', () => `$${++number}`);
+        const { rows } = await client.query(numbered, [...values]);
+        await client.end();
+        return rows;
+      },
+      drop: database.drop,
+    };
   }
   const folder = await temporaryFolder();
-  return { config: `db.file = ${path.join(folder.path, 'sydent.db')}`, drop: folder.remove };
+  const file = path.join(folder.path, 'sydent.db');
+  return {
+    config: `db.file = ${file}`,
+    async execute(statement, values = []) {
+      const handle = new Database(file);
+      try {
+        const prepared = handle.prepare(statement);
+        return prepared.reader ? prepared.all(...values) : [prepared.run(...values)];
+      } finally {
+        handle.close();
+      }
+    },
+    drop: folder.remove,
+  };
 }

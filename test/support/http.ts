@@ -19,15 +19,18 @@ export async function request(url: string, init: RequestInit = {}): Promise<Test
   };
 }
 
-export const get = (url: string, query: Record<string, string> = {}) => {
+const bearer = (token: string | undefined): Record<string, string> =>
+  token === undefined ? {} : { authorization: `Bearer ${token}` };
+
+export const get = (url: string, query: Record<string, string> = {}, token?: string) => {
   const search = new URLSearchParams(query).toString();
-  return request(search === '' ? url : `${url}?${search}`);
+  return request(search === '' ? url : `${url}?${search}`, { headers: bearer(token) });
 };
 
-export const postJson = (url: string, body: unknown) =>
+export const postJson = (url: string, body: unknown, token?: string) =>
   request(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...bearer(token) },
     body: JSON.stringify(body),
   });
 

@@ -5,7 +5,12 @@ import { type App, startApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Clock } from '../../src/platform/clock.ts';
 import { secureRandom } from '../../src/platform/random.ts';
-import { createDatabase, type EngineName, temporaryFolder } from './databases.ts';
+import {
+  createDatabase,
+  type EngineName,
+  type TestDatabase,
+  temporaryFolder,
+} from './databases.ts';
 import { startSmtpServer } from './smtp.ts';
 
 export const SERVER_NAME = 'id.test';
@@ -43,6 +48,9 @@ export interface TestServer {
   readonly smtp: Awaited<ReturnType<typeof startSmtpServer>>;
   readonly clock: TestClock;
   readonly logs: string[];
+  readonly database: TestDatabase;
+  /** An access token of that user, made as Sydent made them. */
+  token(userId: string): Promise<string>;
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -113,6 +121,16 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     smtp,
     clock,
     logs,
+    database,
+    async token(userId) {
+      const token = secureRandom.alphanumeric(64);
+      await database.execute(
+        'insert into accounts (user_id, created_ts) values (?, ?) on conflict do nothing',
+        [userId, clock.now()],
+      );
+      await database.execute('insert into tokens (token, user_id) values (?, ?)', [token, userId]);
+      return token;
+    },
     async restart() {
       await app.close();
       app = await start();

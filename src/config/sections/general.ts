@@ -220,6 +220,14 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
   if (!metrics && (metricsPort !== undefined || metricsAddress !== '')) {
     reader.warn('[general] prometheus_port and prometheus_addr are both needed; metrics are off');
   }
+  if (enableV1Access) {
+    const open = reader.read(GENERAL.enableV1Associations)
+      ? 'binding and looking up'
+      : 'looking up';
+    reader.warn(
+      `[general] enable_v1_access: in API version 1 ${open} addresses needs no account; set it to false once no client needs it`,
+    );
+  }
   return {
     serverName: name,
     log: {

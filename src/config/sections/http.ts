@@ -107,6 +107,15 @@ export const HTTP = {
     parse: boolean,
     about: 'Whether homeservers must have a valid certificate.',
   },
+  queryAccessTokens: {
+    section,
+    name: 'access_token.in_query',
+    default: 'true',
+    parse: boolean,
+    own: true,
+    about:
+      'Whether a GET may carry its access token in the query string, as Synapse does for hash_details.',
+  },
   verifyResponseTemplate: {
     section,
     name: 'verify_response_template',
@@ -192,6 +201,7 @@ export function readHttp(reader: ConfigReader, serverName: string): HttpConfig {
     obeyXForwardedFor: reader.read(HTTP.obeyXForwardedFor),
     trustedProxies: reader.read(HTTP.trustedProxies),
     federationVerifyCerts: reader.read(HTTP.federationVerifyCerts),
+    queryAccessTokens: reader.read(HTTP.queryAccessTokens),
     verifyResponseTemplate: reader.read(HTTP.verifyResponseTemplate),
     clientHttpBase: clientHttpBase || `https://${serverName}`,
     nextLinkSchemes: reader.read(HTTP.nextLinkSchemes),

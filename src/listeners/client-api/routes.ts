@@ -1,20 +1,28 @@
+import type { Accounts } from '../../identity/accounts.ts';
 import type { Associations } from '../../identity/associations.ts';
 import type { EmailValidation } from '../../identity/email-validation.ts';
 import type { Lookup } from '../../identity/lookup.ts';
 import type { ServerKeys } from '../../identity/server-keys.ts';
+import type { Terms } from '../../identity/terms.ts';
 import type { Validation } from '../../identity/validation.ts';
 import type { RateLimiter } from '../../platform/rate-limiter.ts';
 import type { EphemeralKeyStore } from '../../storage/stores.ts';
 import { health } from '../frame/health.ts';
 import type { Mount } from '../frame/server.ts';
+import { acceptTerms } from './endpoints/accept-terms.ts';
+import { account } from './endpoints/account.ts';
+import { accountLogout } from './endpoints/account-logout.ts';
 import { bind } from './endpoints/bind.ts';
 import { bulkLookup } from './endpoints/bulk-lookup.ts';
 import { getValidated3pid } from './endpoints/get-validated-3pid.ts';
+import { hashDetails } from './endpoints/hash-details.ts';
 import { lookup } from './endpoints/lookup.ts';
+import { lookupMapped } from './endpoints/lookup-mapped.ts';
 import { ping } from './endpoints/ping.ts';
 import { pubkey } from './endpoints/pubkey.ts';
 import { pubkeyEphemeralIsValid } from './endpoints/pubkey-ephemeral-isvalid.ts';
 import { pubkeyIsValid } from './endpoints/pubkey-isvalid.ts';
+import { terms } from './endpoints/terms.ts';
 import { validateEmailRequestToken } from './endpoints/validate-email-request-token.ts';
 import { validateSubmitToken } from './endpoints/validate-submit-token.ts';
 import {
@@ -22,9 +30,12 @@ import {
   validateSubmitTokenPage,
 } from './endpoints/validate-submit-token-page.ts';
 import { versions } from './endpoints/versions.ts';
+import type { LookupLimits } from './lookup-limits.ts';
 
 export interface ClientApiServices {
   readonly keys: ServerKeys;
+  readonly accounts: Accounts;
+  readonly terms: Terms;
   readonly validation: Validation;
   readonly emailValidation: EmailValidation;
   readonly associations: Associations;
@@ -32,6 +43,7 @@ export interface ClientApiServices {
   readonly ephemeralKeys: EphemeralKeyStore;
   /** Of mails, by who causes them. */
   readonly senderLimit: RateLimiter;
+  readonly lookupLimits: LookupLimits;
   readonly renderResultPage: RenderResultPage;
   /** Resolves when the database answers. */
   readonly ping: () => Promise<void>;
@@ -49,18 +61,33 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
   const { keys, validation, ephemeralKeys } = services;
   const keyEndpoints = [pubkey(keys), pubkeyIsValid(keys), pubkeyEphemeralIsValid(ephemeralKeys)];
   const emailPage = validateSubmitTokenPage('email', validation, services.renderResultPage);
-
-  const v1 = [
-    ping('V1Servlet'),
+  const binding = bind(validation, services.associations);
+  const sessions = [
     validateEmailRequestToken(services.emailValidation, services.senderLimit),
     validateSubmitToken('email', validation),
     emailPage,
     getValidated3pid(validation),
-    lookup(services.lookup),
-    bulkLookup(services.lookup),
-    ...(switches.enableV1Associations ? [bind(validation, services.associations)] : []),
   ];
-  const v2 = [ping('V2Servlet'), emailPage, ...keyEndpoints];
+
+  const v1 = [
+    ping('V1Servlet'),
+    ...sessions,
+    lookup(services.lookup, services.lookupLimits),
+    bulkLookup(services.lookup, services.lookupLimits),
+    ...(switches.enableV1Associations ? [binding] : []),
+  ];
+  const v2 = [
+    ping('V2Servlet'),
+    ...keyEndpoints,
+    terms(services.terms),
+    acceptTerms(services.terms),
+    account,
+    accountLogout(services.accounts),
+    ...sessions,
+    hashDetails(services.lookup),
+    lookupMapped(services.lookup, services.lookupLimits),
+    binding,
+  ];
 
   return [
     { root: '', style: 'v2', endpoints: [health(services.ping)] },

@@ -5,6 +5,8 @@ export interface RequestContext {
   readonly version: ArgumentStyle;
   /** Whose access token came with the request; undefined where none is needed. */
   readonly user: string | undefined;
+  /** That token. */
+  readonly accessToken: string | undefined;
   /** Undefined where the connection has none, such as a Unix socket. */
   readonly clientAddress: string | undefined;
   /** The `brand` of the query string, when it can name one. */
@@ -77,6 +79,8 @@ interface EndpointDescription<F extends Fields> {
   readonly needs?: 'user' | 'token';
   /** Required arguments that are all in the query string of a POST stand for token and body. */
   readonly queryIsEnough?: boolean;
+  /** Whatever is in the body is not looked at. */
+  readonly takesNoBody?: boolean;
   /** How arguments come, where it is not as in the rest of the API version. */
   readonly argumentStyle?: ArgumentStyle;
   /** A GET that changes something: HEAD must not run it. */

@@ -25,6 +25,12 @@ export const text: Field<string> = field('a string', (raw) =>
   typeof raw === 'string' && isStorable(raw) ? raw : undefined,
 );
 
+export const texts: Field<string[]> = field('a list of strings', (raw) =>
+  Array.isArray(raw) && raw.every((entry) => typeof entry === 'string' && isStorable(entry))
+    ? raw
+    : undefined,
+);
+
 /** Specification, definition of `client_secret`. */
 export const clientSecret: Field<string> = field(
   'a string of 1 to 255 characters out of 0-9 a-z A-Z . = _ -',

@@ -94,14 +94,14 @@ function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerO
     const queryAlone =
       endpoint.queryIsEnough && isComplete(endpoint.fields, parseForm(query)) ? query : undefined;
     const signed = signedRequest(request);
-    const user =
-      needs !== undefined && queryAlone === undefined
-        ? await authenticate?.(tokenOf(signed, query), needs)
-        : undefined;
+    const protects = needs !== undefined && queryAlone === undefined;
+    const accessToken = protects ? tokenOf(signed, query) : undefined;
+    const user = protects ? await authenticate?.(accessToken, needs) : undefined;
     const forwardedFor = request.headers['x-forwarded-for'];
     const context: RequestContext = {
       version,
       user,
+      accessToken,
       clientAddress: clientAddress(
         request.raw.socket.remoteAddress,
         Array.isArray(forwardedFor) ? forwardedFor.join(',') : forwardedFor,
@@ -113,8 +113,8 @@ function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerO
     await endpoint.admit?.(context);
     try {
       const raw =
-        queryAlone !== undefined
-          ? parseForm(queryAlone)
+        queryAlone !== undefined || endpoint.takesNoBody
+          ? parseForm(query)
           : rawArguments(endpoint.argumentStyle ?? version, {
               method: request.method,
               contentType: request.headers['content-type'],

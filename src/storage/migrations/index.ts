@@ -4,12 +4,14 @@ import type { Logger } from 'pino';
 import { DatabaseOpenError, type Engine } from '../engine.ts';
 import * as sydentTables from './0001-sydent-tables.ts';
 import * as lookupsAndSessions from './0002-lookups-and-sessions.ts';
+import * as accounts from './0003-accounts.ts';
 
 /** In the order they run; never changed once released, only added to. */
 function migrationsFor(engine: Engine): Record<string, Migration> {
   return {
     ...(engine.name === 'postgres' ? { '0001-sydent-tables': sydentTables } : {}),
     '0002-lookups-and-sessions': lookupsAndSessions,
+    '0003-accounts': accounts,
   };
 }
 

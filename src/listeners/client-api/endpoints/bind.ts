@@ -1,4 +1,5 @@
 import type { Associations } from '../../../identity/associations.ts';
+import { IdentityError } from '../../../identity/errors.ts';
 import type { Validation } from '../../../identity/validation.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { clientSecret, mxid, sid } from '../../frame/fields.ts';
@@ -9,8 +10,12 @@ export const bind = (validation: Validation, associations: Associations) =>
     method: 'POST',
     path: '/3pid/bind',
     servlet: 'ThreePidBindServlet',
+    needs: 'user',
     fields: { sid, client_secret: clientSecret, mxid },
-    async handle(args) {
+    async handle(args, { user }) {
+      if (user !== undefined && args.mxid !== user) {
+        throw new IdentityError('not-permitted', 'mxid must be the user whose access token it is');
+      }
       const { threepid } = await validation.validated(args.sid, args.client_secret);
       return associations.bind(threepid, args.mxid);
     },

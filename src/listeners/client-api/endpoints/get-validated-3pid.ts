@@ -8,6 +8,7 @@ export const getValidated3pid = (validation: Validation) =>
     method: 'GET',
     path: '/3pid/getValidated3pid',
     servlet: 'GetValidated3pidServlet',
+    needs: 'user',
     fields: { sid, client_secret: clientSecret },
     async handle(args) {
       const { threepid, validatedAt } = await validation.validated(args.sid, args.client_secret);

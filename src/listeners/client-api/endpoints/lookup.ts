@@ -1,13 +1,17 @@
 import type { Lookup } from '../../../identity/lookup.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { text } from '../../frame/fields.ts';
+import { enforceLookups, type LookupLimits } from '../lookup-limits.ts';
 
 /** `GET lookup` of v1: the signed association of one address, or `{}`. */
-export const lookup = (lookups: Lookup) =>
+export const lookup = (lookups: Lookup, limits: LookupLimits) =>
   endpoint({
     method: 'GET',
     path: '/lookup',
     servlet: 'LookupServlet',
     fields: { medium: text, address: text },
-    handle: async ({ medium, address }) => (await lookups.find(medium, address)) ?? {},
+    async handle({ medium, address }, context) {
+      await enforceLookups(limits, context, 1);
+      return (await lookups.find(medium, address)) ?? {};
+    },
   });

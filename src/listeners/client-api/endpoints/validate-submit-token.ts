@@ -16,6 +16,7 @@ export const validateSubmitToken = (medium: Medium, validation: Validation) =>
     method: 'POST',
     path: `/validate/${medium}/submitToken`,
     servlet: SERVLETS[medium],
+    needs: 'user',
     fields: { sid, client_secret: clientSecret, token: text },
     async handle(args) {
       await validation.submit(args.sid, args.client_secret, args.token);

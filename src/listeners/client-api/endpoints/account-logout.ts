@@ -1,0 +1,17 @@
+import type { Accounts } from '../../../identity/accounts.ts';
+import { endpoint } from '../../frame/endpoint.ts';
+
+/** `POST account/logout`: the access token works no more. Terms need not be accepted for that. */
+export const accountLogout = (accounts: Accounts) =>
+  endpoint({
+    method: 'POST',
+    path: '/account/logout',
+    servlet: 'LogoutServlet',
+    needs: 'token',
+    takesNoBody: true,
+    fields: {},
+    async handle(_args, { accessToken = '' }) {
+      await accounts.logOut(accessToken);
+      return {};
+    },
+  });

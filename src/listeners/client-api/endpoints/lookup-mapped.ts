@@ -1,0 +1,18 @@
+import type { Lookup } from '../../../identity/lookup.ts';
+import { endpoint } from '../../frame/endpoint.ts';
+import { text, texts } from '../../frame/fields.ts';
+import { enforceLookups, type LookupLimits } from '../lookup-limits.ts';
+
+/** `POST lookup` of v2: the users of many addresses, hashed or not. */
+export const lookupMapped = (lookups: Lookup, limits: LookupLimits) =>
+  endpoint({
+    method: 'POST',
+    path: '/lookup',
+    servlet: 'LookupV2Servlet',
+    needs: 'user',
+    fields: { addresses: texts, algorithm: text, pepper: text },
+    async handle(args, context) {
+      await enforceLookups(limits, context, args.addresses.length);
+      return { mappings: Object.fromEntries(await lookups.findMapped(args)) };
+    },
+  });

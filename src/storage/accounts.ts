@@ -1,0 +1,112 @@
+import type { Db } from './engine.ts';
+import type { AccountStore } from './stores.ts';
+
+export function accountStore(db: Db): AccountStore {
+  return {
+    async addToken(userId, token, now) {
+      await db
+        .insertInto('accounts')
+        .values({ user_id: userId, created_ts: now, consent_version: null })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+      await db.insertInto('tokens').values({ token, user_id: userId }).execute();
+      await db.insertInto('cognomen_tokens').values({ token, last_used_ts: now }).execute();
+    },
+
+    async findToken(forms) {
+      const row = await db
+        .selectFrom('tokens')
+        .innerJoin('accounts', 'accounts.user_id', 'tokens.user_id')
+        .leftJoin('cognomen_tokens as extra', 'extra.token', 'tokens.token')
+        .where('tokens.token', 'in', forms)
+        .select(['tokens.token', 'tokens.user_id', 'accounts.consent_version'])
+        .select('extra.last_used_ts')
+        .limit(1)
+        .executeTakeFirst();
+      return (
+        row && {
+          token: row.token,
+          userId: row.user_id,
+          consentVersion: row.consent_version ?? undefined,
+          lastUsed: row.last_used_ts ?? undefined,
+        }
+      );
+    },
+
+    async touchToken(token, now) {
+      await db
+        .insertInto('cognomen_tokens')
+        .values({ token, last_used_ts: now })
+        .onConflict((conflict) => conflict.column('token').doUpdateSet({ last_used_ts: now }))
+        .execute();
+    },
+
+    async deleteToken(forms) {
+      await db.deleteFrom('tokens').where('token', 'in', forms).execute();
+      await db.deleteFrom('cognomen_tokens').where('token', 'in', forms).execute();
+    },
+
+    async deleteTokensUnusedSince(time, limit) {
+      const unused = db
+        .selectFrom('cognomen_tokens')
+        .select('token')
+        .where('last_used_ts', '<=', time)
+        .limit(limit);
+      const deleted = await db
+        .deleteFrom('cognomen_tokens')
+        .where('token', 'in', unused)
+        .where('last_used_ts', '<=', time)
+        .returning('token')
+        .execute();
+      const tokens = deleted.map((row) => row.token);
+      if (tokens.length > 0) await db.deleteFrom('tokens').where('token', 'in', tokens).execute();
+      return tokens.length;
+    },
+
+    async dateTokens(after, now, limit) {
+      const rows = await db
+        .selectFrom('tokens')
+        .leftJoin('cognomen_tokens as extra', 'extra.token', 'tokens.token')
+        .where('tokens.token', '>', after)
+        .select(['tokens.token', 'extra.last_used_ts'])
+        .orderBy('tokens.token')
+        .limit(limit)
+        .execute();
+      const undated = rows.filter((row) => row.last_used_ts === null);
+      if (undated.length > 0) {
+        await db
+          .insertInto('cognomen_tokens')
+          .values(undated.map(({ token }) => ({ token, last_used_ts: now })))
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+      }
+      return rows.at(-1)?.token;
+    },
+
+    async acceptedUrls(userId) {
+      const rows = await db
+        .selectFrom('accepted_terms_urls')
+        .select('url')
+        .where('user_id', '=', userId)
+        .execute();
+      return rows.map((row) => row.url);
+    },
+
+    async acceptUrls(userId, urls) {
+      if (urls.length === 0) return;
+      await db
+        .insertInto('accepted_terms_urls')
+        .values(urls.map((url) => ({ user_id: userId, url })))
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+    },
+
+    async setConsentVersion(userId, version) {
+      await db
+        .updateTable('accounts')
+        .set({ consent_version: version })
+        .where('user_id', '=', userId)
+        .execute();
+    },
+  };
+}
