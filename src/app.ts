@@ -16,6 +16,8 @@ import { internalApiRoutes } from './listeners/internal-api/routes.ts';
 import { startMetricsListener } from './listeners/metrics/server.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import { createMetrics } from './platform/metrics.ts';
+import { createOutboundClient } from './platform/outbound/outbound.ts';
+import { createNameResolver } from './platform/outbound/resolver.ts';
 import { type Random, secureRandom } from './platform/random.ts';
 import { createRateLimiter } from './platform/rate-limiter.ts';
 import { repeat } from './platform/repeat.ts';
@@ -39,6 +41,8 @@ export interface AppDependencies {
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** PEM; in place of the authorities that the system trusts, for outbound requests. */
+  readonly trustedCa?: string | undefined;
 }
 
 const CLEANUP_INTERVAL = 10 * 60 * 1000;
@@ -72,6 +76,17 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const delivery = createDelivery(config, { logger, clock, random, metrics });
     closing.push(() => delivery.close());
     for (const warning of await delivery.checkTemplates()) logger.warn(warning);
+
+    const resolver = createNameResolver({ servers: general.dnsServers, clock });
+    const outbound = createOutboundClient({
+      blacklist: general.ipBlacklist,
+      whitelist: general.ipWhitelist,
+      resolver,
+      metrics,
+      logger,
+      trustedCa: deps.trustedCa,
+    });
+    closing.push(() => outbound.close());
 
     const validation = createValidation({ storage, clock, random });
     const terms = createTerms({ storage, current: () => termsPolicy });

@@ -43,6 +43,8 @@ export interface GeneralConfig {
   readonly ipBlacklist: readonly string[];
   readonly ipWhitelist: readonly string[];
   readonly homeserverAllowList: readonly string[];
+  /** Addresses with a port maybe; empty: the system's. */
+  readonly dnsServers: readonly string[];
 }
 
 /** What users may do, and how often. */

@@ -128,6 +128,20 @@ export function networks(value: string): string[] {
   });
 }
 
+/** IP addresses with a port maybe; an IPv6 address with one stands in brackets. */
+export function addressesWithPort(value: string): string[] {
+  return list(value).map((entry) => {
+    const [, inBrackets, bare, given] =
+      /^(?:\[(.*)\]|([^:]*|[^[\]]*:[^[\]]*:[^[\]]*))(?::(\d{1,5}))?$/.exec(entry) ?? [];
+    const family = isIP(inBrackets ?? bare ?? '');
+    const fits = given === undefined || (Number(given) >= 1 && Number(given) <= 65_535);
+    if (family !== 0 && (inBrackets === undefined || family === 6) && fits) return entry;
+    throw must(
+      `IP addresses between commas, each with a port maybe (${JSON.stringify(entry)} is none)`,
+    );
+  });
+}
+
 /** An http or https URL without query and fragment; its final slash is taken off. Empty stays empty. */
 export function baseUrl(value: string): string {
   if (value === '') return '';

@@ -18,6 +18,10 @@ export interface Metrics {
   httpRequest(measure: HttpRequestMeasure): void;
   /** A mail handed to the relay, or tried to. */
   emailSent(): void;
+  /** A request to another server: `answered`, or why not. */
+  outboundRequest(outcome: string): void;
+  /** Where a homeserver is to be found: already known, or asked for. */
+  homeserverDiscovery(from: 'cache' | 'network'): void;
 }
 
 const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']);
@@ -57,6 +61,18 @@ export function createMetrics(): Metrics {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   });
+  const outbound = new Counter({
+    name: 'cognomen_outbound_requests_total',
+    help: 'Requests to homeservers and other servers over HTTP: answered, or the kind of failure',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const discoveries = new Counter({
+    name: 'cognomen_homeserver_discoveries_total',
+    help: 'Well-known files of homeservers that were needed, by where they came from: cache or network',
+    labelNames: ['from'],
+    registers,
+  });
   return {
     registry,
     httpRequest({ listener, route, servlet, method: given, status, seconds }) {
@@ -67,5 +83,7 @@ export function createMetrics(): Metrics {
       durations.observe({ listener, route, method }, seconds);
     },
     emailSent: () => emails.inc(),
+    outboundRequest: (outcome) => outbound.inc({ outcome }),
+    homeserverDiscovery: (from) => discoveries.inc({ from }),
   };
 }

@@ -63,6 +63,8 @@ export interface TestServerOptions {
   readonly now?: number;
   /** Further options of the relay, such as what it refuses. */
   readonly smtp?: Parameters<typeof startSmtpServer>[0];
+  /** PEM of the authority that homeservers' certificates are from. */
+  readonly trustedCa?: string;
 }
 
 export function renderConfig(sections: Readonly<Record<string, string>>): string {
@@ -102,7 +104,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       hostname: 'id.test',
       random: secureRandom,
     });
-    return startApp(config, { logger, clock });
+    return startApp(config, { logger, clock, trustedCa: options.trustedCa });
   };
   let app = await start();
   return {

@@ -1,6 +1,7 @@
 import { isServerName } from '../../identity/server-name.ts';
 import type { GeneralConfig, LogLevel } from '../config.ts';
 import {
+  addressesWithPort,
   brand,
   InvalidValueError,
   type Key,
@@ -181,6 +182,15 @@ export const GENERAL = {
     about:
       'Homeservers whose users may register, between commas. Empty: all. Needs enable_v1_access = false.',
   },
+  dnsServers: {
+    section,
+    name: 'dns.servers',
+    default: '',
+    parse: addressesWithPort,
+    own: true,
+    about:
+      'The DNS servers by which homeservers and other servers are found, between commas: IP addresses, with a port maybe, such as 192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53. Names in /etc/hosts count first. Empty: those of the system.',
+  },
 } satisfies Record<string, Key<unknown>>;
 
 export function readGeneral(reader: ConfigReader): GeneralConfig {
@@ -248,5 +258,6 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
     ipBlacklist: reader.read(GENERAL.ipBlacklist),
     ipWhitelist: reader.read(GENERAL.ipWhitelist),
     homeserverAllowList,
+    dnsServers: reader.read(GENERAL.dnsServers),
   };
 }

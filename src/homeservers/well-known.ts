@@ -1,0 +1,94 @@
+import { isServerName } from '../identity/server-name.ts';
+import type { Clock } from '../platform/clock.ts';
+import { createExpiringCache } from '../platform/expiring-cache.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import type { OutboundAnswer, OutboundClient } from '../platform/outbound/outbound.ts';
+import { OutboundError } from '../platform/outbound/outbound-error.ts';
+import type { Random } from '../platform/random.ts';
+import { createSingleFlight } from '../platform/single-flight.ts';
+
+/** Which server speaks for a homeserver: the `m.server` of its well-known file; undefined: nobody else. */
+export type FindDelegate = (hostname: string) => Promise<string | undefined>;
+
+export interface WellKnownDependencies {
+  readonly outbound: OutboundClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  readonly verifyCertificates: boolean;
+}
+
+const HOUR = 60 * 60 * 1000;
+const LIFETIME = { usual: 24 * HOUR, longest: 48 * HOUR, ofFailure: HOUR };
+/** Everything ends a little early, by up to this part of its lifetime, so that not all ends together. */
+const JITTER = 0.1;
+const LIMITS = { timeout: 10_000, maxBytes: 50 * 1024, maxRedirects: 10 };
+const CACHED_NAMES = 10_000;
+
+function delegateIn(answer: OutboundAnswer): string | undefined {
+  if (answer.status !== 200) return undefined;
+  try {
+    const content: unknown = JSON.parse(answer.body.toString('utf8'));
+    const isObject = typeof content === 'object' && content !== null;
+    const delegate = isObject && 'm.server' in content ? content['m.server'] : undefined;
+    return typeof delegate === 'string' && isServerName(delegate)
+      ? delegate.toLowerCase()
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Milliseconds for which the answer's own headers let it be kept; undefined when they do not say. */
+function lifetimeOf({ headers }: OutboundAnswer, now: number): number | undefined {
+  const directives = String(headers['cache-control'] ?? '').toLowerCase();
+  if (/(^|[\s,])no-(store|cache)\b/.test(directives)) return 0;
+  const maxAge = /(?:^|[\s,])max-age\s*=\s*"?(\d+)/.exec(directives)?.[1];
+  if (maxAge !== undefined) return Number(maxAge) * 1000;
+  const { expires } = headers;
+  if (typeof expires !== 'string') return undefined;
+  const date = Date.parse(expires);
+  // RFC 9111: what is no date lies in the past.
+  return Number.isNaN(date) ? 0 : Math.max(0, date - now);
+}
+
+/** Reads `/.well-known/matrix/server` of homeservers, and remembers it. @throws OutboundError `overloaded` only */
+export function createWellKnown(deps: WellKnownDependencies): FindDelegate {
+  const { outbound, clock, random, metrics, verifyCertificates } = deps;
+  const cache = createExpiringCache<{ readonly delegate: string | undefined }>(clock, CACHED_NAMES);
+  const flight = createSingleFlight<string | undefined>();
+
+  function keep(hostname: string, delegate: string | undefined, lifetime: number): void {
+    cache.set(hostname, { delegate }, lifetime * (1 - JITTER * random.fraction()));
+  }
+
+  async function fetchDelegate(hostname: string): Promise<string | undefined> {
+    metrics.homeserverDiscovery('network');
+    let delegate: string | undefined;
+    let lifetime: number = LIFETIME.ofFailure;
+    try {
+      const answer = await outbound.request({
+        method: 'GET',
+        url: `https://${hostname}/.well-known/matrix/server`,
+        anyCertificate: !verifyCertificates,
+        ...LIMITS,
+      });
+      delegate = delegateIn(answer);
+      if (delegate !== undefined) {
+        lifetime = Math.min(lifetimeOf(answer, clock.now()) ?? LIFETIME.usual, LIFETIME.longest);
+      }
+    } catch (error) {
+      // Our own trouble says nothing of the homeserver.
+      if (!(error instanceof OutboundError) || error.kind === 'overloaded') throw error;
+    }
+    keep(hostname, delegate, lifetime);
+    return delegate;
+  }
+
+  return async (hostname) => {
+    const known = cache.get(hostname);
+    if (known === undefined) return flight(hostname, () => fetchDelegate(hostname));
+    metrics.homeserverDiscovery('cache');
+    return known.delegate;
+  };
+}

@@ -1,0 +1,142 @@
+import { once } from 'node:events';
+import { isIP, connect as netConnect, type Socket } from 'node:net';
+import { checkServerIdentity, createSecureContext, connect as tlsConnect } from 'node:tls';
+import type { AddressPolicy } from './address-policy.ts';
+import { abortable, codeOf, OutboundError } from './outbound-error.ts';
+import type { NameResolver } from './resolver.ts';
+
+/** Where to connect to. */
+export interface Target {
+  /** A host name or IP address. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How a server is to be connected to. */
+export interface Route {
+  /** Tried in this order; at least one. */
+  readonly targets: readonly Target[];
+  /** undefined: plain TCP. */
+  readonly tls:
+    | {
+        /** The name or address that the certificate has to be for. */
+        readonly name: string;
+        readonly anyCertificate: boolean;
+      }
+    | undefined;
+  /** The address lists do not apply. */
+  readonly configured: boolean;
+}
+
+/** Opens a connection. @throws OutboundError, or the signal's reason */
+export type Dial = (route: Route, signal: AbortSignal) => Promise<Socket>;
+
+export interface DialerDependencies {
+  readonly policy: AddressPolicy;
+  readonly resolver: NameResolver;
+  /** PEM; in place of the authorities that the system trusts. */
+  readonly trustedCa?: string | undefined;
+}
+
+/** Milliseconds for one address, from the first packet to the end of the TLS handshake. */
+const ATTEMPT_TIMEOUT = 5000;
+const MAX_ATTEMPTS = 8;
+
+/** As everything else on the web reads it: `2130706433`, `0x7f.1` and `127.0.0.1.` are 127.0.0.1. */
+function canonicalHost(host: string): string {
+  const url = isIP(host) === 6 ? `http://[${host}]` : `http://${host}`;
+  if (!URL.canParse(url)) {
+    throw new OutboundError('name-unresolved', `${JSON.stringify(host)} is no host name`);
+  }
+  return new URL(url).hostname.replace(/^\[|\]$/g, '');
+}
+
+export function createDialer(deps: DialerDependencies): Dial {
+  const { policy, resolver, trustedCa } = deps;
+  const secureContext = createSecureContext({
+    minVersion: 'TLSv1.2',
+    ...(trustedCa === undefined ? {} : { ca: trustedCa }),
+  });
+
+  /** The addresses of a host, each of them allowed. */
+  async function allowedAddresses(given: string, configured: boolean): Promise<readonly string[]> {
+    const host = canonicalHost(given);
+    const addresses = isIP(host) === 0 ? await resolver.addresses(host) : [host];
+    if (!configured && !addresses.every((address) => policy.allows(address))) {
+      throw new OutboundError(
+        'address-refused',
+        `${given} is at an address that this server does not connect to`,
+      );
+    }
+    // IPv4 first: a machine without IPv6 does not always know that it has none.
+    return addresses.toSorted((a, b) => isIP(a) - isIP(b));
+  }
+
+  function open(address: string, port: number, tls: Route['tls']): [Socket, event: string] {
+    if (tls === undefined) return [netConnect({ host: address, port }), 'connect'];
+    const socket = tlsConnect({
+      host: address,
+      port,
+      secureContext,
+      // An IP address cannot be asked for by name.
+      servername: isIP(tls.name) === 0 ? tls.name : '',
+      ALPNProtocols: ['http/1.1'],
+      rejectUnauthorized: !tls.anyCertificate,
+      checkServerIdentity: (_host, certificate) => checkServerIdentity(tls.name, certificate),
+    });
+    return [socket, 'secureConnect'];
+  }
+
+  async function attempt(address: string, target: Target, tls: Route['tls'], signal: AbortSignal) {
+    const [socket, event] = open(address, target.port, tls);
+    let connected = false;
+    socket.once('connect', () => {
+      connected = true;
+    });
+    const where = `${target.host}, port ${target.port},`;
+    const timer = setTimeout(
+      () => socket.destroy(new OutboundError('unreachable', `${where} does not answer`)),
+      ATTEMPT_TIMEOUT,
+    );
+    try {
+      await once(socket, event, { signal });
+      return socket;
+    } catch (error) {
+      socket.on('error', () => {});
+      socket.destroy();
+      signal.throwIfAborted();
+      if (error instanceof OutboundError) throw error;
+      throw connected
+        ? new OutboundError('tls', `TLS with ${where} failed (${codeOf(error)})`, { cause: error })
+        : new OutboundError('unreachable', `${where} cannot be reached (${codeOf(error)})`, {
+            cause: error,
+          });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  return async (route, signal) => {
+    const failures: OutboundError[] = [];
+    const note = (error: unknown) => {
+      if (!(error instanceof OutboundError) || signal.aborted) throw error;
+      failures.push(error);
+    };
+    let attempts = 0;
+    for (const target of route.targets) {
+      const addresses = await abortable(
+        allowedAddresses(target.host, route.configured),
+        signal,
+      ).catch(note);
+      for (const address of addresses ?? []) {
+        if (++attempts > MAX_ATTEMPTS) break;
+        try {
+          return await attempt(address, target, route.tls, signal);
+        } catch (error) {
+          note(error);
+        }
+      }
+    }
+    throw failures[0] ?? new OutboundError('unreachable', 'There is no address to connect to');
+  };
+}

@@ -1,0 +1,127 @@
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { VERSION } from '../version.ts';
+import { type ConnectionOptions, OutboundAgent } from './agent.ts';
+import type { Dial, Route } from './dialer.ts';
+import type { OutboundAnswer, OutboundRequest } from './outbound.ts';
+import { codeOf, OutboundError } from './outbound-error.ts';
+
+/** One request and its answer, on a connection of its own or one that was kept. */
+export interface Exchange {
+  /** @throws OutboundError, or the signal's reason */
+  run(request: OutboundRequest, url: URL, signal: AbortSignal): Promise<OutboundAnswer>;
+  close(): void;
+}
+
+function routeTo(request: OutboundRequest, url: URL): Route {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const secure = url.protocol === 'https:';
+  const port = Number(url.port) || (secure ? 443 : 80);
+  const { anyCertificate = false, configured = false } = request;
+  return {
+    targets: request.via ?? [{ host, port }],
+    tls: secure ? { name: host, anyCertificate } : undefined,
+    configured,
+  };
+}
+
+/** Equal for routes whose connections are exchangeable: to the same places, with the same checks. */
+function keyOf({ targets, tls, configured }: Route): string {
+  const places = targets.map(({ host, port }) => `${host} ${port}`).toSorted();
+  return JSON.stringify([places, tls?.name, tls?.anyCertificate, configured]);
+}
+
+/** The body, as long as it is not too long. */
+async function readBody(response: IncomingMessage, host: string, limit: number): Promise<Buffer> {
+  const tooLarge = () => new OutboundError('too-large', `The answer of ${host} is too long`);
+  const encoding = response.headers['content-encoding'] ?? 'identity';
+  if (encoding !== 'identity') {
+    throw new OutboundError('protocol', `${host} answered in an encoding that was not asked for`);
+  }
+  if (Number(response.headers['content-length'] ?? 0) > limit) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response) {
+    length += chunk.length;
+    if (length > limit) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** What became of a connection, in words. */
+function explain(error: unknown, host: string): OutboundError {
+  const code = codeOf(error);
+  return code.startsWith('HPE_')
+    ? new OutboundError('protocol', `${host} did not answer in HTTP (${code})`, { cause: error })
+    : new OutboundError('unreachable', `${host} closed the connection (${code})`, { cause: error });
+}
+
+/** The answer's head. */
+function responseTo(request: ClientRequest, body: string | undefined): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once('response', resolve);
+    request.once('upgrade', (_response, socket) => {
+      socket.destroy();
+      reject(new OutboundError('protocol', 'The server changed to another protocol'));
+    });
+    request.on('error', reject);
+    // Whatever else may happen: nobody waits for ever.
+    request.once('close', () => reject(new OutboundError('unreachable', 'The connection broke')));
+    request.end(body);
+  });
+}
+
+export function createExchange(dial: Dial): Exchange {
+  const keeping = new OutboundAgent({ keepAlive: true });
+  const fresh = new OutboundAgent({ keepAlive: false });
+
+  async function attempt(
+    request: OutboundRequest,
+    url: URL,
+    signal: AbortSignal,
+    agent: OutboundAgent,
+  ): Promise<OutboundAnswer> {
+    const { method } = request;
+    const route = routeTo(request, url);
+    const options: ConnectionOptions = {
+      agent,
+      method,
+      path: `${url.pathname}${url.search}`,
+      headers: {
+        host: url.host,
+        'user-agent': `Cognomen/${VERSION}`,
+        accept: 'application/json',
+        'accept-encoding': 'identity',
+        ...request.headers,
+      },
+      signal,
+      connectionKey: keyOf(route),
+      dial: () => dial(route, signal),
+    };
+    const sent = httpRequest(options);
+    let answering = false;
+    try {
+      const response = await responseTo(sent, request.body);
+      answering = true;
+      const body = await readBody(response, url.host, request.maxBytes);
+      return { status: response.statusCode ?? 0, headers: response.headers, body };
+    } catch (error) {
+      sent.destroy();
+      signal.throwIfAborted();
+      if (error instanceof OutboundError) throw error;
+      // The server may have closed a kept connection just as it was taken again.
+      if (sent.reusedSocket && !answering) return attempt(request, url, signal, fresh);
+      throw explain(error, url.host);
+    }
+  }
+
+  return {
+    // A POST cannot be repeated, so it does not go out on a connection that may be about to close.
+    run: (request, url, signal) =>
+      attempt(request, url, signal, request.method === 'POST' ? fresh : keeping),
+    close() {
+      keeping.destroy();
+      fresh.destroy();
+    },
+  };
+}

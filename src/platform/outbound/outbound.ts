@@ -1,0 +1,174 @@
+import type { Logger } from 'pino';
+import type { Metrics } from '../metrics.ts';
+import { createAddressPolicy } from './address-policy.ts';
+import { createDialer, type Target } from './dialer.ts';
+import { createExchange } from './exchange.ts';
+import { createGate, createGates, GateFullError, type GateLimits } from './gate.ts';
+import { OutboundError } from './outbound-error.ts';
+import type { NameResolver } from './resolver.ts';
+
+/** A request to a server that somebody else may have named. */
+export interface OutboundRequest {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** http or https. */
+  readonly url: string;
+  /** Names in lower case. `host` stands in for the one in the URL. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Milliseconds for the whole exchange, the wait for a free connection included. */
+  readonly timeout: number;
+  /** A longer answer is given up. */
+  readonly maxBytes: number;
+  /** 0 (the default): a redirect is answered as it is. Only those of a GET are followed. */
+  readonly maxRedirects?: number;
+  /** The URL stands in the configuration file: the address lists do not apply to it. */
+  readonly configured?: boolean;
+  /** Where to connect to in place of the URL's host and port, in this order. */
+  readonly via?: readonly Target[];
+  /** Whether the server's certificate does not matter. */
+  readonly anyCertificate?: boolean;
+  /** Gives up before the time is over, with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface OutboundAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/** The one way out: every URL that someone else influences goes through it. */
+export interface OutboundClient {
+  /** @throws OutboundError */
+  request(request: OutboundRequest): Promise<OutboundAnswer>;
+  /** Gives up what is under way. */
+  close(): Promise<void>;
+}
+
+export interface OutboundDependencies {
+  readonly blacklist: readonly string[];
+  readonly whitelist: readonly string[];
+  readonly resolver: NameResolver;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** PEM; in place of the authorities that the system trusts. */
+  readonly trustedCa?: string | undefined;
+  readonly limits?: Partial<typeof LIMITS>;
+}
+
+/** How many requests are under way, and how many wait behind them. */
+const LIMITS = {
+  /** At 2 s an answer the last one waits for 10 s: no client has more patience. */
+  perHost: { places: 50, waiting: 250 } as GateLimits,
+  overall: { places: 400, waiting: 2000 } as GateLimits,
+};
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '') {
+    return url;
+  }
+  throw new OutboundError('protocol', 'This is no http or https URL');
+}
+
+/** The request that a redirect asks for; undefined when the answer is none that is followed. */
+function redirected(request: OutboundRequest, answer: OutboundAnswer): OutboundRequest | undefined {
+  const { location } = answer.headers;
+  if (!REDIRECTS.has(answer.status) || typeof location !== 'string') return undefined;
+  const { method, timeout, maxBytes, anyCertificate = false } = request;
+  const from = new URL(request.url);
+  const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+  const secure =
+    to?.protocol === 'https:' || (to?.protocol === 'http:' && from.protocol === to.protocol);
+  if (to === undefined || !secure || to.username !== '' || to.password !== '') {
+    throw new OutboundError('redirects', `${from.host} redirects to what is not followed`);
+  }
+  // What was meant for the first host, its exemptions and headers, is not passed on to another.
+  if (to.origin !== from.origin) return { method, url: to.href, timeout, maxBytes, anyCertificate };
+  return { ...request, url: to.href };
+}
+
+export function createOutboundClient(deps: OutboundDependencies): OutboundClient {
+  const { metrics, logger, resolver, trustedCa } = deps;
+  const limits = { ...LIMITS, ...deps.limits };
+  const policy = createAddressPolicy(deps);
+  const exchange = createExchange(createDialer({ policy, resolver, trustedCa }));
+  const hosts = createGates(limits.perHost);
+  const overall = createGate(limits.overall);
+  const underWay = new Set<AbortController>();
+
+  function send(request: OutboundRequest, url: URL, signal: AbortSignal): Promise<OutboundAnswer> {
+    return hosts(url.host, signal, () =>
+      overall.run(signal, () => exchange.run(request, url, signal)),
+    );
+  }
+
+  async function follow(first: OutboundRequest, signal: AbortSignal): Promise<OutboundAnswer> {
+    const { maxRedirects = 0, method } = first;
+    let request = first;
+    for (let hops = 0; ; hops++) {
+      const answer = await send(request, parseUrl(request.url), signal);
+      const next = maxRedirects > 0 && method === 'GET' ? redirected(request, answer) : undefined;
+      if (next === undefined) return answer;
+      if (hops === maxRedirects) {
+        throw new OutboundError('redirects', `${new URL(first.url).host} redirects too often`);
+      }
+      request = next;
+    }
+  }
+
+  /** Runs the work for as long as it may take. */
+  async function within<T>(
+    request: OutboundRequest,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const controller = new AbortController();
+    const { host } = parseUrl(request.url);
+    const timer = setTimeout(
+      () => controller.abort(new OutboundError('timeout', `${host} did not answer in time`)),
+      request.timeout,
+    );
+    const giveUp = () => controller.abort(request.signal?.reason);
+    request.signal?.addEventListener('abort', giveUp, { once: true });
+    underWay.add(controller);
+    try {
+      request.signal?.throwIfAborted();
+      return await work(controller.signal);
+    } finally {
+      clearTimeout(timer);
+      request.signal?.removeEventListener('abort', giveUp);
+      underWay.delete(controller);
+    }
+  }
+
+  return {
+    async request(request) {
+      try {
+        const answer = await within(request, (signal) => follow(request, signal));
+        metrics.outboundRequest('answered');
+        return answer;
+      } catch (thrown) {
+        const error =
+          thrown instanceof GateFullError
+            ? new OutboundError(
+                'overloaded',
+                `Too many requests to ${new URL(request.url).host} are waiting already`,
+              )
+            : thrown;
+        if (error instanceof OutboundError) {
+          metrics.outboundRequest(error.kind);
+          logger.debug({ kind: error.kind, reason: error.message }, 'Outbound request failed');
+        }
+        throw error;
+      }
+    },
+    async close() {
+      for (const controller of underWay) {
+        controller.abort(new OutboundError('unreachable', 'This server is shutting down'));
+      }
+      exchange.close();
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import pino from 'pino';
+import {
+  createHomeservers,
+  type HomeserversDependencies,
+} from '../../src/homeservers/homeservers.ts';
+import { createMetrics } from '../../src/platform/metrics.ts';
+import {
+  createOutboundClient,
+  type OutboundClient,
+  type OutboundDependencies,
+} from '../../src/platform/outbound/outbound.ts';
+import { createNameResolver } from '../../src/platform/outbound/resolver.ts';
+import { secureRandom } from '../../src/platform/random.ts';
+import type { TestDnsServer } from './dns-server.ts';
+import { TestClock } from './server.ts';
+import type { TestCa } from './tls.ts';
+
+export interface TestOutboundOptions {
+  readonly dns: TestDnsServer;
+  readonly ca?: TestCa | undefined;
+  readonly whitelist?: readonly string[];
+  readonly blacklist?: readonly string[];
+  readonly limits?: OutboundDependencies['limits'];
+  readonly hostsFile?: string;
+}
+
+/** The outbound client with real sockets, by a test's DNS server and authority. */
+export function testOutbound(options: TestOutboundOptions) {
+  const {
+    dns,
+    ca,
+    whitelist = ['127.0.0.0/8', '::1'],
+    blacklist = [],
+    limits,
+    hostsFile,
+  } = options;
+  const clock = new TestClock();
+  const metrics = createMetrics();
+  const resolver = createNameResolver({
+    servers: [dns.address],
+    clock,
+    ...(hostsFile === undefined ? {} : { hostsFile }),
+  });
+  const outbound = createOutboundClient({
+    blacklist,
+    whitelist,
+    resolver,
+    metrics,
+    logger: pino({ level: 'silent' }),
+    trustedCa: ca?.pem,
+    ...(limits === undefined ? {} : { limits }),
+  });
+  const get = (url: string, more: Partial<Parameters<OutboundClient['request']>[0]> = {}) =>
+    outbound.request({ method: 'GET', url, timeout: 5000, maxBytes: 1000, ...more });
+  return { outbound, resolver, clock, metrics, get };
+}
+
+/**
+ * Homeservers whose well-known files and default ports are served on free ports of this machine: requests go
+ * to the host that they would go to, on the port that stands for 443 or 8448.
+ */
+export function testHomeservers(
+  options: TestOutboundOptions & {
+    readonly ports: { readonly 443: number; readonly 8448: number };
+    readonly homeservers?: Partial<HomeserversDependencies>;
+  },
+) {
+  const test = testOutbound(options);
+  const { ports } = options;
+  const moved = (port: number) => (port === 443 || port === 8448 ? ports[port] : port);
+  const outbound: OutboundClient = {
+    ...test.outbound,
+    request(request) {
+      const { hostname, port } = new URL(request.url);
+      const host = hostname.replace(/^\[|\]$/g, '');
+      const via = request.via ?? [{ host, port: Number(port) || 443 }];
+      return test.outbound.request({
+        ...request,
+        via: via.map((target) => ({ ...target, port: moved(target.port) })),
+      });
+    },
+  };
+  const homeservers = createHomeservers({
+    outbound,
+    resolver: test.resolver,
+    clock: test.clock,
+    random: secureRandom,
+    metrics: test.metrics,
+    verifyCertificates: true,
+    ...options.homeservers,
+  });
+  return { ...test, ...homeservers };
+}
