@@ -6,12 +6,6 @@ import { keyPairFromSeed } from '../../src/signing/ed25519.ts';
 import { signJson } from '../../src/signing/signed-json.ts';
 import type { TestCa } from './tls.ts';
 
-/**
- * Lines of `[general]` with which a test server reaches homeservers on this machine: by the names
- * `localhost:PORT` and `127.0.0.1:PORT`, and by names of a test's DNS server with `dns.servers` beside them.
- */
-export const LOOPBACK_ALLOWED = 'ip.whitelist = 127.0.0.0/8, ::1';
-
 export interface ReceivedRequest {
   readonly method: string;
   /** Path and query. */
@@ -32,6 +26,11 @@ export interface TestHomeserver {
   readonly port: number;
   /** `HOST:PORT`, by which it is reached without discovery. */
   readonly serverName: string;
+  /**
+   * Lines of `[general]` with which a test server reaches it (with the option `trustedCa` beside them). A host other
+   * than `localhost` has to be in a test's DNS server, which `dns.servers` names.
+   */
+  readonly reachable: string;
   /** Everything it was asked. */
   readonly requests: readonly ReceivedRequest[];
   /** Bodies of the `3pid/onbind` notices, in the order of their coming. */
@@ -73,7 +72,7 @@ export interface TestHomeserverOptions {
 }
 
 const SEED = Buffer.alloc(32, 7);
-export const HOMESERVER_KEY_ID = 'ed25519:hs1';
+const HOMESERVER_KEY_ID = 'ed25519:hs1';
 
 async function read(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
@@ -162,6 +161,7 @@ export async function startHomeserver(options: TestHomeserverOptions): Promise<T
   return {
     port,
     serverName,
+    reachable: 'ip.whitelist = 127.0.0.0/8, ::1\n',
     requests,
     onbinds,
     openIdTokens,
