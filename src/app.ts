@@ -6,6 +6,7 @@ import { createAccounts } from './identity/accounts.ts';
 import { adoptSydentData } from './identity/adoption.ts';
 import { createAssociations } from './identity/associations.ts';
 import { createEmailValidation } from './identity/email-validation.ts';
+import { createInvitations } from './identity/invitations.ts';
 import { createLookup } from './identity/lookup.ts';
 import { createServerKeys } from './identity/server-keys.ts';
 import { createTerms } from './identity/terms.ts';
@@ -94,16 +95,27 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const accounts = createAccounts({ storage, clock, random, terms, tokenLifetime });
     const adoption = inBackground(logger, 'Dating access tokens', () => accounts.adoptTokens());
     closing.push(() => adoption);
+    const associations = createAssociations({ storage, keys, clock });
+    const apiRoot = general.enableV1Access ? `${ROOT}/api/v1` : `${ROOT}/v2`;
+    const invitations = createInvitations({
+      storage,
+      keys,
+      clock,
+      random,
+      rules: config.email,
+      sendInvitation: delivery.sendInvitation,
+      signUrl: `${http.clientHttpBase}${apiRoot}/sign-ed25519`,
+    });
     const cleanup = repeat(CLEANUP_INTERVAL, () =>
       inBackground(logger, 'Deleting what is old', async () => {
         const sessions = await validation.deleteOld();
         const tokens = await accounts.deleteUnused();
-        if (sessions + tokens > 0) logger.info({ sessions, tokens }, 'Deleted what was old');
+        const invites = await invitations.deleteOld();
+        const deleted = sessions + tokens + invites;
+        if (deleted > 0) logger.info({ sessions, tokens, invites }, 'Deleted what was old');
       }),
     );
     closing.push(() => cleanup.stop());
-    const associations = createAssociations({ storage, keys, clock });
-    const apiRoot = general.enableV1Access ? `${ROOT}/api/v1` : `${ROOT}/v2`;
 
     const serve = async (name: string, mounts: Mount[], listener: Listener) => {
       const server = createApiServer({
@@ -149,11 +161,11 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
             byClientAddress: optionalLimiter(access.lookupClientRateLimit),
           },
           senderLimit: createRateLimiter(config.email.senderRateLimit, clock),
-          ephemeralKeys: storage.stores.ephemeralKeys,
+          invitations,
           renderResultPage: delivery.renderResultPage,
           ping: storage.ping,
         },
-        general,
+        { ...general, clientHttpBase: http.clientHttpBase },
       ),
       http.clientApi,
     );

@@ -45,6 +45,8 @@ export interface GeneralConfig {
   readonly homeserverAllowList: readonly string[];
   /** Addresses with a port maybe; empty: the system's. */
   readonly dnsServers: readonly string[];
+  /** Milliseconds after which a notice that its homeserver never took is given up. */
+  readonly noticeLifetime: number;
 }
 
 /** What users may do, and how often. */
@@ -152,6 +154,14 @@ export interface EmailConfig {
   readonly roomBlocklist: readonly string[];
   readonly keywordBlocklist: readonly string[];
   readonly senderRateLimit: RateLimit;
+  readonly invites: {
+    /** Names of store-invite arguments that reach the template beside the specification's. */
+    readonly extraFields: readonly string[];
+    /** Milliseconds that an invitation stays pending; 0: for ever. */
+    readonly expiry: number;
+    /** Milliseconds that an invitation's key stays valid once it is no longer pending. */
+    readonly keyGrace: number;
+  };
 }
 
 /** A leaky bucket. */

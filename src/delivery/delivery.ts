@@ -1,19 +1,23 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { VerificationMail } from '../identity/email-validation.ts';
+import type { InvitationMail } from '../identity/invitations.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { Random } from '../platform/random.ts';
 import { createMailer } from './mail/mailer.ts';
-import { renderMessage } from './mail/message.ts';
+import { encodeHeaderText, renderMessage } from './mail/message.ts';
 import { resultPageRenderer } from './pages.ts';
 import { createBrands, type TemplateKind } from './templates/brands.ts';
+import { compilePercent } from './templates/percent.ts';
 import type { TemplateValues } from './templates/template.ts';
 
 /** Everything that goes out to people: mails, and the page a mailed link opens. */
 export interface Delivery {
   /** @throws IdentityError `email-not-sent`, `email-invalid` */
   sendVerification(mail: VerificationMail): Promise<void>;
+  /** @throws IdentityError `email-not-sent`, `email-invalid` */
+  sendInvitation(mail: InvitationMail): Promise<void>;
   readonly renderResultPage: ReturnType<typeof resultPageRenderer>;
   /** What is wrong with the templates in use, one line each. */
   checkTemplates(): Promise<string[]>;
@@ -25,6 +29,19 @@ export interface DeliveryDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
+}
+
+/** What relays and readers still take for a subject. */
+const MAX_SUBJECT = 200;
+
+/** The subject of an invitation, made by one of the two formats. */
+function subjectOf(format: string, values: TemplateValues): string {
+  const subject = [
+    ...compilePercent(format)(values)
+      .replace(/\p{Cc}+/gu, ' ')
+      .trim(),
+  ];
+  return encodeHeaderText(subject.slice(0, MAX_SUBJECT).join(''));
 }
 
 export function createDelivery(config: Config, deps: DeliveryDependencies): Delivery {
@@ -60,6 +77,14 @@ export function createDelivery(config: Config, deps: DeliveryDependencies): Deli
         brand,
         values: { link, token, ipaddress: ipAddress ?? 'an unknown location' },
       }),
+    sendInvitation: ({ to, brand, isSpace, values }) => {
+      const format = isSpace ? email.inviteSubjectSpace : email.inviteSubject;
+      return send('invite', {
+        to,
+        brand,
+        values: { ...values, subject_header_value: subjectOf(format, values) },
+      });
+    },
     renderResultPage: resultPageRenderer(brands, http.pageContentSecurityPolicy),
     checkTemplates: () => brands.check(),
     close: () => mailer.close(),

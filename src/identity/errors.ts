@@ -1,8 +1,11 @@
 /** What can be wrong with a request, in the domain's terms. listeners/frame/errors.ts gives each its answer. */
 export type IdentityFault =
+  | 'address-in-use'
   | 'email-invalid'
   | 'email-not-sent'
+  | 'invitation-unknown'
   | 'limit-exceeded'
+  | 'medium-unrecognised'
   | 'not-permitted'
   | 'parameter-invalid'
   | 'pepper-invalid'

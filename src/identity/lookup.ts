@@ -1,5 +1,5 @@
 import type { Clock } from '../platform/clock.ts';
-import type { FoundAssociation, Storage } from '../storage/stores.ts';
+import type { FoundAssociation, LookupStore, Storage } from '../storage/stores.ts';
 import { foldAddress } from './addresses.ts';
 import { IdentityError } from './errors.ts';
 import type { ServerKeys } from './server-keys.ts';
@@ -155,4 +155,18 @@ export function createLookup(deps: LookupDependencies): Lookup {
       return [...newest].map(([hash, association]) => [hash, association.mxid]);
     },
   };
+}
+
+/** The user whom the folded address is bound to now; undefined when there is none. */
+export async function currentMxid(
+  lookups: LookupStore,
+  medium: string,
+  address: string,
+  now: number,
+): Promise<string | undefined> {
+  let newest: FoundAssociation | undefined;
+  for (const association of await lookups.byAddresses([address], now)) {
+    if (association.medium === medium && isNewer(association, newest)) newest = association;
+  }
+  return newest?.mxid;
 }

@@ -5,6 +5,8 @@ import { type Signatures, signJson } from '../signing/signed-json.ts';
 /** This server's long-term keys: one that signs, and those that signed before. */
 export interface ServerKeys {
   readonly serverName: string;
+  /** The key that signs, unpadded base64. */
+  readonly currentPublicKey: string;
   /** The key with that id, unpadded base64; undefined when there is none. */
   publicKey(keyId: string): string | undefined;
   /** Whether the key, in either base64 alphabet, is one of this server's. */
@@ -34,6 +36,7 @@ export function createServerKeys(serverName: string, material: KeyMaterial): Ser
   const all = new Set(byId.values());
   return {
     serverName,
+    currentPublicKey: encodeBase64(current.publicKey),
     publicKey: (keyId) => byId.get(keyId),
     isValid(publicKey) {
       // A `+` that nobody percent-encoded arrives as a space.

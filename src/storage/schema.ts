@@ -44,6 +44,20 @@ export interface Schema {
     sgAssoc: string;
     lookup_hash: string | null;
   };
+  invite_tokens: {
+    id: Generated<number>;
+    medium: string;
+    /** Folded; an old Sydent stored it as it came. */
+    address: string;
+    room_id: string;
+    sender: string;
+    token: string;
+    /** Seconds, as in the next. */
+    received_ts: number | null;
+    /** Null until the invitation is delivered. */
+    sent_ts: number | null;
+  };
+  /** Times in seconds. */
   ephemeral_public_keys: {
     id: Generated<number>;
     public_key: string;
@@ -102,5 +116,38 @@ export interface Schema {
   cognomen_state: {
     key: string;
     value: string;
+  };
+  /** The ephemeral keys of our own invitations; Sydent's are in its table only. */
+  cognomen_invite_keys: {
+    public_key: string;
+    token: string;
+    /** Null while the invitation is pending. */
+    valid_until: number | null;
+  };
+  /** What binds owe to homeservers. */
+  cognomen_notices: {
+    id: number;
+    server_name: string;
+    /** The association as JSON, not signed yet. */
+    association: string;
+    created_ts: number;
+    attempts: number;
+    next_attempt_ts: number;
+  };
+  /** The invitations that a notice carries; each is in one notice at most. */
+  cognomen_notice_invites: {
+    token: string;
+    notice_id: number;
+  };
+  /** The homeservers that something is owed to. */
+  cognomen_notice_servers: {
+    server_name: string;
+    /** Sessions of deliveries that failed since the last success. */
+    failures: number;
+    /** 1 while there are failures. */
+    troubled: number;
+    /** When it may be claimed: its turn, or when the claim of a dead process lapses. */
+    due_ts: number;
+    claimed_by: string | null;
   };
 }

@@ -10,6 +10,7 @@ import type { Db, Engine } from './engine.ts';
 import { createSqliteEngine } from './engines/sqlite/engine.ts';
 import { openSqlite } from './engines/sqlite/open.ts';
 import { ephemeralKeyStore } from './ephemeral-keys.ts';
+import { invitationStore } from './invitations.ts';
 import { lookupStore } from './lookups.ts';
 import { hasPendingMigrations, migrate } from './migrations/index.ts';
 import { newPepper } from './pepper.ts';
@@ -33,6 +34,7 @@ function storesOn(engine: Engine, db: Db): Stores {
     lookups: lookupStore(engine, db),
     ephemeralKeys: ephemeralKeyStore(db),
     accounts: accountStore(db),
+    invitations: invitationStore(db),
     adoption: adoptionStore(db),
   };
 }

@@ -10,6 +10,7 @@ export interface Stores {
   readonly lookups: LookupStore;
   readonly ephemeralKeys: EphemeralKeyStore;
   readonly accounts: AccountStore;
+  readonly invitations: InvitationStore;
   readonly adoption: AdoptionStore;
 }
 
@@ -185,8 +186,37 @@ export interface LookupStore {
 }
 
 export interface EphemeralKeyStore {
-  /** Whether the key is one of a pending invitation; counts the question. */
-  countVerification(publicKey: string): Promise<boolean>;
+  /** Whether the key belongs to an invitation that is pending, or was so lately; counts the question. */
+  countVerification(publicKey: string, now: number): Promise<boolean>;
+  /** Deletes keys that were valid until some time before now; the number deleted. */
+  deleteExpired(now: number, limit: number): Promise<number>;
+}
+
+/** An invitation of an address that was not bound then. */
+export interface Invite {
+  readonly medium: string;
+  readonly address: string;
+  readonly roomId: string;
+  readonly sender: string;
+  readonly token: string;
+}
+
+export interface InvitationStore {
+  /** Notes an invitation whose mail is to go out; forgotten at that time unless confirmed. */
+  prepare(token: string, publicKey: string, until: number): Promise<void>;
+  /** Makes the invitation pending, and its key valid. */
+  confirm(invite: Invite, publicKey: string, now: number): Promise<void>;
+  /** Takes back what was prepared. */
+  abandon(token: string): Promise<void>;
+  /** Whose invitation it is, when it came, and whether it has been delivered. */
+  find(
+    token: string,
+  ): Promise<{ sender: string; receivedAt: number | undefined; delivered: boolean } | undefined>;
+  /**
+   * Deletes pending invitations that no notice carries and that came before that time; their keys stay
+   * valid until `keysUntil`. The number deleted.
+   */
+  deleteReceivedBefore(time: number, keysUntil: number, limit: number): Promise<number>;
 }
 
 /** What is known of an access token. */

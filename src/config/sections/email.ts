@@ -2,9 +2,11 @@ import { isEmailAddress } from '../../identity/addresses.ts';
 import type { EmailConfig } from '../config.ts';
 import {
   baseUrl,
+  days,
   InvalidValueError,
   type Key,
   lines,
+  list,
   port,
   positive,
   text,
@@ -34,6 +36,12 @@ function oneLine(value: string): string {
   throw new InvalidValueError('on one line');
 }
 
+/** Python's %-format: what stands behind a lone percent sign would end every invitation in an error. */
+function subject(value: string): string {
+  if (/^(?:[^%]|%%|%\([^)]*\)s)*$/.test(oneLine(value))) return value;
+  throw new InvalidValueError('text in which each % is part of a %(name)s or is written %%');
+}
+
 export const EMAIL = {
   from: {
     section,
@@ -55,7 +63,7 @@ export const EMAIL = {
     name: 'email.invite.subject',
     default: '%(sender_display_name)s has invited you to chat',
     raw: true,
-    parse: oneLine,
+    parse: subject,
     about:
       'The subject of invitations to a room; %(sender_display_name)s and the other values of the invitation are filled in.',
   },
@@ -64,7 +72,7 @@ export const EMAIL = {
     name: 'email.invite.subject_space',
     default: '%(sender_display_name)s has invited you to a space',
     raw: true,
-    parse: oneLine,
+    parse: subject,
     about: 'The subject of invitations to a space.',
   },
   smtpHost: {
@@ -193,6 +201,32 @@ export const EMAIL = {
     parse: positive,
     about: 'How many mails a second one sender may cause in the long run.',
   },
+  inviteExtraFields: {
+    section,
+    name: 'email.invite.extra_fields',
+    default: '',
+    parse: list,
+    own: true,
+    about:
+      'Further arguments of store-invite that the invitation template may use, between commas. The specification’s fields and those that begin with guest_ are always there.',
+  },
+  inviteExpiry: {
+    section,
+    name: 'email.invite.expiry_days',
+    default: '0',
+    parse: days,
+    own: true,
+    about: 'After how many days an invitation that nobody took up is deleted. 0: never.',
+  },
+  inviteKeyGrace: {
+    section,
+    name: 'email.invite.key_grace_days',
+    default: '30',
+    parse: days,
+    own: true,
+    about:
+      'For how many days the key of an invitation stays valid after the invitation was delivered or has expired.',
+  },
 } satisfies Record<string, Key<unknown>>;
 
 /** The address in `address` or `Name <address>`; undefined when it is neither. */
@@ -237,6 +271,11 @@ export function readEmail(reader: ConfigReader): EmailConfig {
     senderRateLimit: {
       burst: reader.read(EMAIL.rateLimitBurst),
       rateHz: reader.read(EMAIL.rateLimitRate),
+    },
+    invites: {
+      extraFields: reader.read(EMAIL.inviteExtraFields),
+      expiry: reader.read(EMAIL.inviteExpiry),
+      keyGrace: reader.read(EMAIL.inviteKeyGrace),
     },
   };
 }

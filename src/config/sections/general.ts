@@ -3,6 +3,7 @@ import type { GeneralConfig, LogLevel } from '../config.ts';
 import {
   addressesWithPort,
   brand,
+  days,
   InvalidValueError,
   type Key,
   list,
@@ -191,6 +192,15 @@ export const GENERAL = {
     about:
       'The DNS servers by which homeservers and other servers are found, between commas: IP addresses, with a port maybe, such as 192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53. Names in /etc/hosts count first. Empty: those of the system.',
   },
+  noticeLifetime: {
+    section,
+    name: 'onbind.give_up_after_days',
+    default: '7',
+    parse: days,
+    own: true,
+    about:
+      'For how many days a homeserver that cannot be reached is told again of a binding of one of its users.',
+  },
 } satisfies Record<string, Key<unknown>>;
 
 export function readGeneral(reader: ConfigReader): GeneralConfig {
@@ -259,5 +269,6 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
     ipWhitelist: reader.read(GENERAL.ipWhitelist),
     homeserverAllowList,
     dnsServers: reader.read(GENERAL.dnsServers),
+    noticeLifetime: reader.read(GENERAL.noticeLifetime),
   };
 }

@@ -1,12 +1,12 @@
 import type { Accounts } from '../../identity/accounts.ts';
 import type { Associations } from '../../identity/associations.ts';
 import type { EmailValidation } from '../../identity/email-validation.ts';
+import type { Invitations } from '../../identity/invitations.ts';
 import type { Lookup } from '../../identity/lookup.ts';
 import type { ServerKeys } from '../../identity/server-keys.ts';
 import type { Terms } from '../../identity/terms.ts';
 import type { Validation } from '../../identity/validation.ts';
 import type { RateLimiter } from '../../platform/rate-limiter.ts';
-import type { EphemeralKeyStore } from '../../storage/stores.ts';
 import { health } from '../frame/health.ts';
 import type { Mount } from '../frame/server.ts';
 import { acceptTerms } from './endpoints/accept-terms.ts';
@@ -22,6 +22,8 @@ import { ping } from './endpoints/ping.ts';
 import { pubkey } from './endpoints/pubkey.ts';
 import { pubkeyEphemeralIsValid } from './endpoints/pubkey-ephemeral-isvalid.ts';
 import { pubkeyIsValid } from './endpoints/pubkey-isvalid.ts';
+import { signEd25519 } from './endpoints/sign-ed25519.ts';
+import { storeInvite } from './endpoints/store-invite.ts';
 import { terms } from './endpoints/terms.ts';
 import { validateEmailRequestToken } from './endpoints/validate-email-request-token.ts';
 import { validateSubmitToken } from './endpoints/validate-submit-token.ts';
@@ -40,7 +42,7 @@ export interface ClientApiServices {
   readonly emailValidation: EmailValidation;
   readonly associations: Associations;
   readonly lookup: Lookup;
-  readonly ephemeralKeys: EphemeralKeyStore;
+  readonly invitations: Invitations;
   /** Of mails, by who causes them. */
   readonly senderLimit: RateLimiter;
   readonly lookupLimits: LookupLimits;
@@ -52,14 +54,18 @@ export interface ClientApiServices {
 export interface ClientApiSwitches {
   readonly enableV1Access: boolean;
   readonly enableV1Associations: boolean;
+  /** Where this server is to be found from outside. */
+  readonly clientHttpBase: string;
 }
 
 export const ROOT = '/_matrix/identity';
 
 /** The table of contents of the client API. */
 export function clientApiRoutes(services: ClientApiServices, switches: ClientApiSwitches): Mount[] {
-  const { keys, validation, ephemeralKeys } = services;
-  const keyEndpoints = [pubkey(keys), pubkeyIsValid(keys), pubkeyEphemeralIsValid(ephemeralKeys)];
+  const { keys, validation, invitations } = services;
+  const keyEndpoints = [pubkey(keys), pubkeyIsValid(keys), pubkeyEphemeralIsValid(invitations)];
+  const signing = signEd25519(invitations);
+  const inviting = storeInvite({ ...services, baseUrl: switches.clientHttpBase });
   const emailPage = validateSubmitTokenPage('email', validation, services.renderResultPage);
   const binding = bind(validation, services.associations);
   const sessions = [
@@ -74,6 +80,7 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
     ...sessions,
     lookup(services.lookup, services.lookupLimits),
     bulkLookup(services.lookup, services.lookupLimits),
+    inviting,
     ...(switches.enableV1Associations ? [binding] : []),
   ];
   const v2 = [
@@ -87,13 +94,15 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
     hashDetails(services.lookup),
     lookupMapped(services.lookup, services.lookupLimits),
     binding,
+    inviting,
+    signing,
   ];
 
   return [
     { root: '', style: 'v2', endpoints: [health(services.ping)] },
     { root: ROOT, style: 'v2', endpoints: [versions(switches.enableV1Access)] },
-    // Room events already sent refer to the keys under v1, whether or not the rest of it is served.
-    { root: `${ROOT}/api/v1`, style: 'v1', endpoints: keyEndpoints },
+    // Room events and mails already sent refer to these under v1, whether or not the rest of it is served.
+    { root: `${ROOT}/api/v1`, style: 'v1', endpoints: [...keyEndpoints, signing] },
     ...(switches.enableV1Access
       ? [{ root: `${ROOT}/api/v1`, style: 'v1' as const, endpoints: v1 }]
       : []),

@@ -115,3 +115,22 @@ export function readArguments<F extends Fields>(fields: F, raw: RawArguments): A
   });
   return Object.fromEntries(read) as Arguments<F>;
 }
+
+const MAX_TEXTS = 100;
+const MAX_TEXT = 100_000;
+
+/**
+ * Every text among the arguments, by name.
+ * @throws ApiError `M_INVALID_PARAM` when they are more or longer than anyone means to send
+ */
+export function textArguments(raw: RawArguments): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
+  let length = 0;
+  for (const [name, value] of raw) {
+    if (typeof value !== 'string') continue;
+    length += name.length + value.length;
+    texts.set(name, value);
+  }
+  if (texts.size <= MAX_TEXTS && length <= MAX_TEXT) return texts;
+  throw invalidParam(`At most ${MAX_TEXTS} texts of ${MAX_TEXT} characters in all can be given`);
+}

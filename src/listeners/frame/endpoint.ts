@@ -87,7 +87,12 @@ interface EndpointDescription<F extends Fields> {
   readonly changesOnGet?: boolean;
   /** Runs before the arguments are looked at, and may refuse. */
   admit?(context: RequestContext): Promise<void>;
-  handle(args: Arguments<F>, context: RequestContext): Answer | Promise<Answer>;
+  /** @param texts every text among the arguments, those that `fields` does not name included. */
+  handle(
+    args: Arguments<F>,
+    context: RequestContext,
+    texts: () => ReadonlyMap<string, string>,
+  ): Answer | Promise<Answer>;
   /** Answers an error in the endpoint's own way; what it throws is answered in the common one. */
   onError?(error: unknown, context: RequestContext): Answer | Promise<Answer>;
 }

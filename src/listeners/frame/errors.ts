@@ -32,9 +32,12 @@ export class ApiError extends Error {
 
 /** What the domain refuses, as status and errcode. */
 const FAULTS: Record<IdentityFault, readonly [status: number, errcode: string]> = {
+  'address-in-use': [400, 'M_THREEPID_IN_USE'],
   'email-invalid': [400, 'M_INVALID_EMAIL'],
   'email-not-sent': [400, 'M_EMAIL_SEND_ERROR'],
+  'invitation-unknown': [404, 'M_UNRECOGNIZED'],
   'limit-exceeded': [429, 'M_LIMIT_EXCEEDED'],
+  'medium-unrecognised': [400, 'M_UNRECOGNIZED'],
   'not-permitted': [403, 'M_UNAUTHORIZED'],
   'parameter-invalid': [400, 'M_INVALID_PARAM'],
   'pepper-invalid': [400, 'M_INVALID_PEPPER'],

@@ -68,3 +68,10 @@ export const threepids: Field<[string, string][]> = field(
 export const mxid: Field<string> = field('a Matrix user id such as @user:example.org', (raw) =>
   typeof raw === 'string' && parseMxid(raw) !== undefined ? raw : undefined,
 );
+
+/** A room id of any room version. */
+export const roomId: Field<string> = field('a room id such as !room:example.org', (raw) =>
+  typeof raw === 'string' && /^![^\p{C}\p{Z}]+$/u.test(raw) && Buffer.byteLength(raw, 'utf8') <= 255
+    ? raw
+    : undefined,
+);

@@ -18,6 +18,7 @@ import {
   parseJson,
   rawArguments,
   readArguments,
+  textArguments,
 } from './arguments.ts';
 import { type Authenticate, tokenReader } from './authentication.ts';
 import { type ClientAddressConfig, clientAddressReader } from './client-address.ts';
@@ -122,7 +123,7 @@ function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerO
               body: request.body as Buffer | undefined,
             });
       const args = readArguments(endpoint.fields, raw);
-      return await send(reply, await endpoint.handle(args, context));
+      return await send(reply, await endpoint.handle(args, context, () => textArguments(raw)));
     } catch (error) {
       if (endpoint.onError === undefined) throw error;
       return send(reply, await endpoint.onError(error, context));

@@ -5,6 +5,7 @@ import { DatabaseOpenError, type Engine } from '../engine.ts';
 import * as sydentTables from './0001-sydent-tables.ts';
 import * as lookupsAndSessions from './0002-lookups-and-sessions.ts';
 import * as accounts from './0003-accounts.ts';
+import * as invitations from './0004-invitations.ts';
 
 /** In the order they run; never changed once released, only added to. */
 function migrationsFor(engine: Engine): Record<string, Migration> {
@@ -12,6 +13,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     ...(engine.name === 'postgres' ? { '0001-sydent-tables': sydentTables } : {}),
     '0002-lookups-and-sessions': lookupsAndSessions,
     '0003-accounts': accounts,
+    '0004-invitations': invitations,
   };
 }
 

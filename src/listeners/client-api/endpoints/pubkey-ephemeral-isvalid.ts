@@ -1,9 +1,9 @@
-import type { EphemeralKeyStore } from '../../../storage/stores.ts';
+import type { Invitations } from '../../../identity/invitations.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { text } from '../../frame/fields.ts';
 
 /** `GET pubkey/ephemeral/isvalid`: whether a key belongs to an invitation, compared as given. */
-export const pubkeyEphemeralIsValid = (ephemeralKeys: EphemeralKeyStore) =>
+export const pubkeyEphemeralIsValid = (invitations: Invitations) =>
   endpoint({
     method: 'GET',
     path: '/pubkey/ephemeral/isvalid',
@@ -11,6 +11,6 @@ export const pubkeyEphemeralIsValid = (ephemeralKeys: EphemeralKeyStore) =>
     fields: { public_key: text },
     changesOnGet: true,
     handle: async ({ public_key }) => ({
-      valid: await ephemeralKeys.countVerification(public_key),
+      valid: await invitations.isKeyValid(public_key),
     }),
   });

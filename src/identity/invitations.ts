@@ -1,0 +1,291 @@
+import type { Clock } from '../platform/clock.ts';
+import type { Random } from '../platform/random.ts';
+import { decodeBase64 } from '../signing/base64.ts';
+import { keyPairFromSeed } from '../signing/ed25519.ts';
+import { type Signatures, signJson } from '../signing/signed-json.ts';
+import type { Invite, Storage, Stores } from '../storage/stores.ts';
+import { foldAddress, parseThreePid } from './addresses.ts';
+import { foldCase } from './case-folding.ts';
+import { IdentityError } from './errors.ts';
+import {
+  hasBlockedWord,
+  parseWebClientLocation,
+  redactAddress,
+  textsOf,
+  WEB_CLIENT_LOCATION,
+} from './invitation-text.ts';
+import { currentMxid } from './lookup.ts';
+import { parseMxid } from './mxid.ts';
+import type { ServerKeys } from './server-keys.ts';
+
+/** Inviting those whom nobody knows but by their address (Identity Service API, "Invitation storage"). */
+export interface Invitations {
+  /**
+   * Mails an invitation and keeps it until somebody proves that the address is theirs.
+   * Nothing is kept when anything refuses, the relay included.
+   * @throws IdentityError `parameter-invalid`, `not-permitted`, `limit-exceeded`, `address-in-use`,
+   * `medium-unrecognised`, `email-invalid`, `email-not-sent`
+   */
+  store(request: InvitationRequest): Promise<StoredInvitation>;
+  /**
+   * Signs, with the key that came in the mail, that the user takes up the invitation.
+   * @throws IdentityError `invitation-unknown`, `parameter-invalid`
+   */
+  sign(request: SignRequest): Promise<SignedInvitation>;
+  /** Whether the ephemeral key, compared as given, is that of an invitation; counts the question. */
+  isKeyValid(publicKey: string): Promise<boolean>;
+  /** Deletes invitations and keys past their time; the number of both. */
+  deleteOld(): Promise<number>;
+}
+
+export interface InvitationRequest {
+  readonly medium: string;
+  readonly address: string;
+  readonly roomId: string;
+  /** The mxid of the inviting user. */
+  readonly sender: string;
+  /** Whose access token came with the request. */
+  readonly user: string | undefined;
+  /** Every text among the arguments, as sent. */
+  readonly texts: ReadonlyMap<string, string>;
+  readonly brand: string | undefined;
+  /** Counts the mail; rejects with `limit-exceeded`. */
+  readonly admit: () => Promise<void>;
+}
+
+export interface StoredInvitation {
+  readonly token: string;
+  /** Unpadded URL-safe base64. */
+  readonly ephemeralKey: string;
+  /** The address as a room gets to see it. */
+  readonly displayName: string;
+}
+
+export interface SignRequest {
+  readonly mxid: string;
+  readonly token: string;
+  /** Unpadded base64 of either alphabet. */
+  readonly privateKey: string;
+}
+
+export interface SignedInvitation {
+  readonly mxid: string;
+  readonly sender: string;
+  readonly token: string;
+  readonly signatures: Signatures;
+}
+
+export interface InvitationMail {
+  readonly to: string;
+  readonly brand: string | undefined;
+  readonly isSpace: boolean;
+  readonly values: Readonly<Record<string, string>>;
+}
+
+export interface InvitationRules {
+  readonly homeserverBlocklist: readonly string[];
+  readonly roomBlocklist: readonly string[];
+  readonly keywordBlocklist: readonly string[];
+  readonly obfuscateUsernameCharacters: number;
+  readonly obfuscateDomainCharacters: number;
+  readonly defaultWebClientLocation: string;
+  readonly invites: {
+    readonly extraFields: readonly string[];
+    /** Milliseconds; 0: never. */
+    readonly expiry: number;
+    readonly keyGrace: number;
+  };
+}
+
+export interface InvitationsDependencies {
+  readonly storage: Storage;
+  readonly keys: ServerKeys;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly rules: InvitationRules;
+  /** Rejects with IdentityError `email-invalid` or `email-not-sent`. */
+  readonly sendInvitation: (mail: InvitationMail) => Promise<void>;
+  /** The URL of `sign-ed25519`, for the mail. */
+  readonly signUrl: string;
+}
+
+const MAX_ADDRESS_LENGTH = 500;
+const TOKEN_LENGTH = 128;
+/** Longer than any mail takes. */
+const SENDING_LIMIT = 60 * 60 * 1000;
+const DELETED_AT_ONCE = 500;
+
+const notPermitted = (message: string) => new IdentityError('not-permitted', message);
+
+const inUse = (mxid: string) =>
+  new IdentityError('address-in-use', 'The address is bound to a user already', {
+    details: { mxid },
+  });
+
+const base64Url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url');
+
+export function createInvitations(deps: InvitationsDependencies): Invitations {
+  const { storage, keys, clock, random, rules } = deps;
+  const { invites } = rules;
+
+  function webClientOf(texts: ReadonlyMap<string, string>): string {
+    const given = texts.get(WEB_CLIENT_LOCATION);
+    if (!given) return rules.defaultWebClientLocation;
+    const location = parseWebClientLocation(given);
+    if (location !== undefined) return location;
+    throw new IdentityError(
+      'parameter-invalid',
+      `${WEB_CLIENT_LOCATION} must be an http:// or https:// URL`,
+    );
+  }
+
+  /** In the order that callers know. */
+  async function check(request: InvitationRequest): Promise<void> {
+    const { medium, address, roomId, sender, user, texts } = request;
+    if (user !== undefined && user !== sender) {
+      throw notPermitted('sender must be the user whose access token it is');
+    }
+    const homeserver = parseMxid(sender)?.serverName ?? '';
+    if (rules.roomBlocklist.includes(roomId) || rules.homeserverBlocklist.includes(homeserver)) {
+      throw notPermitted('Invitations from this homeserver or to this room are not sent');
+    }
+    await request.admit();
+    const folded = foldAddress(medium, address);
+    const bound = await currentMxid(storage.stores.lookups, medium, folded, clock.now());
+    if (bound !== undefined) throw inUse(bound);
+    if (medium !== 'email') {
+      throw new IdentityError('medium-unrecognised', 'Invitations are sent by email only');
+    }
+    if (address.length < 1 || address.length > MAX_ADDRESS_LENGTH) {
+      throw new IdentityError(
+        'parameter-invalid',
+        `address must be from 1 to ${MAX_ADDRESS_LENGTH} characters long`,
+      );
+    }
+    if (hasBlockedWord(texts, rules.keywordBlocklist, foldCase)) {
+      throw notPermitted('Invitations with such content are not sent');
+    }
+    if (parseThreePid('email', address) === undefined) {
+      throw new IdentityError('email-invalid', 'address must be one plain address: local@domain');
+    }
+  }
+
+  function mail(
+    request: InvitationRequest,
+    webClient: string,
+    secret: { token: string; privateKey: string },
+  ): InvitationMail {
+    const texts = textsOf(request.texts, invites.extraFields);
+    const query = new URLSearchParams({ token: secret.token, private_key: secret.privateKey });
+    const bracketed = (text: string | undefined) => (text ? `(${text}) ` : '');
+    return {
+      to: request.address,
+      brand: request.brand,
+      isSpace: texts['room_type'] === 'm.space',
+      values: {
+        ...texts,
+        token: secret.token,
+        ephemeral_private_key: secret.privateKey,
+        signurl: `${deps.signUrl}?${query}`,
+        web_client_location: webClient,
+        bracketed_room_name: bracketed(texts['room_name']),
+        bracketed_verified_sender: bracketed(request.user),
+      },
+    };
+  }
+
+  /**
+   * Noted before the mail goes out, so that no link is mailed that the database cannot take, and
+   * confirmed once the relay has it. A server killed in between leaves a mail whose link does not
+   * work: its caller got no answer, so no room refers to the invitation either.
+   */
+  async function sendAndKeep(
+    invite: Invite,
+    publicKey: string,
+    send: () => Promise<void>,
+  ): Promise<void> {
+    const { medium, address, token } = invite;
+    const { stores } = storage;
+    await stores.invitations.prepare(token, publicKey, clock.now() + SENDING_LIMIT);
+    try {
+      await send();
+      await storage.transaction(async ({ associations, lookups, invitations }) => {
+        await associations.lockLog();
+        // Bound while the mail was under way: a bind that comes from here on finds the invitation.
+        const bound = await currentMxid(lookups, medium, address, clock.now());
+        if (bound !== undefined) throw inUse(bound);
+        await invitations.confirm(invite, publicKey, clock.now());
+      });
+    } catch (error) {
+      await stores.invitations.abandon(token);
+      throw error;
+    }
+  }
+
+  /** Deletes until a batch is not full; the number deleted. */
+  async function inBatches(deleteSome: (stores: Stores) => Promise<number>): Promise<number> {
+    let deleted = 0;
+    for (;;) {
+      const batch = await storage.transaction(deleteSome);
+      deleted += batch;
+      if (batch < DELETED_AT_ONCE) return deleted;
+    }
+  }
+
+  return {
+    async store(request) {
+      const webClient = webClientOf(request.texts);
+      await check(request);
+      const { medium, address, roomId, sender } = request;
+      const token = random.alphanumeric(TOKEN_LENGTH);
+      const seed = random.bytes(32);
+      const ephemeralKey = base64Url(keyPairFromSeed(seed).publicKey);
+      const message = mail(request, webClient, { token, privateKey: base64Url(seed) });
+      await sendAndKeep(
+        { medium, address: foldAddress(medium, address), roomId, sender, token },
+        ephemeralKey,
+        () => deps.sendInvitation(message),
+      );
+      const displayName = redactAddress(address, {
+        username: rules.obfuscateUsernameCharacters,
+        domain: rules.obfuscateDomainCharacters,
+      });
+      return { token, ephemeralKey, displayName };
+    },
+
+    async sign({ mxid, token, privateKey }) {
+      const invite = await storage.stores.invitations.find(token);
+      const isExpired =
+        invites.expiry > 0 &&
+        invite?.receivedAt !== undefined &&
+        !invite.delivered &&
+        invite.receivedAt + invites.expiry <= clock.now();
+      if (invite === undefined || isExpired) {
+        throw new IdentityError('invitation-unknown', 'There is no invitation with this token');
+      }
+      const seed = decodeBase64(privateKey);
+      if (seed?.length !== 32) {
+        throw new IdentityError('parameter-invalid', 'private_key must be 32 bytes in base64');
+      }
+      const signed = { mxid, sender: invite.sender, token };
+      return signJson(signed, keys.serverName, 'ed25519:0', keyPairFromSeed(seed).sign);
+    },
+
+    isKeyValid: (publicKey) =>
+      storage.stores.ephemeralKeys.countVerification(publicKey, clock.now()),
+
+    async deleteOld() {
+      const now = clock.now();
+      const expired = await inBatches(async ({ associations, invitations }) => {
+        if (invites.expiry === 0) return 0;
+        await associations.lockLog();
+        const keysUntil = now + invites.keyGrace;
+        return invitations.deleteReceivedBefore(now - invites.expiry, keysUntil, DELETED_AT_ONCE);
+      });
+      const outdated = await inBatches(({ ephemeralKeys }) =>
+        ephemeralKeys.deleteExpired(now, DELETED_AT_ONCE),
+      );
+      return expired + outdated;
+    },
+  };
+}

@@ -1,0 +1,16 @@
+import type { Invitations } from '../../../identity/invitations.ts';
+import { endpoint } from '../../frame/endpoint.ts';
+import { mxid, text } from '../../frame/fields.ts';
+
+/** `POST sign-ed25519`: signs with an invitation's key; the mailed link brings token and key along. */
+export const signEd25519 = (invitations: Invitations) =>
+  endpoint({
+    method: 'POST',
+    path: '/sign-ed25519',
+    servlet: 'BlindlySignStuffServlet',
+    needs: 'user',
+    queryIsEnough: true,
+    fields: { mxid, token: text, private_key: text },
+    handle: (args) =>
+      invitations.sign({ mxid: args.mxid, token: args.token, privateKey: args.private_key }),
+  });

@@ -1,0 +1,47 @@
+import type { Invitations } from '../../../identity/invitations.ts';
+import { enforce } from '../../../identity/rate-limits.ts';
+import type { ServerKeys } from '../../../identity/server-keys.ts';
+import type { RateLimiter } from '../../../platform/rate-limiter.ts';
+import { endpoint, sender } from '../../frame/endpoint.ts';
+import { mxid, roomId, text } from '../../frame/fields.ts';
+
+export interface StoreInviteServices {
+  readonly invitations: Invitations;
+  readonly keys: ServerKeys;
+  readonly senderLimit: RateLimiter;
+  /** Where this server is to be found from outside. */
+  readonly baseUrl: string;
+}
+
+/** `POST store-invite`: mails an invitation to an address that nobody has bound. */
+export const storeInvite = ({ invitations, keys, senderLimit, baseUrl }: StoreInviteServices) =>
+  endpoint({
+    method: 'POST',
+    path: '/store-invite',
+    servlet: 'StoreInviteServlet',
+    needs: 'user',
+    fields: { medium: text, address: text, room_id: roomId, sender: mxid },
+    async handle(args, context, texts) {
+      const { token, ephemeralKey, displayName } = await invitations.store({
+        medium: args.medium,
+        address: args.address,
+        roomId: args.room_id,
+        sender: args.sender,
+        user: context.user,
+        texts: texts(),
+        brand: context.brand,
+        admit: () => enforce(senderLimit, sender(context)),
+      });
+      const version = context.version === 'v1' ? 'api/v1' : 'v2';
+      const keyUrl = `${baseUrl}/_matrix/identity/${version}/pubkey`;
+      return {
+        token,
+        public_key: keys.currentPublicKey,
+        public_keys: [
+          { public_key: keys.currentPublicKey, key_validity_url: `${keyUrl}/isvalid` },
+          { public_key: ephemeralKey, key_validity_url: `${keyUrl}/ephemeral/isvalid` },
+        ],
+        display_name: displayName,
+      };
+    },
+  });

@@ -1,0 +1,279 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { decodeBase64 } from '../../src/signing/base64.ts';
+import { keyPairFromSeed } from '../../src/signing/ed25519.ts';
+import { verifySignedJson } from '../../src/signing/signed-json.ts';
+import { ENGINES } from '../support/databases.ts';
+import { get, postForm, postJson, request } from '../support/http.ts';
+import { PUBLIC_KEY, SERVER_NAME, startTestServer, type TestServer } from '../support/server.ts';
+import type { ReceivedMail } from '../support/smtp.ts';
+
+const DAY = 24 * 60 * 60 * 1000;
+
+const INVITE = {
+  medium: 'email',
+  room_id: '!tea:sample.test',
+  sender: '@ada:sample.test',
+  room_alias: '',
+  room_avatar_url: 'mxc://sample.test/abc',
+  room_join_rules: 'invite',
+  room_name: 'Tea',
+  sender_display_name: 'Ada',
+  sender_avatar_url: '',
+};
+
+/** The query behind the link of an invitation mail, and the sign URL in it. */
+function linkIn(mail: ReceivedMail) {
+  const link = /https?:\/\/\S+\/#\/room\/\S+/.exec(mail.parsed.text ?? '')?.[0] ?? '';
+  const url = new URL(link.replace('/#', ''));
+  return { link, query: url.searchParams, signUrl: new URL(url.searchParams.get('signurl') ?? '') };
+}
+
+/** The path and query of a link to this server, on the port it really listens at. */
+const here = (server: TestServer, { pathname, search }: URL) => `${server.url}${pathname}${search}`;
+
+describe.each(ENGINES)('an invitation on %s', (engine) => {
+  let server: TestServer;
+  let number = 0;
+  let address: string;
+  const v1 = () => `${server.url}/_matrix/identity/api/v1`;
+  const internal = () => `${server.internalUrl}/_matrix/identity/internal`;
+  const invite = (more: Record<string, unknown> = {}) =>
+    postJson(`${v1()}/store-invite`, { ...INVITE, address, ...more });
+  const isValid = async (publicKey: string) =>
+    (await get(`${v1()}/pubkey/ephemeral/isvalid`, { public_key: publicKey })).json.valid;
+
+  beforeAll(async () => {
+    server = await startTestServer({
+      engine,
+      sections: {
+        email: `email.ratelimit_sender.burst = 1000
+email.default_web_client_location = https://chat.test
+email.invite.extra_fields = colour
+email.invite.expiry_days = 90
+email.third_party_invite_homeserver_blocklist =
+  evil.test:8448
+email.third_party_invite_room_blocklist =
+  !spam:sample.test
+email.third_party_invite_keyword_blocklist =
+  https://
+  BUY now`,
+      },
+    });
+  });
+  afterAll(() => server.stop());
+  beforeEach(() => {
+    address = `Grace.Hopper${number++}@Navy.sample.test`;
+  });
+
+  test('is stored, mailed and signed for', async () => {
+    const stored = await invite();
+    expect(stored.status).toBe(200);
+    const base = 'https://id.test/_matrix/identity/api/v1/pubkey';
+    const ephemeral = stored.json.public_keys[1].public_key;
+    expect(stored.json).toEqual({
+      token: expect.stringMatching(/^[0-9a-zA-Z]{128}$/),
+      public_key: PUBLIC_KEY,
+      public_keys: [
+        { public_key: PUBLIC_KEY, key_validity_url: `${base}/isvalid` },
+        { public_key: ephemeral, key_validity_url: `${base}/ephemeral/isvalid` },
+      ],
+      display_name: 'Gra...@Nav...',
+    });
+    expect(ephemeral).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(await isValid(ephemeral)).toBe(true);
+
+    const mail = await server.smtp.nextMail();
+    expect(mail.to).toEqual([address]);
+    expect(mail.parsed.subject).toBe('Ada has invited you to chat');
+    expect(mail.parsed.text).toContain('Ada invites you to a conversation (Tea) on');
+    const { link, query, signUrl } = linkIn(mail);
+    expect(link).toMatch(/^https:\/\/chat\.test\/#\/room\/%21tea%3Asample\.test\?email=/);
+    expect(query.get('email')).toBe(address);
+    expect(query.get('inviter_name')).toBe('Ada');
+    expect(signUrl.searchParams.get('token')).toBe(stored.json.token);
+
+    signUrl.searchParams.set('mxid', '@grace:sample.test');
+    const signed = await request(here(server, signUrl), { method: 'POST' });
+    expect(signed.status).toBe(200);
+    expect(signed.json).toMatchObject({
+      mxid: '@grace:sample.test',
+      sender: '@ada:sample.test',
+      token: stored.json.token,
+    });
+    const key = decodeBase64(ephemeral) ?? new Uint8Array();
+    expect(verifySignedJson(signed.json, SERVER_NAME, 'ed25519:0', key)).toBe(true);
+
+    // As element-web does it: JSON that says nothing, everything in the query.
+    const again = await request(here(server, signUrl), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: 'null',
+    });
+    expect(again.json).toEqual(signed.json);
+  });
+
+  test('is signed for with a key in either alphabet, and with no other', async () => {
+    const { token } = (await invite()).json;
+    await server.smtp.nextMail();
+    const seed = Buffer.alloc(32, 0xfb);
+    const sign = (private_key: string, more = {}) =>
+      postJson(`${v1()}/sign-ed25519`, { mxid: '@g:sample.test', token, private_key, ...more });
+    const standard = await sign(seed.toString('base64').replace('=', ''));
+    const urlSafe = await sign(seed.toString('base64url'));
+    expect(standard.json).toEqual(urlSafe.json);
+    const { publicKey } = keyPairFromSeed(seed);
+    expect(verifySignedJson(standard.json, SERVER_NAME, 'ed25519:0', publicKey)).toBe(true);
+
+    for (const wrong of ['', 'short', seed.toString('hex'), '*'.repeat(43)]) {
+      const refused = await sign(wrong);
+      expect([refused.status, refused.json.errcode]).toEqual([400, 'M_INVALID_PARAM']);
+    }
+    const unknown = await sign(seed.toString('base64url'), { token: 'x'.repeat(128) });
+    expect([unknown.status, unknown.json.errcode]).toEqual([404, 'M_UNRECOGNIZED']);
+    const missing = await postJson(`${v1()}/sign-ed25519`, { token });
+    expect(missing.json.error).toBe('Missing parameters: mxid,private_key');
+  });
+
+  test('says no more than it should', async () => {
+    const stored = await invite({
+      sender_display_name: `\u202eAda\u0007 of a rather long name ${'x'.repeat(50)}`,
+      room_name: 'Tea\n& biscuits, but nothing more than that',
+      room_type: 'm.space',
+      colour: 'gr\u2066een',
+      taste: 'bitter',
+      guest_user_id: '@1:sample.test',
+      'org.matrix.web_client_location': 'https://other.test/app/',
+      from: 'ceo@bank.test',
+      token: 'mine',
+    });
+    expect(stored.status).toBe(200);
+    const mail = await server.smtp.nextMail();
+    expect(mail.parsed.from?.text).toBe('"Cognomen" <noreply@id.test>');
+    expect(mail.parsed.subject).toBe('Ada of a rather lon… has invited you to a space');
+    const { link, query } = linkIn(mail);
+    expect(link).toMatch(/^https:\/\/other\.test\/app\/#\/room\//);
+    expect(query.get('room_name')).toBe('Tea& biscuits, but nothin…');
+    expect(query.get('guest_user_id')).toBe('@1:sample.test');
+  });
+
+  test('with a link for a name says nothing in its place', async () => {
+    await invite({
+      sender_display_name: 'Prizes at W\u200fWW.prizes.test',
+      room_name: 'ww\u202ew.x',
+    });
+    const mail = await server.smtp.nextMail();
+    expect(mail.parsed.subject).toBe('has invited you to chat');
+    expect(mail.raw.toString()).not.toMatch(/prizes/i);
+    expect(linkIn(mail).query.get('room_name')).toBe('');
+  });
+
+  test.each([
+    [{ room_id: undefined, sender: undefined }, 400, 'M_MISSING_PARAMS'],
+    [{ sender: 'ada' }, 400, 'M_INVALID_PARAM'],
+    [{ room_id: 'tea' }, 400, 'M_INVALID_PARAM'],
+    [{ address: ['x@y.test'] }, 400, 'M_INVALID_PARAM'],
+    [{ 'org.matrix.web_client_location': 'javascript:alert(1)' }, 400, 'M_INVALID_PARAM'],
+    [{ 'org.matrix.web_client_location': 'https://a b' }, 400, 'M_INVALID_PARAM'],
+    [{ sender: '@x:evil.test:8448' }, 403, 'M_UNAUTHORIZED'],
+    [{ room_id: '!spam:sample.test' }, 403, 'M_UNAUTHORIZED'],
+    [{ medium: 'msisdn', address: '447700900000' }, 400, 'M_UNRECOGNIZED'],
+    [{ medium: 'pigeon' }, 400, 'M_UNRECOGNIZED'],
+    [{ address: '' }, 400, 'M_INVALID_PARAM'],
+    [{ address: `${'x'.repeat(490)}@sample.test` }, 400, 'M_INVALID_PARAM'],
+    [{ taste: 'Buy NOW!' }, 403, 'M_UNAUTHORIZED'],
+    [{ sender_display_name: 'see https://x.test' }, 403, 'M_UNAUTHORIZED'],
+    [{ address: 'not an address' }, 400, 'M_INVALID_EMAIL'],
+    [{ address: 'Name <x@sample.test>' }, 400, 'M_INVALID_EMAIL'],
+    [{ extra: 'x'.repeat(200_000) }, 400, 'M_INVALID_PARAM'],
+  ])('is refused: %j', async (more, status, errcode) => {
+    const before = server.smtp.mails.length;
+    const refused = await invite(more);
+    expect([refused.status, refused.json.errcode]).toEqual([status, errcode]);
+    expect(server.smtp.mails.length).toBe(before);
+  });
+
+  test('of an address that is bound is refused with its user', async () => {
+    await postJson(`${internal()}/bind`, { medium: 'email', address, mxid: '@grace:sample.test' });
+    for (const spelling of [address, address.toUpperCase(), address.toLowerCase()]) {
+      const refused = await invite({ address: spelling });
+      expect(refused.status).toBe(400);
+      expect(refused.json).toMatchObject({
+        errcode: 'M_THREEPID_IN_USE',
+        mxid: '@grace:sample.test',
+      });
+    }
+  });
+
+  test('that the relay refuses leaves nothing behind', async () => {
+    server.smtp.refuse(550);
+    const refused = await invite();
+    server.smtp.refuse(undefined);
+    expect([refused.status, refused.json.errcode]).toEqual([400, 'M_EMAIL_SEND_ERROR']);
+    const bound = await postForm(`${internal()}/bind`, {
+      medium: 'email',
+      address,
+      mxid: '@grace:sample.test',
+    });
+    expect(bound.json).not.toHaveProperty('invites');
+  });
+
+  test('that nobody takes up is deleted in time, and its key later', async () => {
+    const { token, public_keys } = (await invite()).json;
+    const ephemeral = public_keys[1].public_key;
+    await server.smtp.nextMail();
+    const sign = async () => {
+      const private_key = Buffer.alloc(32, 1).toString('base64url');
+      return postJson(`${v1()}/sign-ed25519`, { mxid: '@g:sample.test', token, private_key });
+    };
+    server.clock.advance(89 * DAY);
+    await server.restart();
+    expect((await sign()).status).toBe(200);
+    server.clock.advance(2 * DAY);
+    expect((await sign()).status).toBe(404);
+    await server.restart();
+    await expect.poll(() => server.logs.some((line) => line.includes('what was old'))).toBe(true);
+    expect((await sign()).status).toBe(404);
+    expect(await isValid(ephemeral)).toBe(true);
+    server.clock.advance(31 * DAY);
+    expect(await isValid(ephemeral)).toBe(false);
+  });
+});
+
+test('invitations are counted like other mails, after the checks of who is inviting', async () => {
+  const server = await startTestServer({
+    sections: {
+      email:
+        'email.ratelimit_sender.burst = 1\nemail.third_party_invite_room_blocklist = !spam:sample.test',
+    },
+  });
+  try {
+    const invite = (more = {}) =>
+      postJson(`${server.url}/_matrix/identity/api/v1/store-invite`, {
+        ...INVITE,
+        address: 'x@sample.test',
+        ...more,
+      });
+    expect((await invite({ room_id: '!spam:sample.test' })).status).toBe(403);
+    expect((await invite()).status).toBe(200);
+    const limited = await invite();
+    expect([limited.status, limited.json.errcode]).toEqual([429, 'M_LIMIT_EXCEEDED']);
+    expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0);
+  } finally {
+    await server.stop();
+  }
+});
+
+test('without v1 the mailed link leads to v2, and the old path still signs', async () => {
+  const server = await startTestServer({ sections: { general: 'enable_v1_access = false' } });
+  try {
+    for (const root of ['api/v1', 'v2']) {
+      const url = `${server.url}/_matrix/identity/${root}/sign-ed25519?token=x&private_key=y&mxid=${encodeURIComponent('@g:sample.test')}`;
+      const unknown = await request(url, { method: 'POST' });
+      expect([unknown.status, unknown.json.errcode]).toEqual([404, 'M_UNRECOGNIZED']);
+    }
+    const gone = await postJson(`${server.url}/_matrix/identity/api/v1/store-invite`, INVITE);
+    expect(gone.status).toBe(404);
+  } finally {
+    await server.stop();
+  }
+});
