@@ -9,7 +9,6 @@ import { createMailer } from './mail/mailer.ts';
 import { encodeHeaderText, renderMessage } from './mail/message.ts';
 import { resultPageRenderer } from './pages.ts';
 import { createBrands, type TemplateKind } from './templates/brands.ts';
-import { compilePercent } from './templates/percent.ts';
 import type { TemplateValues } from './templates/template.ts';
 
 /** Everything that goes out to people: mails, and the page a mailed link opens. */
@@ -34,14 +33,13 @@ export interface DeliveryDependencies {
 /** What relays and readers still take for a subject. */
 const MAX_SUBJECT = 200;
 
-/** The subject of an invitation, made by one of the two formats. */
+/** The subject of an invitation. A percent sign that marks nothing stays as it is. */
 function subjectOf(format: string, values: TemplateValues): string {
-  const subject = [
-    ...compilePercent(format)(values)
-      .replace(/\p{Cc}+/gu, ' ')
-      .trim(),
-  ];
-  return encodeHeaderText(subject.slice(0, MAX_SUBJECT).join(''));
+  const filled = format.replace(/%%|%\(([^)]*)\)s/g, (_marker, name?: string) =>
+    name === undefined ? '%' : (values[name] ?? ''),
+  );
+  const subject = filled.replace(/\p{Cc}+/gu, ' ').trim();
+  return encodeHeaderText([...subject].slice(0, MAX_SUBJECT).join(''));
 }
 
 export function createDelivery(config: Config, deps: DeliveryDependencies): Delivery {

@@ -3,7 +3,7 @@ import { decodeBase64 } from '../../src/signing/base64.ts';
 import { keyPairFromSeed } from '../../src/signing/ed25519.ts';
 import { verifySignedJson } from '../../src/signing/signed-json.ts';
 import { ENGINES } from '../support/databases.ts';
-import { get, postForm, postJson, request } from '../support/http.ts';
+import { get, postForm, postJson, request, type TestAnswer } from '../support/http.ts';
 import { PUBLIC_KEY, SERVER_NAME, startTestServer, type TestServer } from '../support/server.ts';
 import type { ReceivedMail } from '../support/smtp.ts';
 
@@ -263,16 +263,44 @@ test('invitations are counted like other mails, after the checks of who is invit
   }
 });
 
-test('without v1 the mailed link leads to v2, and the old path still signs', async () => {
+test('version 2 alone stores and signs, by its own paths', async () => {
   const server = await startTestServer({ sections: { general: 'enable_v1_access = false' } });
   try {
-    for (const root of ['api/v1', 'v2']) {
-      const url = `${server.url}/_matrix/identity/${root}/sign-ed25519?token=x&private_key=y&mxid=${encodeURIComponent('@g:sample.test')}`;
-      const unknown = await request(url, { method: 'POST' });
-      expect([unknown.status, unknown.json.errcode]).toEqual([404, 'M_UNRECOGNIZED']);
-    }
-    const gone = await postJson(`${server.url}/_matrix/identity/api/v1/store-invite`, INVITE);
+    const v2 = `${server.url}/_matrix/identity/v2`;
+    const token = await server.token('@ada:sample.test');
+    const invite = { ...INVITE, address: 'grace@sample.test' };
+    const code = ({ status, json }: TestAnswer) => [status, json.errcode];
+    expect(code(await postJson(`${v2}/store-invite`, {}))).toEqual([401, 'M_UNAUTHORIZED']);
+    expect(
+      code(await postJson(`${v2}/store-invite`, { ...invite, sender: '@b:sample.test' }, token)),
+    ).toEqual([403, 'M_UNAUTHORIZED']);
+    const gone = await postJson(`${server.url}/_matrix/identity/api/v1/store-invite`, invite);
     expect(gone.status).toBe(404);
+
+    const stored = await postJson(`${v2}/store-invite?brand=vector-im`, invite, token);
+    expect(stored.status).toBe(200);
+    const mail = await server.smtp.nextMail();
+    expect(mail.parsed.text).toContain('Ada (@ada:sample.test) invites you');
+    const { signUrl } = linkIn(mail);
+    expect(signUrl.pathname).toBe('/_matrix/identity/v2/sign-ed25519');
+    for (const { public_key, key_validity_url } of stored.json.public_keys) {
+      expect(key_validity_url).toMatch(/^https:\/\/id\.test\/_matrix\/identity\/v2\/pubkey\//);
+      const answer = await get(here(server, new URL(key_validity_url)), { public_key });
+      expect(answer.json).toEqual({ valid: true });
+    }
+
+    const incomplete = await request(here(server, signUrl), { method: 'POST' });
+    expect(incomplete.status).toBe(401);
+    signUrl.searchParams.set('mxid', '@grace:sample.test');
+    const old = new URL(signUrl.href.replace('/v2/', '/api/v1/'));
+    const [byQuery, byOldPath, byToken] = [
+      await request(here(server, signUrl), { method: 'POST' }),
+      await request(here(server, old), { method: 'POST' }),
+      await postJson(`${v2}/sign-ed25519`, Object.fromEntries(signUrl.searchParams), token),
+    ];
+    expect(byQuery.json).toMatchObject({ sender: '@ada:sample.test', token: stored.json.token });
+    expect(byOldPath.json).toEqual(byQuery.json);
+    expect(byToken.json).toEqual(byQuery.json);
   } finally {
     await server.stop();
   }
