@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   storage: ['config', 'identity', 'platform'],
   delivery: ['config', 'identity', 'platform'],
   listeners: ['config', 'identity', 'platform', 'storage'],
-  homeservers: ['identity', 'platform', 'signing'],
+  homeservers: ['config', 'identity', 'platform', 'signing'],
   cli: ['config', 'identity', 'platform', 'signing', 'storage', '.'],
 };
 

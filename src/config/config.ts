@@ -43,6 +43,8 @@ export interface GeneralConfig {
   readonly ipBlacklist: readonly string[];
   readonly ipWhitelist: readonly string[];
   readonly homeserverAllowList: readonly string[];
+  /** Hosts with a port and a path maybe: names of this server beside server.name and client_http_base. */
+  readonly serverAliases: readonly string[];
   /** Addresses with a port maybe; empty: the system's. */
   readonly dnsServers: readonly string[];
   /** Milliseconds after which a notice that its homeserver never took is given up. */

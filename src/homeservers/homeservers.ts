@@ -1,3 +1,4 @@
+import type { GeneralConfig, HttpConfig } from '../config/config.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { OutboundClient } from '../platform/outbound/outbound.ts';
@@ -5,11 +6,22 @@ import type { NameResolver } from '../platform/outbound/resolver.ts';
 import type { Random } from '../platform/random.ts';
 import { createDiscovery } from './discovery.ts';
 import { createFederationClient, type FederationClient } from './federation-client.ts';
+import { createHomeserverKeys } from './keys.ts';
+import { createOpenIdUser, type OpenIdUser } from './openid.ts';
+import { createRequestVerifier, ownNames, type VerifyRequest } from './request-verifier.ts';
 import { createWellKnown } from './well-known.ts';
 
 /** Homeservers, as this server deals with them. */
 export interface Homeservers {
   readonly federation: FederationClient;
+  readonly openIdUser: OpenIdUser;
+  readonly verifyRequest: VerifyRequest;
+}
+
+/** What of the configuration concerns homeservers. */
+export interface HomeserversConfig {
+  readonly general: Pick<GeneralConfig, 'serverName' | 'serverAliases'>;
+  readonly http: Pick<HttpConfig, 'clientHttpBase' | 'federationVerifyCerts'>;
 }
 
 export interface HomeserversDependencies {
@@ -18,13 +30,20 @@ export interface HomeserversDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
-  /** False: any certificate of a homeserver will do. */
-  readonly verifyCertificates: boolean;
 }
 
-export function createHomeservers(deps: HomeserversDependencies): Homeservers {
-  const findDelegate = createWellKnown(deps);
+export function createHomeservers(
+  { general, http }: HomeserversConfig,
+  deps: HomeserversDependencies,
+): Homeservers {
+  const verifyCertificates = http.federationVerifyCerts;
+  const findDelegate = createWellKnown({ ...deps, verifyCertificates });
   const discover = createDiscovery({ ...deps, findDelegate });
-  const federation = createFederationClient({ ...deps, discover });
-  return { federation };
+  const federation = createFederationClient({ ...deps, discover, verifyCertificates });
+  const findKeys = createHomeserverKeys({ ...deps, federation });
+  return {
+    federation,
+    openIdUser: createOpenIdUser(federation),
+    verifyRequest: createRequestVerifier({ findKeys, ownNames: ownNames({ ...general, ...http }) }),
+  };
 }

@@ -6,6 +6,7 @@ import type { OutboundAnswer, OutboundClient } from '../platform/outbound/outbou
 import { OutboundError } from '../platform/outbound/outbound-error.ts';
 import type { Random } from '../platform/random.ts';
 import { createSingleFlight } from '../platform/single-flight.ts';
+import { jsonObject } from './json.ts';
 
 /** Which server speaks for a homeserver: the `m.server` of its well-known file; undefined: nobody else. */
 export type FindDelegate = (hostname: string) => Promise<string | undefined>;
@@ -27,16 +28,10 @@ const CACHED_NAMES = 10_000;
 
 function delegateIn(answer: OutboundAnswer): string | undefined {
   if (answer.status !== 200) return undefined;
-  try {
-    const content: unknown = JSON.parse(answer.body.toString('utf8'));
-    const isObject = typeof content === 'object' && content !== null;
-    const delegate = isObject && 'm.server' in content ? content['m.server'] : undefined;
-    return typeof delegate === 'string' && isServerName(delegate)
-      ? delegate.toLowerCase()
-      : undefined;
-  } catch {
-    return undefined;
-  }
+  const delegate = jsonObject(answer.body)?.['m.server'];
+  return typeof delegate === 'string' && isServerName(delegate)
+    ? delegate.toLowerCase()
+    : undefined;
 }
 
 /** Milliseconds for which the answer's own headers let it be kept; undefined when they do not say. */

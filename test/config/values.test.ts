@@ -69,6 +69,7 @@ describe('a bad value stops the start, naming section, key, value and what is ri
     ['[http]\nclient_http_base = https://x/?y', 'without query and fragment'],
     ['[http]\nreplication.https.cacert = /nowhere/ca.pem', '/nowhere/ca.pem cannot be read'],
     ['[http]\nnext_link.schemes = javascript', '[http] next_link.schemes = "javascript"'],
+    ['[general]\nserver.aliases = a b', '[general] server.aliases = "a b"'],
     ['[general]\ndns.servers = dns.example', '("dns.example" is none)'],
     ['[general]\ndns.servers = 192.0.2.1:0', '("192.0.2.1:0" is none)'],
     ['[general]\ndns.servers = [192.0.2.1]:53', '("[192.0.2.1]:53" is none)'],

@@ -359,7 +359,7 @@ test('certificates of homeservers do not matter where the configuration says so'
   made = testHomeservers({
     dns,
     ports: { 443: web.port, 8448: hs.port },
-    homeservers: { verifyCertificates: false },
+    config: { federationVerifyCerts: false },
   });
   wellKnown({ 'm.server': `matrix.test:${delegate.port}` });
   await ask('example.test');

@@ -57,8 +57,10 @@ export interface SignRequest {
   /** Path and query. */
   readonly uri: string;
   readonly content?: unknown;
-  /** What is signed as `destination_is`. */
+  /** Whom it is for, in the header and in what is signed. */
   readonly destination?: string;
+  /** The members of what is signed that say so; Synapse has `destination_is` only. */
+  readonly destinationIn?: readonly ('destination' | 'destination_is')[];
   /** Further members of what is signed, or others in place of the usual. */
   readonly signed?: Record<string, unknown>;
 }
@@ -178,11 +180,13 @@ export async function startHomeserver(options: TestHomeserverOptions): Promise<T
       else scripts.set(prefix, script);
     },
     scriptOnbind: (...statuses) => void onbindStatuses.push(...statuses),
-    authorization({ method = 'POST', uri, content, destination = 'id.test', signed = {} }) {
+    authorization(request) {
+      const { method = 'POST', uri, content, destination = 'id.test', signed = {} } = request;
+      const { destinationIn = ['destination_is'] } = request;
       const { signatures } = sign({
         method,
         uri,
-        destination_is: destination,
+        ...Object.fromEntries(destinationIn.map((member) => [member, destination])),
         origin: serverName,
         ...(content === undefined ? {} : { content }),
         ...signed,

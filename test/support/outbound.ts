@@ -1,8 +1,5 @@
 import pino from 'pino';
-import {
-  createHomeservers,
-  type HomeserversDependencies,
-} from '../../src/homeservers/homeservers.ts';
+import { createHomeservers, type HomeserversConfig } from '../../src/homeservers/homeservers.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import {
   createOutboundClient,
@@ -62,7 +59,7 @@ export function testOutbound(options: TestOutboundOptions) {
 export function testHomeservers(
   options: TestOutboundOptions & {
     readonly ports: { readonly 443: number; readonly 8448: number };
-    readonly homeservers?: Partial<HomeserversDependencies>;
+    readonly config?: Partial<HomeserversConfig['general'] & HomeserversConfig['http']>;
   },
 ) {
   const test = testOutbound(options);
@@ -80,14 +77,16 @@ export function testHomeservers(
       });
     },
   };
-  const homeservers = createHomeservers({
-    outbound,
-    resolver: test.resolver,
-    clock: test.clock,
-    random: secureRandom,
-    metrics: test.metrics,
-    verifyCertificates: true,
-    ...options.homeservers,
-  });
+  const config = {
+    serverName: 'id.test',
+    serverAliases: [],
+    clientHttpBase: 'https://id.test',
+    federationVerifyCerts: true,
+    ...options.config,
+  };
+  const homeservers = createHomeservers(
+    { general: config, http: config },
+    { ...test, outbound, random: secureRandom },
+  );
   return { ...test, ...homeservers };
 }

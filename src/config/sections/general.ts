@@ -42,6 +42,12 @@ function serverName(value: string): string {
   throw new InvalidValueError('a host name or IP address, with a port maybe, such as example.org');
 }
 
+function alias(value: string): string {
+  const [name = '', ...path] = value.split('/');
+  if (isServerName(name) && !/[\s?#]/.test(path.join('/'))) return value;
+  throw new InvalidValueError('hosts between commas, each with a port and a path maybe');
+}
+
 export const GENERAL = {
   serverName: {
     section,
@@ -183,6 +189,15 @@ export const GENERAL = {
     about:
       'Homeservers whose users may register, between commas. Empty: all. Needs enable_v1_access = false.',
   },
+  serverAliases: {
+    section,
+    name: 'server.aliases',
+    default: '',
+    parse: (value: string) => list(value).map(alias),
+    own: true,
+    about:
+      'Other names of this server, between commas: hosts, with a port and a path maybe. Homeservers sign requests for the name that their client has configured; server.name and the host of client_http_base are accepted in any case.',
+  },
   dnsServers: {
     section,
     name: 'dns.servers',
@@ -268,6 +283,7 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
     ipBlacklist: reader.read(GENERAL.ipBlacklist),
     ipWhitelist: reader.read(GENERAL.ipWhitelist),
     homeserverAllowList,
+    serverAliases: reader.read(GENERAL.serverAliases),
     dnsServers: reader.read(GENERAL.dnsServers),
     noticeLifetime: reader.read(GENERAL.noticeLifetime),
   };

@@ -159,7 +159,7 @@ export function createOutboundClient(deps: OutboundDependencies): OutboundClient
             : thrown;
         if (error instanceof OutboundError) {
           metrics.outboundRequest(error.kind);
-          logger.debug({ kind: error.kind, reason: error.message }, 'Outbound request failed');
+          logger.info({ kind: error.kind, reason: error.message }, 'Outbound request failed');
         }
         throw error;
       }

@@ -1,0 +1,61 @@
+import { IdentityError } from '../identity/errors.ts';
+import { parseMxid } from '../identity/mxid.ts';
+import { isServerName } from '../identity/server-name.ts';
+import type { OutboundAnswer } from '../platform/outbound/outbound.ts';
+import { nonsense, toIdentityError } from './failures.ts';
+import type { FederationClient } from './federation-client.ts';
+import { jsonObject } from './json.ts';
+
+/**
+ * Whose OpenID token of that homeserver it is: an mxid of the homeserver (specification, "OpenID").
+ * @param serverName in any case; it is asked for in lower case.
+ * @throws IdentityError `parameter-invalid` for what is no server name, `token-unknown` when the homeserver does
+ * not know the token, `homeserver-failed`, `overloaded`
+ */
+export type OpenIdUser = (serverName: string, token: string) => Promise<string>;
+
+const PATH = '/_matrix/federation/v1/openid/userinfo';
+/** At 2 s an answer there are 50 at a time and five rounds of them waiting. */
+const LIMITS = { timeout: 20_000, maxBytes: 5 * 1024 };
+
+function userIn({ status, body }: OutboundAnswer, serverName: string): string {
+  if (status === 401 || status === 403) {
+    throw new IdentityError('token-unknown', `${serverName} does not accept the OpenID token`);
+  }
+  if (status !== 200) {
+    throw nonsense(
+      `${serverName} answered with status ${status} when asked about the OpenID token`,
+    );
+  }
+  const sub = jsonObject(body)?.['sub'];
+  const mxid = typeof sub === 'string' ? parseMxid(sub) : undefined;
+  if (typeof sub !== 'string' || mxid === undefined) {
+    throw nonsense(`${serverName} did not answer with a Matrix user id`);
+  }
+  if (mxid.serverName !== serverName) {
+    throw nonsense(`${serverName} answered with a user who is not of that homeserver`);
+  }
+  return sub;
+}
+
+export function createOpenIdUser(federation: FederationClient): OpenIdUser {
+  return async (given, token) => {
+    const serverName = given.toLowerCase();
+    if (!isServerName(serverName)) {
+      throw new IdentityError(
+        'parameter-invalid',
+        'matrix_server_name must be a host name or IP address, with a port maybe',
+      );
+    }
+    if (!token.isWellFormed()) {
+      throw new IdentityError('parameter-invalid', 'access_token is not well-formed Unicode');
+    }
+    try {
+      const path = `${PATH}?access_token=${encodeURIComponent(token)}`;
+      const answer = await federation.request({ method: 'GET', serverName, path, ...LIMITS });
+      return userIn(answer, serverName);
+    } catch (error) {
+      throw toIdentityError(error);
+    }
+  };
+}
