@@ -5,6 +5,7 @@ export type IdentityFault =
   | 'email-not-sent'
   | 'homeserver-failed'
   | 'invitation-unknown'
+  | 'key-unknown'
   | 'limit-exceeded'
   | 'medium-unrecognised'
   | 'not-permitted'

@@ -1,3 +1,5 @@
+import { checkAgainstDescription } from './description.ts';
+
 /** An answer, its JSON parsed where it is JSON. */
 export interface TestAnswer {
   readonly status: number;
@@ -11,12 +13,10 @@ export async function request(url: string, init: RequestInit = {}): Promise<Test
   const response = await fetch(url, { redirect: 'manual', ...init });
   const text = await response.text();
   const isJson = (response.headers.get('content-type') ?? '').startsWith('application/json');
-  return {
-    status: response.status,
-    headers: response.headers,
-    text,
-    json: isJson && text !== '' ? JSON.parse(text) : undefined,
-  };
+  const { status, headers } = response;
+  const json = isJson && text !== '' ? JSON.parse(text) : undefined;
+  if (json !== undefined) await checkAgainstDescription(url, init.method ?? 'GET', status, json);
+  return { status, headers, text, json };
 }
 
 const bearer = (token: string | undefined): Record<string, string> =>

@@ -18,6 +18,7 @@ import { getValidated3pid } from './endpoints/get-validated-3pid.ts';
 import { hashDetails } from './endpoints/hash-details.ts';
 import { lookup } from './endpoints/lookup.ts';
 import { lookupMapped } from './endpoints/lookup-mapped.ts';
+import { openapi } from './endpoints/openapi.ts';
 import { ping } from './endpoints/ping.ts';
 import { pubkey } from './endpoints/pubkey.ts';
 import { pubkeyEphemeralIsValid } from './endpoints/pubkey-ephemeral-isvalid.ts';
@@ -98,9 +99,13 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
     signing,
   ];
 
-  return [
+  const mounts: Mount[] = [
     { root: '', style: 'v2', endpoints: [health(services.ping)] },
-    { root: ROOT, style: 'v2', endpoints: [versions(switches.enableV1Access)] },
+    {
+      root: ROOT,
+      style: 'v2',
+      endpoints: [versions(switches.enableV1Access), openapi(() => mounts)],
+    },
     // Room events and mails already sent refer to these under v1, whether or not the rest of it is served.
     { root: `${ROOT}/api/v1`, style: 'v1', endpoints: [...keyEndpoints, signing] },
     ...(switches.enableV1Access
@@ -108,4 +113,5 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
       : []),
     { root: `${ROOT}/v2`, style: 'v2', endpoints: v2 },
   ];
+  return mounts;
 }

@@ -1,4 +1,6 @@
+import type { IdentityFault } from '../../identity/errors.ts';
 import type { ArgumentStyle, Arguments, Fields } from './arguments.ts';
+import type { Schema } from './schema.ts';
 
 /** Everything a handler is told of a request beside its arguments. */
 export interface RequestContext {
@@ -70,6 +72,14 @@ interface EndpointDescription<F extends Fields> {
   readonly path: string;
   /** Sydent's name of it, for the metric that dashboards know. */
   readonly servlet: string;
+  /** What it is for, in one line: for the API description. */
+  readonly summary: string;
+  /** What the domain may refuse, beside what is wrong with any request. */
+  readonly faults?: readonly IdentityFault[];
+  /** The JSON of a success; undefined: a page. */
+  readonly answer: Schema | undefined;
+  /** The status of every refusal of the domain, where it is not that of the fault. */
+  readonly refusalStatus?: Readonly<Record<ArgumentStyle, number>>;
   /** What it takes; arguments not named here are ignored. */
   readonly fields: F;
   /**

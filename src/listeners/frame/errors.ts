@@ -30,13 +30,17 @@ export class ApiError extends Error {
   }
 }
 
-/** What the domain refuses, as status and errcode. */
-const FAULTS: Record<IdentityFault, readonly [status: number, errcode: string]> = {
+/** What the domain refuses, as status and errcode; v1 keeps some errcodes that the specification renamed. */
+const FAULTS: Record<
+  IdentityFault,
+  readonly [status: number, errcode: string, errcodeInV1?: string]
+> = {
   'address-in-use': [400, 'M_THREEPID_IN_USE'],
   'email-invalid': [400, 'M_INVALID_EMAIL'],
   'email-not-sent': [400, 'M_EMAIL_SEND_ERROR'],
   'homeserver-failed': [502, 'M_UNKNOWN'],
   'invitation-unknown': [404, 'M_UNRECOGNIZED'],
+  'key-unknown': [404, 'M_NOT_FOUND'],
   'limit-exceeded': [429, 'M_LIMIT_EXCEEDED'],
   'medium-unrecognised': [400, 'M_UNRECOGNIZED'],
   'not-permitted': [403, 'M_UNAUTHORIZED'],
@@ -53,6 +57,12 @@ const FAULTS: Record<IdentityFault, readonly [status: number, errcode: string]> 
   'token-unknown': [401, 'M_UNAUTHORIZED'],
   'too-many-addresses': [400, 'M_TOO_LARGE'],
 };
+
+/** Status and errcode that answer a fault. */
+export function faultAnswer(fault: IdentityFault, version: 'v1' | 'v2'): [number, string] {
+  const [status, errcode, errcodeInV1 = errcode] = FAULTS[fault];
+  return [status, version === 'v1' ? errcodeInV1 : errcode];
+}
 
 /** What the HTTP framework refuses, by its error codes. */
 const FRAMEWORK: Readonly<Record<string, readonly [number, string, string]>> = {

@@ -1,4 +1,5 @@
 import { parseMxid } from '../../identity/mxid.ts';
+import { aList, aString, type Schema } from './schema.ts';
 
 /** One argument of an endpoint: how it is read, and what the API description says of it. */
 export interface Field<T> {
@@ -7,25 +8,32 @@ export interface Field<T> {
   /** What it must be, to finish the sentence "x must be …". */
   readonly expected: string;
   readonly optional: boolean;
+  /** The specification wants it, whether or not this server can do without. */
+  readonly specified: boolean;
+  readonly schema: Schema;
 }
 
 // Text that no database or signature can hold is refused at the edge.
 const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0');
 
-function field<T>(expected: string, read: (raw: unknown) => T | undefined): Field<T> {
-  return { expected, read, optional: false };
+function field<T>(
+  expected: string,
+  schema: Schema,
+  read: (raw: unknown) => T | undefined,
+): Field<T> {
+  return { expected, schema, read, optional: false, specified: true };
 }
 
 /** The same, but may be absent or null. */
 export function optional<T>(inner: Field<T>): Field<T | undefined> {
-  return { ...inner, optional: true };
+  return { ...inner, optional: true, specified: false };
 }
 
-export const text: Field<string> = field('a string', (raw) =>
+export const text: Field<string> = field('a string', aString, (raw) =>
   typeof raw === 'string' && isStorable(raw) ? raw : undefined,
 );
 
-export const texts: Field<string[]> = field('a list of strings', (raw) =>
+export const texts: Field<string[]> = field('a list of strings', aList(aString), (raw) =>
   Array.isArray(raw) && raw.every((entry) => typeof entry === 'string' && isStorable(entry))
     ? raw
     : undefined,
@@ -34,11 +42,12 @@ export const texts: Field<string[]> = field('a list of strings', (raw) =>
 /** Specification, definition of `client_secret`. */
 export const clientSecret: Field<string> = field(
   'a string of 1 to 255 characters out of 0-9 a-z A-Z . = _ -',
+  { type: 'string', pattern: '^[0-9a-zA-Z.=_-]{1,255}$' },
   (raw) => (typeof raw === 'string' && /^[0-9a-zA-Z.=_-]{1,255}$/.test(raw) ? raw : undefined),
 );
 
 /** A session id: any the specification allows; one that this server never gave out is 0. */
-export const sid: Field<number> = field('a session id', (raw) => {
+export const sid: Field<number> = field('a session id', aString, (raw) => {
   const given = typeof raw === 'number' ? String(raw) : raw;
   if (typeof given !== 'string' || !/^[0-9a-zA-Z.=_-]{1,255}$/.test(given)) return undefined;
   const id = /^[0-9]{1,16}$/.test(given) ? Number(given) : 0;
@@ -46,15 +55,20 @@ export const sid: Field<number> = field('a session id', (raw) => {
 });
 
 /** A whole number, or as text: matrix-js-sdk sends `"1"`, and in v1 everything may be text. */
-export const integer: Field<number> = field('a whole number', (raw) => {
-  const number =
-    typeof raw === 'string' && /^\s*[+-]?[0-9]{1,16}\s*$/.test(raw) ? Number(raw) : raw;
-  return typeof number === 'number' && Number.isSafeInteger(number) ? number + 0 : undefined;
-});
+export const integer: Field<number> = field(
+  'a whole number',
+  { type: ['integer', 'string'] },
+  (raw) => {
+    const number =
+      typeof raw === 'string' && /^\s*[+-]?[0-9]{1,16}\s*$/.test(raw) ? Number(raw) : raw;
+    return typeof number === 'number' && Number.isSafeInteger(number) ? number + 0 : undefined;
+  },
+);
 
 /** Pairs of medium and address. */
 export const threepids: Field<[string, string][]> = field(
   'a list of [medium, address] pairs',
+  aList({ type: 'array', prefixItems: [aString, aString], minItems: 2, maxItems: 2 }),
   (raw) => {
     const isPair = (pair: unknown): pair is [string, string] =>
       Array.isArray(pair) &&
@@ -65,12 +79,14 @@ export const threepids: Field<[string, string][]> = field(
 );
 
 /** A Matrix user id. */
-export const mxid: Field<string> = field('a Matrix user id such as @user:example.org', (raw) =>
-  typeof raw === 'string' && parseMxid(raw) !== undefined ? raw : undefined,
+export const mxid: Field<string> = field(
+  'a Matrix user id such as @user:example.org',
+  aString,
+  (raw) => (typeof raw === 'string' && parseMxid(raw) !== undefined ? raw : undefined),
 );
 
 /** A room id of any room version. */
-export const roomId: Field<string> = field('a room id such as !room:example.org', (raw) =>
+export const roomId: Field<string> = field('a room id such as !room:example.org', aString, (raw) =>
   typeof raw === 'string' && /^![^\p{C}\p{Z}]+$/u.test(raw) && Buffer.byteLength(raw, 'utf8') <= 255
     ? raw
     : undefined,

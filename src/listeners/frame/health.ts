@@ -1,4 +1,5 @@
 import { endpoint, JsonAnswer } from './endpoint.ts';
+import { anObject, aString } from './schema.ts';
 
 /** `GET /health`: 200 while the server can answer, which takes its database. */
 export const health = (ping: () => Promise<void>) =>
@@ -6,6 +7,8 @@ export const health = (ping: () => Promise<void>) =>
     method: 'GET',
     path: '/health',
     servlet: 'HealthServlet',
+    summary: 'Whether the server can answer',
+    answer: anObject({ status: aString }),
     fields: {},
     async handle() {
       try {

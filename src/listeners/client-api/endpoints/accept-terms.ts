@@ -1,6 +1,7 @@
 import type { Terms } from '../../../identity/terms.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { texts } from '../../frame/fields.ts';
+import { anObject } from '../../frame/schema.ts';
 
 /** `POST terms`: the user accepts documents, each in one of its languages. */
 export const acceptTerms = (service: Terms) =>
@@ -9,6 +10,9 @@ export const acceptTerms = (service: Terms) =>
     path: '/terms',
     servlet: 'TermsServlet',
     needs: 'token',
+    summary: 'Accept documents of the terms',
+    faults: ['terms-unknown'],
+    answer: anObject({}),
     fields: { user_accepts: texts },
     async handle(args, { user = '' }) {
       await service.accept(user, args.user_accepts);

@@ -1,5 +1,6 @@
 import type { Accounts } from '../../../identity/accounts.ts';
 import { endpoint } from '../../frame/endpoint.ts';
+import { anObject } from '../../frame/schema.ts';
 
 /** `POST account/logout`: the access token works no more. Terms need not be accepted for that. */
 export const accountLogout = (accounts: Accounts) =>
@@ -9,6 +10,8 @@ export const accountLogout = (accounts: Accounts) =>
     servlet: 'LogoutServlet',
     needs: 'token',
     takesNoBody: true,
+    summary: 'End an access token',
+    answer: anObject({}),
     fields: {},
     async handle(_args, { accessToken = '' }) {
       await accounts.logOut(accessToken);

@@ -1,4 +1,5 @@
 import { endpoint } from '../../frame/endpoint.ts';
+import { anObject, aString } from '../../frame/schema.ts';
 
 /** `GET account`: whose access token it is. */
 export const account = endpoint({
@@ -6,6 +7,8 @@ export const account = endpoint({
   path: '/account',
   servlet: 'AccountServlet',
   needs: 'user',
+  summary: 'Whose access token it is',
+  answer: anObject({ user_id: aString }),
   fields: {},
   handle: (_args, { user }) => ({ user_id: user }),
 });

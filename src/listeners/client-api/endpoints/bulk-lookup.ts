@@ -1,6 +1,7 @@
 import type { Lookup } from '../../../identity/lookup.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { threepids } from '../../frame/fields.ts';
+import { aList, anObject, aString } from '../../frame/schema.ts';
 import { enforceLookups, type LookupLimits } from '../lookup-limits.ts';
 
 /** `POST bulk_lookup` of v1: the users of many addresses. */
@@ -9,6 +10,9 @@ export const bulkLookup = (lookups: Lookup, limits: LookupLimits) =>
     method: 'POST',
     path: '/bulk_lookup',
     servlet: 'BulkLookupServlet',
+    summary: 'The users of many addresses',
+    faults: ['too-many-addresses', 'limit-exceeded'],
+    answer: anObject({ threepids: aList(aList(aString)) }),
     fields: { threepids },
     async handle(args, context) {
       await enforceLookups(limits, context, args.threepids.length);

@@ -1,6 +1,7 @@
 import type { Validation } from '../../../identity/validation.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { clientSecret, sid } from '../../frame/fields.ts';
+import { anInteger, anObject, aString } from '../../frame/schema.ts';
 
 /** `GET 3pid/getValidated3pid`: the address that a session proved. */
 export const getValidated3pid = (validation: Validation) =>
@@ -9,6 +10,9 @@ export const getValidated3pid = (validation: Validation) =>
     path: '/3pid/getValidated3pid',
     servlet: 'GetValidated3pidServlet',
     needs: 'user',
+    summary: 'The address that a session proved',
+    faults: ['session-unknown', 'session-expired', 'session-not-validated'],
+    answer: anObject({ medium: aString, address: aString, validated_at: anInteger }),
     fields: { sid, client_secret: clientSecret },
     async handle(args) {
       const { threepid, validatedAt } = await validation.validated(args.sid, args.client_secret);

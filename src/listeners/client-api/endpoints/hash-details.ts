@@ -1,5 +1,6 @@
 import type { Lookup } from '../../../identity/lookup.ts';
 import { endpoint } from '../../frame/endpoint.ts';
+import { aList, anObject, aString } from '../../frame/schema.ts';
 
 /** `GET hash_details`: how addresses are to be hashed for a lookup. */
 export const hashDetails = (lookups: Lookup) =>
@@ -8,6 +9,8 @@ export const hashDetails = (lookups: Lookup) =>
     path: '/hash_details',
     servlet: 'HashDetailsServlet',
     needs: 'user',
+    summary: 'How to hash addresses for a lookup',
+    answer: anObject({ lookup_pepper: aString, algorithms: aList(aString) }),
     fields: {},
     handle() {
       const { algorithms, pepper } = lookups.hashDetails();

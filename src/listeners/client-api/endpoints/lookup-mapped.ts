@@ -1,6 +1,7 @@
 import type { Lookup } from '../../../identity/lookup.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { text, texts } from '../../frame/fields.ts';
+import { aMap, anObject, aString } from '../../frame/schema.ts';
 import { enforceLookups, type LookupLimits } from '../lookup-limits.ts';
 
 /** `POST lookup` of v2: the users of many addresses, hashed or not. */
@@ -10,6 +11,9 @@ export const lookupMapped = (lookups: Lookup, limits: LookupLimits) =>
     path: '/lookup',
     servlet: 'LookupV2Servlet',
     needs: 'user',
+    summary: 'The users of many addresses, hashed or not',
+    faults: ['parameter-invalid', 'pepper-invalid', 'too-many-addresses', 'limit-exceeded'],
+    answer: anObject({ mappings: aMap(aString) }),
     fields: { addresses: texts, algorithm: text, pepper: text },
     async handle(args, context) {
       await enforceLookups(limits, context, args.addresses.length);

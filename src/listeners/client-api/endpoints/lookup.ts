@@ -1,6 +1,7 @@
 import type { Lookup } from '../../../identity/lookup.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { text } from '../../frame/fields.ts';
+import { anObject, signedAssociation } from '../../frame/schema.ts';
 import { enforceLookups, type LookupLimits } from '../lookup-limits.ts';
 
 /** `GET lookup` of v1: the signed association of one address, or `{}`. */
@@ -9,6 +10,9 @@ export const lookup = (lookups: Lookup, limits: LookupLimits) =>
     method: 'GET',
     path: '/lookup',
     servlet: 'LookupServlet',
+    summary: 'The signed association of an address',
+    faults: ['limit-exceeded'],
+    answer: { anyOf: [signedAssociation, anObject({})] },
     fields: { medium: text, address: text },
     async handle({ medium, address }, context) {
       await enforceLookups(limits, context, 1);

@@ -1,5 +1,14 @@
 import { endpoint } from '../../frame/endpoint.ts';
+import { anObject } from '../../frame/schema.ts';
 
 /** `GET` of the API's root: whether there is an identity server here. */
 export const ping = (servlet: string) =>
-  endpoint({ method: 'GET', path: '', servlet, fields: {}, handle: () => ({}) });
+  endpoint({
+    method: 'GET',
+    path: '',
+    servlet,
+    summary: 'Whether there is an identity server here',
+    answer: anObject({}),
+    fields: {},
+    handle: () => ({}),
+  });

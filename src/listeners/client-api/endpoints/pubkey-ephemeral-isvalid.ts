@@ -1,6 +1,7 @@
 import type { Invitations } from '../../../identity/invitations.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { text } from '../../frame/fields.ts';
+import { aBoolean, anObject } from '../../frame/schema.ts';
 
 /** `GET pubkey/ephemeral/isvalid`: whether a key belongs to an invitation, compared as given. */
 export const pubkeyEphemeralIsValid = (invitations: Invitations) =>
@@ -8,6 +9,8 @@ export const pubkeyEphemeralIsValid = (invitations: Invitations) =>
     method: 'GET',
     path: '/pubkey/ephemeral/isvalid',
     servlet: 'EphemeralPubkeyIsValidServlet',
+    summary: 'Whether a key belongs to an invitation',
+    answer: anObject({ valid: aBoolean }),
     fields: { public_key: text },
     changesOnGet: true,
     handle: async ({ public_key }) => ({

@@ -1,6 +1,7 @@
 import type { ServerKeys } from '../../../identity/server-keys.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { text } from '../../frame/fields.ts';
+import { aBoolean, anObject } from '../../frame/schema.ts';
 
 /** `GET pubkey/isvalid`: whether a key is one of this server's long-term ones. */
 export const pubkeyIsValid = (keys: ServerKeys) =>
@@ -8,6 +9,8 @@ export const pubkeyIsValid = (keys: ServerKeys) =>
     method: 'GET',
     path: '/pubkey/isvalid',
     servlet: 'PubkeyIsValidServlet',
+    summary: 'Whether a key is one of this server’s',
+    answer: anObject({ valid: aBoolean }),
     fields: { public_key: text },
     handle: ({ public_key }) => ({ valid: keys.isValid(public_key) }),
   });

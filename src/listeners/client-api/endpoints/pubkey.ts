@@ -1,6 +1,7 @@
+import { IdentityError } from '../../../identity/errors.ts';
 import type { ServerKeys } from '../../../identity/server-keys.ts';
 import { endpoint } from '../../frame/endpoint.ts';
-import { ApiError } from '../../frame/errors.ts';
+import { anObject, aString } from '../../frame/schema.ts';
 
 /** `GET pubkey/{keyId}`: one of this server's long-term keys. */
 export const pubkey = (keys: ServerKeys) =>
@@ -8,11 +9,14 @@ export const pubkey = (keys: ServerKeys) =>
     method: 'GET',
     path: '/pubkey/:keyId',
     servlet: 'Ed25519Servlet',
+    summary: 'One of this server’s long-term keys',
+    faults: ['key-unknown'],
+    answer: anObject({ public_key: aString }),
     fields: {},
     handle(_args, { pathParameters }) {
       const publicKey = keys.publicKey(pathParameters['keyId'] ?? '');
       if (publicKey === undefined) {
-        throw new ApiError(404, 'M_NOT_FOUND', 'This server has no key with this id');
+        throw new IdentityError('key-unknown', 'This server has no key with this id');
       }
       return { public_key: publicKey };
     },

@@ -4,6 +4,7 @@ import type { ServerKeys } from '../../../identity/server-keys.ts';
 import type { RateLimiter } from '../../../platform/rate-limiter.ts';
 import { endpoint, sender } from '../../frame/endpoint.ts';
 import { mxid, roomId, text } from '../../frame/fields.ts';
+import { aList, anObject, aString } from '../../frame/schema.ts';
 
 export interface StoreInviteServices {
   readonly invitations: Invitations;
@@ -20,6 +21,22 @@ export const storeInvite = ({ invitations, keys, senderLimit, baseUrl }: StoreIn
     path: '/store-invite',
     servlet: 'StoreInviteServlet',
     needs: 'user',
+    summary: 'Invite an address that nobody has bound, by mail',
+    faults: [
+      'address-in-use',
+      'email-invalid',
+      'email-not-sent',
+      'limit-exceeded',
+      'medium-unrecognised',
+      'not-permitted',
+      'parameter-invalid',
+    ],
+    answer: anObject({
+      token: aString,
+      public_key: aString,
+      public_keys: aList(anObject({ public_key: aString, key_validity_url: aString })),
+      display_name: aString,
+    }),
     fields: { medium: text, address: text, room_id: roomId, sender: mxid },
     async handle(args, context, texts) {
       const { token, ephemeralKey, displayName } = await invitations.store({

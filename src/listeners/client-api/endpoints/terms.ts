@@ -1,5 +1,6 @@
 import type { Terms } from '../../../identity/terms.ts';
 import { endpoint } from '../../frame/endpoint.ts';
+import { aMap, anObject } from '../../frame/schema.ts';
 
 /** `GET terms`: the documents to accept, with a version and their languages. */
 export const terms = (service: Terms) =>
@@ -7,6 +8,8 @@ export const terms = (service: Terms) =>
     method: 'GET',
     path: '/terms',
     servlet: 'TermsServlet',
+    summary: 'The documents to accept',
+    answer: anObject({ policies: aMap({ type: 'object' }) }),
     fields: {},
     handle: () => ({ policies: service.policies() }),
   });

@@ -3,6 +3,7 @@ import { enforce } from '../../../identity/rate-limits.ts';
 import type { RateLimiter } from '../../../platform/rate-limiter.ts';
 import { endpoint, sender } from '../../frame/endpoint.ts';
 import { clientSecret, integer, optional, text } from '../../frame/fields.ts';
+import { aBoolean, anObject, aString } from '../../frame/schema.ts';
 
 /** `POST validate/email/requestToken`: opens a session and mails a token. */
 export const validateEmailRequestToken = (validation: EmailValidation, senderLimit: RateLimiter) =>
@@ -11,6 +12,9 @@ export const validateEmailRequestToken = (validation: EmailValidation, senderLim
     path: '/validate/email/requestToken',
     servlet: 'EmailRequestCodeServlet',
     needs: 'user',
+    summary: 'Mail a token to an address',
+    faults: ['email-invalid', 'email-not-sent', 'limit-exceeded', 'parameter-invalid'],
+    answer: anObject({ sid: aString }, { success: aBoolean }),
     fields: {
       email: text,
       client_secret: clientSecret,

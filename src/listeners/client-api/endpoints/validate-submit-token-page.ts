@@ -46,6 +46,9 @@ export const validateSubmitTokenPage = (
     method: 'GET',
     path: `/validate/${medium}/submitToken`,
     servlet: SERVLETS[medium],
+    summary: 'The link in the message',
+    faults: ['session-expired', 'session-unknown', 'token-incorrect'],
+    answer: undefined,
     fields: { sid, client_secret: clientSecret, token: text },
     changesOnGet: true,
     async handle(args, { brand }) {

@@ -4,11 +4,15 @@ import type { Validation } from '../../../identity/validation.ts';
 import { endpoint, JsonAnswer } from '../../frame/endpoint.ts';
 import { toApiError } from '../../frame/errors.ts';
 import { clientSecret, sid, text } from '../../frame/fields.ts';
+import { aBoolean, anObject, aString } from '../../frame/schema.ts';
 
 const SERVLETS: Record<Medium, string> = {
   email: 'EmailValidateCodeServlet',
   msisdn: 'MsisdnValidateCodeServlet',
 };
+
+// In v1 a failure is an answer like any other, and homeservers pass only 2xx on to their users.
+const REFUSAL_STATUS = { v1: 200, v2: 400 } as const;
 
 /** `POST validate/MEDIUM/submitToken`: proves the address with the token that was sent to it. */
 export const validateSubmitToken = (medium: Medium, validation: Validation) =>
@@ -17,6 +21,10 @@ export const validateSubmitToken = (medium: Medium, validation: Validation) =>
     path: `/validate/${medium}/submitToken`,
     servlet: SERVLETS[medium],
     needs: 'user',
+    summary: 'Prove an address with the token sent to it',
+    faults: ['session-expired', 'session-unknown', 'token-incorrect'],
+    answer: anObject({ success: aBoolean }, { errcode: aString, error: aString }),
+    refusalStatus: REFUSAL_STATUS,
     fields: { sid, client_secret: clientSecret, token: text },
     async handle(args) {
       await validation.submit(args.sid, args.client_secret, args.token);
@@ -24,10 +32,7 @@ export const validateSubmitToken = (medium: Medium, validation: Validation) =>
     },
     onError(error, { version }) {
       if (!(error instanceof IdentityError)) throw error;
-      // In v1 a failure is an answer like any other, and homeservers pass only 2xx on to their users.
-      return new JsonAnswer(version === 'v1' ? 200 : 400, {
-        success: false,
-        ...toApiError(error).body,
-      });
+      const { body } = toApiError(error);
+      return new JsonAnswer(REFUSAL_STATUS[version], { success: false, ...body });
     },
   });

@@ -1,0 +1,154 @@
+import type { IdentityFault } from '../../identity/errors.ts';
+import { VERSION } from '../../platform/version.ts';
+import type { ArgumentStyle } from './arguments.ts';
+import type { Endpoint } from './endpoint.ts';
+import { faultAnswer } from './errors.ts';
+import { anObject, aString, type Schema, standardError } from './schema.ts';
+import type { Mount } from './server.ts';
+
+interface Response {
+  readonly description: string;
+  readonly content?: Readonly<Record<string, { readonly schema: Schema }>>;
+}
+
+interface Parameter {
+  readonly name: string;
+  readonly in: 'path' | 'query';
+  readonly required: boolean;
+  readonly description?: string;
+  readonly schema: Schema;
+}
+
+export interface Operation {
+  readonly summary: string;
+  readonly tags: readonly string[];
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
+  readonly parameters: readonly Parameter[];
+  readonly requestBody?: {
+    readonly required: boolean;
+    readonly content: Readonly<Record<string, { readonly schema: Schema }>>;
+  };
+  readonly responses: Readonly<Record<string, Response>>;
+}
+
+/** An OpenAPI document, version 3.1. */
+export interface ApiDescription {
+  readonly openapi: '3.1.0';
+  readonly info: { readonly title: string; readonly version: string };
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: object;
+}
+
+const JSON_TYPE = 'application/json';
+
+const json = (schema: Schema) => ({ [JSON_TYPE]: { schema } });
+const page = { 'text/html': { schema: aString } };
+
+/** What goes wrong with any request of this kind: status and errcode. */
+function commonRefusals(endpoint: Endpoint, protects: boolean): (readonly [number, string])[] {
+  const common: (readonly [number, string])[] = [];
+  if (Object.keys(endpoint.fields).length > 0) {
+    common.push([400, 'M_MISSING_PARAMS'], [400, 'M_INVALID_PARAM']);
+  }
+  if (endpoint.path.includes(':')) common.push([400, 'M_INVALID_PARAM']);
+  if (endpoint.method === 'POST' && !endpoint.takesNoBody) {
+    common.push([400, 'M_BAD_JSON'], [413, 'M_TOO_LARGE']);
+  }
+  if (protects) common.push(faultAnswer('token-unknown', 'v2'));
+  if (protects && endpoint.needs === 'user') common.push(faultAnswer('terms-not-accepted', 'v2'));
+  return common;
+}
+
+function refusals(endpoint: Endpoint, version: ArgumentStyle, protects: boolean) {
+  const answerTo = (fault: IdentityFault): [number, string] => {
+    const [status, errcode] = faultAnswer(fault, version);
+    return [endpoint.refusalStatus?.[version] ?? status, errcode];
+  };
+  const all = [
+    ...commonRefusals(endpoint, protects),
+    ...(endpoint.faults ?? []).map((fault) => answerTo(fault)),
+  ];
+  const byStatus = new Map<number, Set<string>>();
+  for (const [status, errcode] of all) {
+    byStatus.set(status, (byStatus.get(status) ?? new Set()).add(errcode));
+  }
+  // A success that can be a refusal is described by the answer itself.
+  byStatus.delete(200);
+  const content = endpoint.answer === undefined ? page : json(standardError);
+  return [...byStatus].map(([status, errcodes]): [string, Response] => [
+    String(status),
+    { description: [...errcodes].map((errcode) => `\`${errcode}\``).join(', '), content },
+  ]);
+}
+
+function argumentsSchema(endpoint: Endpoint): Schema {
+  const members = Object.entries(endpoint.fields);
+  const schemas = (specified: boolean) =>
+    Object.fromEntries(
+      members
+        .filter(([, field]) => field.specified === specified)
+        .map(([name, field]) => [name, { ...field.schema, description: field.expected }]),
+    );
+  return anObject(schemas(true), schemas(false));
+}
+
+function parameters(endpoint: Endpoint): Parameter[] {
+  const inPath = [...endpoint.path.matchAll(/:(\w+)/g)].map(
+    ([, name = '']): Parameter => ({ name, in: 'path', required: true, schema: aString }),
+  );
+  if (endpoint.method !== 'GET') return inPath;
+  const inQuery = Object.entries(endpoint.fields).map(
+    ([name, field]): Parameter => ({
+      name,
+      in: 'query',
+      required: field.specified,
+      description: field.expected,
+      schema: field.schema,
+    }),
+  );
+  return [...inPath, ...inQuery];
+}
+
+function operation(endpoint: Endpoint, version: ArgumentStyle): Operation {
+  const protects = version === 'v2' && endpoint.needs !== undefined;
+  const style = endpoint.argumentStyle ?? version;
+  const body = json(argumentsSchema(endpoint));
+  const form = { 'application/x-www-form-urlencoded': { schema: argumentsSchema(endpoint) } };
+  const success: [string, Response][] =
+    endpoint.answer === undefined
+      ? [
+          ['200', { description: 'A page', content: page }],
+          ['302', { description: 'On to the link that was given with the request for it' }],
+        ]
+      : [['200', { description: 'Success', content: json(endpoint.answer) }]];
+  return {
+    summary: endpoint.summary,
+    tags: [version],
+    ...(protects ? { security: [{ accessToken: [] }] } : {}),
+    parameters: parameters(endpoint),
+    ...(endpoint.method === 'POST' && !endpoint.takesNoBody
+      ? { requestBody: { required: true, content: style === 'v1' ? { ...body, ...form } : body } }
+      : {}),
+    responses: Object.fromEntries([...success, ...refusals(endpoint, version, protects)]),
+  };
+}
+
+/** Describes all endpoints of an API, from what they themselves say. */
+export function describeApi(mounts: readonly Mount[]): ApiDescription {
+  const paths: Record<string, Record<string, Operation>> = {};
+  for (const { root, style, endpoints } of mounts) {
+    for (const endpoint of endpoints) {
+      const path = `${root}${endpoint.path}`.replace(/:(\w+)/g, '{$1}');
+      paths[path] = {
+        ...paths[path],
+        [endpoint.method.toLowerCase()]: operation(endpoint, style),
+      };
+    }
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Matrix Identity Service API, as served by Cognomen', version: VERSION },
+    paths,
+    components: { securitySchemes: { accessToken: { type: 'http', scheme: 'bearer' } } },
+  };
+}
