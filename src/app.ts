@@ -2,12 +2,14 @@ import type { Logger } from 'pino';
 import type { Config, Listener, RateLimit } from './config/config.ts';
 import { loadTerms } from './config/terms.ts';
 import { createDelivery } from './delivery/delivery.ts';
+import { createHomeservers } from './homeservers/homeservers.ts';
 import { createAccounts } from './identity/accounts.ts';
 import { adoptSydentData } from './identity/adoption.ts';
 import { createAssociations } from './identity/associations.ts';
 import { createEmailValidation } from './identity/email-validation.ts';
 import { createInvitations } from './identity/invitations.ts';
 import { createLookup } from './identity/lookup.ts';
+import { createRegistration } from './identity/registration.ts';
 import { createServerKeys } from './identity/server-keys.ts';
 import { createTerms } from './identity/terms.ts';
 import { createValidation } from './identity/validation.ts';
@@ -89,6 +91,8 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     });
     closing.push(() => outbound.close());
 
+    const homeservers = createHomeservers(config, { outbound, resolver, clock, random, metrics });
+
     const validation = createValidation({ storage, clock, random });
     const terms = createTerms({ storage, current: () => termsPolicy });
     const { tokenLifetime } = access;
@@ -140,6 +144,11 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
         {
           keys,
           accounts,
+          registration: createRegistration({
+            accounts,
+            userOf: homeservers.openIdUser,
+            allowedHomeservers: general.homeserverAllowList,
+          }),
           terms,
           validation,
           emailValidation: createEmailValidation({
@@ -156,6 +165,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
             addressLimit: general.addressLookupLimit,
             allowNone: access.lookupAllowNone,
           }),
+          registerLimit: optionalLimiter(access.registerRateLimit),
           lookupLimits: {
             byAccount: optionalLimiter(access.lookupAccountRateLimit),
             byClientAddress: optionalLimiter(access.lookupClientRateLimit),

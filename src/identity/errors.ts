@@ -4,6 +4,7 @@ export type IdentityFault =
   | 'email-invalid'
   | 'email-not-sent'
   | 'homeserver-failed'
+  | 'homeserver-not-allowed'
   | 'invitation-unknown'
   | 'key-unknown'
   | 'limit-exceeded'

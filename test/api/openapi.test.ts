@@ -38,6 +38,10 @@ const SPECIFIED: Readonly<Record<string, readonly [required: string, answer: str
     'mxid private_key token',
     'mxid sender signatures token',
   ],
+  'POST /_matrix/identity/v2/account/register': [
+    'access_token expires_in matrix_server_name token_type',
+    'token',
+  ],
 };
 
 /** Routes that the specification lets nobody call without a token. */

@@ -3,6 +3,7 @@ import type { Associations } from '../../identity/associations.ts';
 import type { EmailValidation } from '../../identity/email-validation.ts';
 import type { Invitations } from '../../identity/invitations.ts';
 import type { Lookup } from '../../identity/lookup.ts';
+import type { Registration } from '../../identity/registration.ts';
 import type { ServerKeys } from '../../identity/server-keys.ts';
 import type { Terms } from '../../identity/terms.ts';
 import type { Validation } from '../../identity/validation.ts';
@@ -12,6 +13,7 @@ import type { Mount } from '../frame/server.ts';
 import { acceptTerms } from './endpoints/accept-terms.ts';
 import { account } from './endpoints/account.ts';
 import { accountLogout } from './endpoints/account-logout.ts';
+import { accountRegister } from './endpoints/account-register.ts';
 import { bind } from './endpoints/bind.ts';
 import { bulkLookup } from './endpoints/bulk-lookup.ts';
 import { getValidated3pid } from './endpoints/get-validated-3pid.ts';
@@ -38,6 +40,7 @@ import type { LookupLimits } from './lookup-limits.ts';
 export interface ClientApiServices {
   readonly keys: ServerKeys;
   readonly accounts: Accounts;
+  readonly registration: Registration;
   readonly terms: Terms;
   readonly validation: Validation;
   readonly emailValidation: EmailValidation;
@@ -46,6 +49,8 @@ export interface ClientApiServices {
   readonly invitations: Invitations;
   /** Of mails, by who causes them. */
   readonly senderLimit: RateLimiter;
+  /** Of registrations, by client address; undefined: none. */
+  readonly registerLimit: RateLimiter | undefined;
   readonly lookupLimits: LookupLimits;
   readonly renderResultPage: RenderResultPage;
   /** Resolves when the database answers. */
@@ -89,6 +94,7 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
     ...keyEndpoints,
     terms(services.terms),
     acceptTerms(services.terms),
+    accountRegister(services.registration, services.registerLimit),
     account,
     accountLogout(services.accounts),
     ...sessions,

@@ -39,6 +39,7 @@ const FAULTS: Record<
   'email-invalid': [400, 'M_INVALID_EMAIL'],
   'email-not-sent': [400, 'M_EMAIL_SEND_ERROR'],
   'homeserver-failed': [502, 'M_UNKNOWN'],
+  'homeserver-not-allowed': [403, 'M_UNAUTHORIZED'],
   'invitation-unknown': [404, 'M_UNRECOGNIZED'],
   'key-unknown': [404, 'M_NOT_FOUND'],
   'limit-exceeded': [429, 'M_LIMIT_EXCEEDED'],

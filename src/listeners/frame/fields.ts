@@ -29,6 +29,11 @@ export function optional<T>(inner: Field<T>): Field<T | undefined> {
   return { ...inner, optional: true, specified: false };
 }
 
+/** What the specification wants and this server has no use for: it may be missing, and be anything. */
+export function unused(inner: Field<unknown>): Field<unknown> {
+  return { ...inner, optional: true, read: () => true };
+}
+
 export const text: Field<string> = field('a string', aString, (raw) =>
   typeof raw === 'string' && isStorable(raw) ? raw : undefined,
 );

@@ -1,0 +1,36 @@
+import { enforce } from '../../../identity/rate-limits.ts';
+import type { Registration } from '../../../identity/registration.ts';
+import type { RateLimiter } from '../../../platform/rate-limiter.ts';
+import { endpoint, sender } from '../../frame/endpoint.ts';
+import { integer, text, unused } from '../../frame/fields.ts';
+import { anObject, aString } from '../../frame/schema.ts';
+
+/** `POST account/register`: an access token for an OpenID token of the user's homeserver. */
+export const accountRegister = (registration: Registration, limit: RateLimiter | undefined) =>
+  endpoint({
+    method: 'POST',
+    path: '/account/register',
+    servlet: 'RegisterServlet',
+    summary: 'An access token, for an OpenID token of the user’s homeserver',
+    faults: [
+      'homeserver-failed',
+      'homeserver-not-allowed',
+      'limit-exceeded',
+      'overloaded',
+      'parameter-invalid',
+      'token-unknown',
+    ],
+    answer: anObject({ token: aString, access_token: aString }),
+    fields: {
+      matrix_server_name: text,
+      access_token: text,
+      token_type: unused(text),
+      expires_in: unused(integer),
+    },
+    admit: (context) => enforce(limit, sender(context)),
+    async handle(args) {
+      const token = await registration.register(args.matrix_server_name, args.access_token);
+      // Early clients looked for the name it has on homeservers.
+      return { token, access_token: token };
+    },
+  });
