@@ -17,6 +17,7 @@ import { clientApiRoutes, ROOT } from './listeners/client-api/routes.ts';
 import { createApiServer, listen, type Mount } from './listeners/frame/server.ts';
 import { internalApiRoutes } from './listeners/internal-api/routes.ts';
 import { startMetricsListener } from './listeners/metrics/server.ts';
+import { joinMesh } from './mesh.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import { createMetrics } from './platform/metrics.ts';
 import { createOutboundClient } from './platform/outbound/outbound.ts';
@@ -24,6 +25,7 @@ import { createNameResolver } from './platform/outbound/resolver.ts';
 import { type Random, secureRandom } from './platform/random.ts';
 import { createRateLimiter } from './platform/rate-limiter.ts';
 import { repeat } from './platform/repeat.ts';
+import { pruneLog } from './replication/pruning.ts';
 import { openStorage } from './storage/storage.ts';
 
 /** A running server. */
@@ -33,6 +35,7 @@ export interface App {
     readonly client: Listener;
     readonly internal: Listener | undefined;
     readonly metrics: Listener | undefined;
+    readonly replication: Listener | undefined;
   };
   /** Reads again what stands in files of its own; what is wrong with one is logged, and the old stays. */
   reload(): Promise<void>;
@@ -49,6 +52,7 @@ export interface AppDependencies {
 }
 
 const CLEANUP_INTERVAL = 10 * 60 * 1000;
+const PRUNING_INTERVAL = 60 * 60 * 1000;
 
 /** Builds the whole server from its configuration and starts it: the one place that sees every part. */
 export async function startApp(config: Config, deps: AppDependencies): Promise<App> {
@@ -60,9 +64,17 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
   const close = async () => {
     for (const step of closing.splice(0).reverse()) await step();
   };
+  const reloading: { what: string; step: () => Promise<void> }[] = [];
+  const reload = async () => {
+    for (const { what, step } of reloading) await inBackground(logger, what, step);
+  };
 
   try {
     let termsPolicy = await loadTerms(general.termsPath);
+    const loadTermsAgain = async () => {
+      termsPolicy = await loadTerms(general.termsPath);
+    };
+    reloading.push({ what: 'Reading the terms again', step: loadTermsAgain });
     const metrics = createMetrics();
     const storage = await openStorage(config.db, {
       logger,
@@ -99,7 +111,16 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const accounts = createAccounts({ storage, clock, random, terms, tokenLifetime });
     const adoption = inBackground(logger, 'Dating access tokens', () => accounts.adoptTokens());
     closing.push(() => adoption);
-    const associations = createAssociations({ storage, keys, clock });
+    const pruning = repeat(PRUNING_INTERVAL, () => pruneLog(storage, clock, logger));
+    closing.push(() => pruning.stop());
+    const mesh = http.replication
+      ? await joinMesh(config, http.replication, { storage, keys, clock, random, logger, metrics })
+      : undefined;
+    if (mesh) {
+      closing.push(() => mesh.close());
+      reloading.push({ what: 'Reading the certificates again', step: mesh.reload });
+    }
+    const associations = createAssociations({ storage, keys, clock, logged: () => mesh?.wake() });
     const apiRoot = general.enableV1Access ? `${ROOT}/api/v1` : `${ROOT}/v2`;
     const invitations = createInvitations({
       storage,
@@ -180,11 +201,13 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       http.clientApi,
     );
     return {
-      addresses: { client, internal, metrics: metricsListener?.address },
-      reload: () =>
-        inBackground(logger, 'Reading the terms again', async () => {
-          termsPolicy = await loadTerms(general.termsPath);
-        }),
+      addresses: {
+        client,
+        internal,
+        metrics: metricsListener?.address,
+        replication: mesh?.address,
+      },
+      reload,
       close,
     };
   } catch (error) {

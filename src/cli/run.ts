@@ -2,15 +2,25 @@ import { parseArgs } from 'node:util';
 import { VERSION } from '../platform/version.ts';
 import { checkConfig } from './check-config.ts';
 import { generateKey } from './generate-key.ts';
+import { peers } from './peers.ts';
 import { serve } from './serve.ts';
+import { UsageError } from './usage-error.ts';
 
 export interface CommandOptions {
   /** The configuration file. */
   readonly config: string;
+  /** What stands behind the command's name. */
+  readonly args: readonly string[];
+  /** Options of the command's own. */
+  readonly own: Partial<Record<OwnOption, readonly string[]>>;
 }
+
+export type OwnOption = 'key' | 'port' | 'url';
 
 interface Command {
   readonly summary: string;
+  /** The options it takes beside those of every command; one that takes any, or arguments, says so. */
+  readonly takes?: readonly OwnOption[];
   /** Resolves to the exit status. */
   readonly run: (options: CommandOptions) => Promise<number>;
 }
@@ -24,6 +34,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'generate-key': {
     summary: 'Print a new signing key for [crypto] ed25519.signingkey',
     run: generateKey,
+  },
+  peers: {
+    summary: 'Servers that replicate with this one: list, add, remove, enable, disable, status',
+    takes: ['key', 'port', 'url'],
+    run: peers,
   },
 };
 
@@ -74,8 +89,22 @@ export async function run(args: readonly string[]): Promise<number> {
   const [name = 'serve', ...rest] = positionals;
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) return usageError(`there is no command ${name}`);
-  if (rest.length > 0) return usageError(`${name} takes no further argument: ${rest.join(' ')}`);
-  return command.run({ config: values.config ?? process.env['SYDENT_CONF'] ?? 'sydent.conf' });
+  if (rest.length > 0 && command.takes === undefined) {
+    return usageError(`${name} takes no further argument: ${rest.join(' ')}`);
+  }
+  const { config, help: _help, version: _version, ...own } = values;
+  const foreign = Object.keys(own).find((option) => !command.takes?.some((o) => o === option));
+  if (foreign !== undefined) return usageError(`${name} takes no --${foreign}`);
+  try {
+    return await command.run({
+      config: config ?? process.env['SYDENT_CONF'] ?? 'sydent.conf',
+      args: rest,
+      own,
+    });
+  } catch (error) {
+    if (error instanceof UsageError) return usageError(error.message);
+    throw error;
+  }
 }
 
 function parse(args: readonly string[]) {
@@ -86,6 +115,9 @@ function parse(args: readonly string[]) {
       config: { type: 'string', short: 'c' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'V' },
+      key: { type: 'string', multiple: true },
+      port: { type: 'string', multiple: true },
+      url: { type: 'string', multiple: true },
     },
   });
 }

@@ -125,6 +125,8 @@ export interface ReplicationListenerConfig extends Listener {
   readonly certFile: string;
   /** Empty: the system's authorities. */
   readonly caCert: string;
+  /** Milliseconds after which an association that a peer refuses is given up; undefined: never. */
+  readonly skipRefusedAfter: number | undefined;
 }
 
 export interface EmailConfig {

@@ -17,6 +17,8 @@ export interface AssociationsDependencies {
   readonly storage: Storage;
   readonly keys: ServerKeys;
   readonly clock: Clock;
+  /** Told after an entry of the log was committed. */
+  readonly logged?: () => void;
 }
 
 /** How far into the future a peer's clock may be for us to date our association after its. */
@@ -26,7 +28,7 @@ const CLOCK_TOLERANCE = 24 * 60 * 60 * 1000;
 export const LOG_POSITION = 'log_position';
 
 export function createAssociations(deps: AssociationsDependencies): Associations {
-  const { storage, keys, clock } = deps;
+  const { storage, keys, clock, logged = () => {} } = deps;
   const { serverName } = keys;
 
   /** Now, but after everything known of the address: the newest wins, even when clocks step back. */
@@ -41,8 +43,8 @@ export function createAssociations(deps: AssociationsDependencies): Associations
   }
 
   return {
-    bind: (threepid, mxid) =>
-      storage.transaction(async (stores) => {
+    async bind(threepid, mxid) {
+      const signed = await storage.transaction(async (stores) => {
         const { medium, address } = threepid;
         await stores.associations.lockLog();
         const now = clock.now();
@@ -76,10 +78,13 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         );
         await stores.adoption.setState(LOG_POSITION, String(id));
         return signed;
-      }),
+      });
+      logged();
+      return signed;
+    },
 
-    unbind: (threepid, mxid) =>
-      storage.transaction(async (stores) => {
+    async unbind(threepid, mxid) {
+      await storage.transaction(async (stores) => {
         const { medium, address } = threepid;
         await stores.associations.lockLog();
         const own = await stores.associations.findOwn(medium, address, serverName);
@@ -99,6 +104,8 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         );
         await stores.associations.deleteGlobal(medium, address, serverName, ts);
         await stores.adoption.setState(LOG_POSITION, String(id));
-      }),
+      });
+      logged();
+    },
   };
 }

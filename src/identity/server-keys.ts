@@ -13,6 +13,8 @@ export interface ServerKeys {
   isValid(publicKey: string): boolean;
   /** The object with this server's signature added. */
   sign<T extends object>(object: T): T & { signatures: Signatures };
+  /** The same, also under the key id that Sydent looks for whatever the key's is. */
+  signForPeers<T extends object>(object: T): T & { signatures: Signatures };
 }
 
 export interface KeyMaterial {
@@ -44,5 +46,12 @@ export function createServerKeys(serverName: string, material: KeyMaterial): Ser
       return bytes !== undefined && all.has(encodeBase64(bytes));
     },
     sign: (object) => signJson(object, serverName, currentId, current.sign),
+    signForPeers(object) {
+      const signed = signJson(object, serverName, currentId, current.sign);
+      const signature = signed.signatures[serverName]?.[currentId] ?? '';
+      // Another id does not change what is signed.
+      const both = { [SYDENT_KEY_ID]: signature, [currentId]: signature };
+      return { ...signed, signatures: { ...signed.signatures, [serverName]: both } };
+    },
   };
 }

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { createReplicationMetrics, type ReplicationMetrics } from './replication-metrics.ts';
 import { VERSION } from './version.ts';
 
 /** One request that was answered. */
@@ -22,6 +23,7 @@ export interface Metrics {
   outboundRequest(outcome: string): void;
   /** Where a homeserver is to be found: already known, or asked for. */
   homeserverDiscovery(from: 'cache' | 'network'): void;
+  readonly replication: ReplicationMetrics;
 }
 
 const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']);
@@ -85,5 +87,6 @@ export function createMetrics(): Metrics {
     emailSent: () => emails.inc(),
     outboundRequest: (outcome) => outbound.inc({ outcome }),
     homeserverDiscovery: (from) => discoveries.inc({ from }),
+    replication: createReplicationMetrics(registers),
   };
 }

@@ -30,21 +30,29 @@ export function keyPairFromSeed(seed: Uint8Array): KeyPair {
   };
 }
 
-/** Whether the signature is that key's of the message; false for a key or signature that is none. */
-export function verifySignature(
-  publicKey: Uint8Array,
-  message: Uint8Array | string,
-  signature: Uint8Array,
-): boolean {
-  if (publicKey.length !== KEY_LENGTH) return false;
+/** Says whether a signature is one key's of the message. */
+export type Verifier = (message: Uint8Array | string, signature: Uint8Array) => boolean;
+
+/** A key made ready for many signatures; undefined for bytes that are no key. */
+export function createVerifier(publicKey: Uint8Array): Verifier | undefined {
+  if (publicKey.length !== KEY_LENGTH) return undefined;
   try {
     const key = createPublicKey({
       key: Buffer.concat([SPKI_PREFIX, publicKey]),
       format: 'der',
       type: 'spki',
     });
-    return verify(null, bytesOf(message), key, signature);
+    return (message, signature) => verify(null, bytesOf(message), key, signature);
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+/** Whether the signature is that key's of the message; false for a key or signature that is none. */
+export function verifySignature(
+  publicKey: Uint8Array,
+  message: Uint8Array | string,
+  signature: Uint8Array,
+): boolean {
+  return createVerifier(publicKey)?.(message, signature) ?? false;
 }

@@ -1,6 +1,6 @@
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import { canonicalJson } from './canonical-json.ts';
-import { verifySignature } from './ed25519.ts';
+import { type Verifier, verifySignature } from './ed25519.ts';
 
 /** Server name → key id → signature, unpadded base64. */
 export type Signatures = Record<string, Record<string, string>>;
@@ -49,6 +49,32 @@ export function verifySignedJson(
   if (signature === undefined) return false;
   try {
     return verifySignature(publicKey, signedPart(object), signature);
+  } catch {
+    return false;
+  }
+}
+
+/** Nobody signs one object with more keys. */
+const MOST_SIGNATURES = 10;
+
+/** Whether one of that server's ed25519 signatures in the object, under whatever key id, fits one of the keys. */
+export function hasSignatureOf(
+  object: object,
+  serverName: string,
+  verifiers: readonly Verifier[],
+): boolean {
+  const all = 'signatures' in object ? object.signatures : undefined;
+  const byServer = isObject(all) && Object.hasOwn(all, serverName) ? all[serverName] : undefined;
+  if (!isObject(byServer)) return false;
+  const signatures = Object.entries(byServer)
+    .filter(([keyId]) => keyId.startsWith('ed25519:'))
+    .slice(0, MOST_SIGNATURES)
+    .map(([, encoded]) => (typeof encoded === 'string' ? decodeBase64(encoded) : undefined))
+    .filter((signature) => signature !== undefined);
+  if (signatures.length === 0) return false;
+  try {
+    const message = signedPart(object);
+    return signatures.some((signature) => verifiers.some((fits) => fits(message, signature)));
   } catch {
     return false;
   }

@@ -83,6 +83,20 @@ export interface Schema {
     user_id: string;
     url: string;
   };
+  peers: {
+    id: Generated<number>;
+    name: string;
+    port: number | null;
+    lastSentVersion: number | null;
+    lastPokeSucceededAt: number | null;
+    active: number;
+  };
+  peer_pubkeys: {
+    id: Generated<number>;
+    peername: string;
+    alg: string;
+    key: string;
+  };
   /** What a session has beside Sydent's row. */
   cognomen_sessions: {
     session_id: number;
@@ -149,5 +163,29 @@ export interface Schema {
     /** When it may be claimed: its turn, or when the claim of a dead process lapses. */
     due_ts: number;
     claimed_by: string | null;
+  };
+  /** What a peer has beside Sydent's row. */
+  cognomen_peers: {
+    name: string;
+    url: string | null;
+    last_failure: string | null;
+    last_failure_ts: number | null;
+    /** The process that pushes to it, until then. */
+    claimed_by: string | null;
+    claimed_until: number | null;
+  };
+  /** Own associations that a peer does not take. */
+  cognomen_refused_associations: {
+    peer: string;
+    association_id: number;
+    since_ts: number;
+  };
+  /** Deletions peers sent lately: what they had said before may still be on its way. */
+  cognomen_received_deletions: {
+    origin_server: string;
+    medium: string;
+    address: string;
+    origin_id: number;
+    received_ts: number;
   };
 }

@@ -13,7 +13,9 @@ import { ephemeralKeyStore } from './ephemeral-keys.ts';
 import { invitationStore } from './invitations.ts';
 import { lookupStore } from './lookups.ts';
 import { hasPendingMigrations, migrate } from './migrations/index.ts';
+import { peerStore } from './peers.ts';
 import { newPepper } from './pepper.ts';
+import { replicatedStore } from './replicated.ts';
 import { sessionStore } from './sessions.ts';
 import type { Storage, Stores } from './stores.ts';
 
@@ -27,7 +29,7 @@ export interface StorageDependencies {
   readonly pidFile: string;
 }
 
-function storesOn(engine: Engine, db: Db): Stores {
+export function storesOn(engine: Engine, db: Db): Stores {
   return {
     sessions: sessionStore(engine, db),
     associations: associationStore(engine, db),
@@ -36,6 +38,8 @@ function storesOn(engine: Engine, db: Db): Stores {
     accounts: accountStore(db),
     invitations: invitationStore(db),
     adoption: adoptionStore(db),
+    peers: peerStore(engine, db),
+    replicated: replicatedStore(engine, db),
   };
 }
 

@@ -1,4 +1,7 @@
 import type { Medium } from '../identity/addresses.ts';
+import type { PeerStore, ReplicatedStore } from './replication-stores.ts';
+
+export type * from './replication-stores.ts';
 
 /**
  * What the domain asks of a database. Implemented once, on Kysely, for SQLite and PostgreSQL.
@@ -12,6 +15,8 @@ export interface Stores {
   readonly accounts: AccountStore;
   readonly invitations: InvitationStore;
   readonly adoption: AdoptionStore;
+  readonly peers: PeerStore;
+  readonly replicated: ReplicatedStore;
 }
 
 export interface Storage {

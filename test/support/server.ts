@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import pino from 'pino';
 import { type App, startApp } from '../../src/app.ts';
+import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Clock } from '../../src/platform/clock.ts';
 import { secureRandom } from '../../src/platform/random.ts';
@@ -41,6 +42,7 @@ export type Sections = Partial<
 
 export interface TestServer {
   readonly app: App;
+  readonly config: Config;
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
   readonly internalUrl: string;
@@ -59,6 +61,7 @@ export interface TestServerOptions {
   readonly engine?: EngineName;
   readonly sections?: Sections;
   readonly signingKey?: string;
+  readonly serverName?: string;
   /** What the clock shows at first. */
   readonly now?: number;
   /** Further options of the relay, such as what it refuses. */
@@ -89,7 +92,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   await writeFile(
     file,
     renderConfig({
-      general: `server.name = ${SERVER_NAME}\npidfile.path =\nprometheus_port = 0\nprometheus_addr = 127.0.0.1\n${sections.general ?? ''}`,
+      general: `server.name = ${options.serverName ?? SERVER_NAME}\npidfile.path =\nprometheus_port = 0\nprometheus_addr = 127.0.0.1\n${sections.general ?? ''}`,
       db: sections.db ?? database.config,
       http: `clientapi.http.bind_address = 127.0.0.1\nclientapi.http.port = 0\ninternalapi.http.bind_address = 127.0.0.1\ninternalapi.http.port = 0\nclient_http_base = https://id.test\n${sections.http ?? ''}`,
       email: `email.from = Cognomen <noreply@{hostname}>\nemail.hostname = id.test\nemail.smtphost = 127.0.0.1\nemail.smtpport = ${smtp.port}\n${sections.email ?? 'email.ratelimit_sender.burst = 1000'}`,
@@ -97,20 +100,16 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       crypto: `ed25519.signingkey = ${options.signingKey ?? SIGNING_KEY}\n${sections.crypto ?? ''}`,
     }),
   );
-  const start = async () => {
-    const { config } = await loadConfig({
-      file,
-      env: {},
-      hostname: 'id.test',
-      random: secureRandom,
-    });
-    return startApp(config, { logger, clock, trustedCa: options.trustedCa });
-  };
+  const load = () => loadConfig({ file, env: {}, hostname: 'id.test', random: secureRandom });
+  const { config } = await load();
+  const start = async () =>
+    startApp((await load()).config, { logger, clock, trustedCa: options.trustedCa });
   let app = await start();
   return {
     get app() {
       return app;
     },
+    config,
     get url() {
       return url(app.addresses.client);
     },

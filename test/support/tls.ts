@@ -10,8 +10,8 @@ export interface TestCa {
   /** Path of the authority's certificate. */
   readonly file: string;
   readonly pem: string;
-  /** A certificate and its key, PEM, for a host name or address. */
-  issue(name: string): Promise<{ cert: string; key: string }>;
+  /** A certificate and its key, PEM, for a host name or address, and for further ones. */
+  issue(name: string, ...further: string[]): Promise<{ cert: string; key: string }>;
   remove(): Promise<void>;
 }
 
@@ -29,14 +29,16 @@ export async function createTestCa(): Promise<TestCa> {
   return {
     file: at('ca.pem'),
     pem: await readFile(at('ca.pem'), 'utf8'),
-    async issue(name) {
+    async issue(name, ...further) {
       const id = `leaf${++issued}`;
-      const kind = /^[\d.]+$|:/.test(name) ? 'IP' : 'DNS';
+      const alternatives = [name, ...further].map(
+        (entry) => `${/^[\d.]+$|:/.test(entry) ? 'IP' : 'DNS'}:${entry}`,
+      );
       await run('openssl', [
         ...['req', ...NEW_KEY, '-keyout', at(`${id}.key`), '-out', at(`${id}.csr`)],
         ...['-subj', `/CN=${name}`],
       ]);
-      await writeFile(at(`${id}.ext`), `subjectAltName=${kind}:${name}\n`);
+      await writeFile(at(`${id}.ext`), `subjectAltName=${alternatives.join(',')}\n`);
       await run('openssl', [
         ...['x509', '-req', '-in', at(`${id}.csr`), '-CA', at('ca.pem'), '-CAkey', at('ca.key')],
         ...['-CAcreateserial', '-days', '2', '-extfile', at(`${id}.ext`), '-out', at(`${id}.pem`)],

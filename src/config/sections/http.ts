@@ -9,10 +9,13 @@ import {
   networks,
   port,
   text,
+  wholeNumber,
 } from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
 
 const section = 'http';
+
+const DAY = 24 * 60 * 60 * 1000;
 
 const NEVER_REDIRECTED_TO = ['javascript', 'data', 'file', 'vbscript', 'blob', 'about'];
 
@@ -82,6 +85,15 @@ export const HTTP = {
     default: '4434',
     parse: port,
     about: 'The port on which peers are listened to.',
+  },
+  replicationSkipRefused: {
+    section,
+    name: 'replication.skip_refused_after_days',
+    default: '0',
+    parse: wholeNumber(0, 3650),
+    own: true,
+    about:
+      'Days after which an association that a peer refuses is given up, so that what follows reaches the peer. 0: never.',
   },
   obeyXForwardedFor: {
     section,
@@ -171,6 +183,7 @@ function readReplication(reader: ConfigReader): ReplicationListenerConfig | unde
   const caCert = reader.read(HTTP.replicationCaCert);
   const address = reader.read(HTTP.replicationAddress);
   const listenPort = reader.read(HTTP.replicationPort);
+  const skipDays = reader.read(HTTP.replicationSkipRefused);
   if (caCert !== '' && !isReadable(caCert)) {
     reader.problem(section, HTTP.replicationCaCert.name, `${caCert} cannot be read`);
   }
@@ -181,7 +194,8 @@ function readReplication(reader: ConfigReader): ReplicationListenerConfig | unde
     );
     return undefined;
   }
-  return { address, port: listenPort, certFile, caCert };
+  const skipRefusedAfter = skipDays === 0 ? undefined : skipDays * DAY;
+  return { address, port: listenPort, certFile, caCert, skipRefusedAfter };
 }
 
 export function readHttp(reader: ConfigReader, serverName: string): HttpConfig {

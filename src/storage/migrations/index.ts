@@ -6,6 +6,7 @@ import * as sydentTables from './0001-sydent-tables.ts';
 import * as lookupsAndSessions from './0002-lookups-and-sessions.ts';
 import * as accounts from './0003-accounts.ts';
 import * as invitations from './0004-invitations.ts';
+import * as replication from './0005-replication.ts';
 
 /** In the order they run; never changed once released, only added to. */
 function migrationsFor(engine: Engine): Record<string, Migration> {
@@ -14,6 +15,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0002-lookups-and-sessions': lookupsAndSessions,
     '0003-accounts': accounts,
     '0004-invitations': invitations,
+    '0005-replication': replication,
   };
 }
 

@@ -1,0 +1,137 @@
+import { readFile } from 'node:fs/promises';
+import pino from 'pino';
+import type { Config } from '../config/config.ts';
+import { parseConfig } from '../config/load.ts';
+import { isServerName } from '../identity/server-name.ts';
+import { hostname } from '../platform/hostname.ts';
+import { peerKey, pushUrl } from '../replication/peers.ts';
+import { openBeside } from '../storage/beside.ts';
+import type { Peer, PeerSettings, PeerStore, Storage } from '../storage/stores.ts';
+import { report } from './report.ts';
+import type { CommandOptions } from './run.ts';
+import { UsageError } from './usage-error.ts';
+
+const USAGE = `peers wants one of
+  cognomen peers list
+  cognomen peers status
+  cognomen peers add NAME --key KEY [--key KEY] [--port N] [--url https://HOST:PORT]
+  cognomen peers remove NAME
+  cognomen peers enable NAME
+  cognomen peers disable NAME`;
+
+const say = (text: string) => process.stdout.write(`${text}\n`);
+const time = (ms: number | undefined) => (ms === undefined ? 'never' : new Date(ms).toISOString());
+
+interface Work {
+  readonly config: Config;
+  readonly storage: Pick<Storage, 'stores' | 'transaction'>;
+}
+
+/** Reads NAME and the options of `add`. @throws UsageError */
+function parsePeer(name: string, own: CommandOptions['own'], serverName: string): PeerSettings {
+  const refuse = (message: string) => {
+    throw new UsageError(message);
+  };
+  const { key: keys = [], port: ports = [], url: urls = [] } = own;
+  if (!isServerName(name)) refuse(`${name} is no server name`);
+  if (name.toLowerCase() === serverName) refuse(`${name} is this server itself`);
+  if (keys.length === 0) refuse('--key is missing: the peer’s public ed25519 key');
+  const wrong = keys.find((key) => peerKey(key) === undefined);
+  if (wrong !== undefined) refuse(`--key ${wrong} is no ed25519 public key in base64 or hex`);
+  if (ports.length > 1 || urls.length > 1) refuse('give --port and --url once');
+  const port = ports[0] === undefined ? undefined : Number(ports[0]);
+  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536)) {
+    refuse(`--port ${ports[0]} is no port`);
+  }
+  const url = urls[0]?.replace(/\/+$/, '');
+  if (url !== undefined && !(URL.canParse(url) && /^https:\/\/[^?#\s]+$/.test(url))) {
+    refuse('--url must begin with https:// and have neither query nor fragment');
+  }
+  return { name: name.toLowerCase(), port, url, keys };
+}
+
+const urlOf = (peer: Peer, { config }: Work) =>
+  pushUrl(peer, config.peers.get(peer.name)?.baseReplicationUrl);
+
+async function list(work: Work): Promise<void> {
+  for (const peer of await work.storage.stores.peers.list()) {
+    say(`${peer.name}  ${peer.active ? 'active' : 'inactive'}  ${urlOf(peer, work)}`);
+    for (const key of peer.keys) say(`  key ${key}`);
+  }
+}
+
+async function status(work: Work): Promise<void> {
+  const { peers } = work.storage.stores;
+  for (const peer of await peers.list()) {
+    const refused = await peers.refused(peer.name);
+    const { lastFailure } = peer;
+    say(`${peer.name}  ${peer.active ? 'active' : 'inactive'}  ${urlOf(peer, work)}`);
+    if (peer.keys.length === 0) say('  has no key, so takes no part');
+    say(`  last success: ${time(peer.lastSuccessAt)}`);
+    say(`  backlog: ${await peers.countBacklog(peer.name)}`);
+    say(`  last error: ${lastFailure ? `${time(lastFailure.at)} ${lastFailure.reason}` : 'none'}`);
+    for (const { id, since } of refused) say(`  refuses association ${id} since ${time(since)}`);
+  }
+}
+
+type Change = (peers: PeerStore) => Promise<string>;
+
+/** What the command line asks to be changed; undefined when it asks for something else. */
+function change({ args, own }: CommandOptions, serverName: string): Change | undefined {
+  const [action, name = '', ...more] = args;
+  if (name === '' || more.length > 0) return undefined;
+  const known = (found: boolean, done: string) => {
+    if (!found) throw new UsageError(`there is no peer ${name}`);
+    return `${name} ${done}`;
+  };
+  switch (action) {
+    case 'add': {
+      const peer = parsePeer(name, own, serverName);
+      return async (peers) => `${peer.name} ${(await peers.save(peer)) ? 'added' : 'changed'}`;
+    }
+    case 'remove':
+      return async (peers) => known(await peers.remove(name), 'removed');
+    case 'enable':
+      return async (peers) => known(await peers.setActive(name, true), 'enabled');
+    case 'disable':
+      return async (peers) => known(await peers.setActive(name, false), 'disabled');
+    default:
+      return undefined;
+  }
+}
+
+async function perform(options: CommandOptions, work: Work): Promise<void> {
+  const [action, ...rest] = options.args;
+  if (rest.length === 0 && action === 'list') return list(work);
+  if (rest.length === 0 && action === 'status') return status(work);
+  const wanted = change(options, work.config.general.serverName);
+  if (wanted === undefined) throw new UsageError(USAGE);
+  say(await work.storage.transaction(({ peers }) => wanted(peers)));
+}
+
+/**
+ * Looks after the peers in the database, also beside a running server, which sees changes within seconds.
+ * @throws UsageError
+ */
+export async function peers(options: CommandOptions): Promise<number> {
+  let unusable: UsageError | undefined;
+  const done = await report(async () => {
+    const text = await readFile(options.config, 'utf8');
+    const { config } = parseConfig(options.config, text, {
+      env: process.env,
+      hostname: hostname(),
+    });
+    const storage = await openBeside(config.db, pino({ level: 'silent' }));
+    try {
+      await perform(options, { config, storage });
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      unusable = error;
+    } finally {
+      await storage.close();
+    }
+    return 0;
+  });
+  if (unusable !== undefined) throw unusable;
+  return done ?? 1;
+}

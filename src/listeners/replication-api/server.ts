@@ -1,0 +1,129 @@
+import type { Server } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import type { Logger } from 'pino';
+import type { Metrics } from '../../platform/metrics.ts';
+import { type Certificates, tlsOptions } from '../../replication/certificates.ts';
+import { PUSH_PATH } from '../../replication/peers.ts';
+import type { Receiver } from '../../replication/receiver.ts';
+import type { Peer, Stores } from '../../storage/stores.ts';
+import { send, sendError } from '../frame/answers.ts';
+import { ApiError } from '../frame/errors.ts';
+import { identifyCaller } from './caller.ts';
+import { push, requireJson } from './push.ts';
+
+/** Twice what Sydent takes; more would keep the event loop too long with parsing. */
+const BODY_LIMIT = 1024 * 1024;
+const REQUEST_TIMEOUT = 60_000;
+const HANDSHAKE_TIMEOUT = 10_000;
+/** Longer than peers' pauses between pushes mostly are. */
+const KEEP_ALIVE_TIMEOUT = 75_000;
+/** Pushes that are worked on or wait their turn. */
+const MOST_PUSHES = 32;
+
+export interface ReplicationServerOptions {
+  readonly certificates: Certificates;
+  readonly receiver: Receiver;
+  readonly stores: Stores;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface ReplicationServer {
+  readonly app: FastifyInstance;
+  /** Uses these from the next connection on. */
+  reload(certificates: Certificates): void;
+}
+
+/** The HTTPS server for peers, who show who they are by certificates. Not listening yet. */
+export function createReplicationServer(options: ReplicationServerOptions): ReplicationServer {
+  const { certificates, receiver, stores, logger, metrics } = options;
+  const callers = new WeakMap<object, Peer>();
+  let pushes = 0;
+
+  const app = Fastify({
+    https: {
+      ...tlsOptions(certificates),
+      requestCert: true,
+      rejectUnauthorized: true,
+      handshakeTimeout: HANDSHAKE_TIMEOUT,
+    },
+    loggerInstance: logger as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { ignoreTrailingSlash: true },
+    frameworkErrors: (error, _request, reply) => sendError(reply as never, error),
+  }) as unknown as FastifyInstance;
+  const server = app.server as unknown as Server;
+  server.on('tlsClientError', (error, socket) => {
+    logger.info({ reason: error.message, address: socket.remoteAddress }, 'Refused a connection');
+  });
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  // Nobody else gets as far as to send a body.
+  app.addHook('onRequest', async (request) => {
+    callers.set(request, await identifyCaller(request.raw.socket as TLSSocket, stores));
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const { url } = request.routeOptions;
+    const route = url ?? 'unknown';
+    const { method } = request;
+    const { statusCode: status, elapsedTime } = reply;
+    const peer = callers.get(request)?.name;
+    const seconds = elapsedTime / 1000;
+    const servlet = url === PUSH_PATH ? 'ReplicationPushServlet' : undefined;
+    metrics.httpRequest({ listener: 'replication', route, servlet, method, status, seconds });
+    request.log.info({ method, route, status, peer, ms: Math.round(elapsedTime) }, 'Request');
+  });
+  app.setErrorHandler((error, _request, reply) => sendError(reply, error));
+  app.setNotFoundHandler((_request, reply) =>
+    sendError(reply, new ApiError(404, 'M_UNRECOGNIZED', 'There is nothing at this path')),
+  );
+
+  // Before the body is read, as what is no media type at all does not get further.
+  const onRequest = async (request: FastifyRequest) => requireJson(request.headers['content-type']);
+  app.post(PUSH_PATH, { onRequest }, async (request, reply) => {
+    const peer = callers.get(request);
+    if (peer === undefined) throw new Error('A push by nobody');
+    if (pushes >= MOST_PUSHES) {
+      throw new ApiError(429, 'M_LIMIT_EXCEEDED', 'Too many pushes at once', {
+        details: { retry_after_ms: 1000 },
+        headers: { 'retry-after': '1' },
+      });
+    }
+    pushes++;
+    try {
+      return await send(reply, await push(peer, request.body as Buffer | undefined, receiver));
+    } finally {
+      pushes--;
+    }
+  });
+  app.route({
+    method: app.supportedMethods.filter((method) => method !== 'POST'),
+    url: PUSH_PATH,
+    handler: () => {
+      throw new ApiError(405, 'M_UNRECOGNIZED', 'This path does not take this method', {
+        headers: { allow: 'POST' },
+      });
+    },
+  });
+
+  return {
+    app,
+    reload(renewed) {
+      server.setSecureContext(tlsOptions(renewed));
+      // Whom the old authority vouched for must show itself anew.
+      server.closeIdleConnections();
+    },
+  };
+}

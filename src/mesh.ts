@@ -1,0 +1,68 @@
+import type { Logger } from 'pino';
+import type { Config, Listener, ReplicationListenerConfig } from './config/config.ts';
+import type { ServerKeys } from './identity/server-keys.ts';
+import { listen } from './listeners/frame/server.ts';
+import { createReplicationServer } from './listeners/replication-api/server.ts';
+import type { Clock } from './platform/clock.ts';
+import type { Metrics } from './platform/metrics.ts';
+import type { Random } from './platform/random.ts';
+import { createReceiver, type ReceiverDependencies } from './replication/receiver.ts';
+import { startReplication } from './replication/replication.ts';
+import type { Storage } from './storage/stores.ts';
+
+export interface MeshDependencies {
+  readonly storage: Storage;
+  readonly keys: ServerKeys;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly bound?: NonNullable<ReceiverDependencies['bound']>;
+}
+
+/** This server as one of several that replicate one another. */
+export interface Mesh {
+  /** Where peers are listened to. */
+  readonly address: Listener;
+  /** An association was committed. */
+  wake(): void;
+  /** Reads the certificate files again. Rejects with ConfigError, and goes on with those it has. */
+  reload(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Builds and starts what replication needs: the part of startApp for servers that have a certificate. */
+export async function joinMesh(
+  config: Config,
+  listener: ReplicationListenerConfig,
+  deps: MeshDependencies,
+): Promise<Mesh> {
+  const { storage, keys, clock, random, logger, metrics, bound = async () => {} } = deps;
+  const replication = startReplication(config, listener, {
+    ...{ storage, keys, clock, random, logger },
+    metrics: metrics.replication,
+  });
+  try {
+    const server = createReplicationServer({
+      certificates: replication.certificates,
+      receiver: createReceiver({ storage, clock, metrics: metrics.replication, bound }),
+      ...{ stores: storage.stores, logger, metrics },
+    });
+    const address = await listen(server.app, 'replication', listener);
+    return {
+      address,
+      wake: replication.wake,
+      async reload() {
+        server.reload(replication.reload());
+        logger.info('Read the certificates again');
+      },
+      async close() {
+        await server.app.close();
+        await replication.stop();
+      },
+    };
+  } catch (error) {
+    await replication.stop();
+    throw error;
+  }
+}

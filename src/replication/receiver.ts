@@ -1,0 +1,119 @@
+import { lookupHash } from '../identity/hashing.ts';
+import type { Clock } from '../platform/clock.ts';
+import { nextTurn } from '../platform/next-turn.ts';
+import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
+import type { Verifier } from '../signing/ed25519.ts';
+import { hasSignatureOf } from '../signing/signed-json.ts';
+import type {
+  GlobalAssociation,
+  Peer,
+  ReplicatedDeletion,
+  Storage,
+  Stores,
+} from '../storage/stores.ts';
+import { verifiersOf } from './peers.ts';
+import { parseAssociation } from './received-association.ts';
+
+/** An association as a peer sent it, by its id there. */
+export interface PushedAssociation {
+  readonly id: number;
+  readonly signed: unknown;
+}
+
+/** Takes in what peers push. */
+export interface Receiver {
+  /** Stores all of them, durably, or, when it refuses any, none; the ids of those it refuses. */
+  receive(peer: Peer, pushed: readonly PushedAssociation[]): Promise<number[]>;
+}
+
+export interface ReceiverDependencies {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly metrics: ReplicationMetrics;
+  /** Runs in the transaction that stores new associations, for what must follow from them. */
+  readonly bound?: (stores: Stores, associations: readonly GlobalAssociation[]) => Promise<void>;
+}
+
+/** Signatures checked between turns of the event loop: about 4 ms. */
+const CHECKED_AT_ONCE = 25;
+
+type Received =
+  | { readonly kind: 'bind'; readonly association: GlobalAssociation }
+  | { readonly kind: 'unbind'; readonly deletion: ReplicatedDeletion };
+
+export function createReceiver(deps: ReceiverDependencies): Receiver {
+  const { storage, clock, metrics, bound = async () => {} } = deps;
+  let busy: Promise<unknown> = Promise.resolve();
+
+  function read(
+    peer: Peer,
+    verifiers: readonly Verifier[],
+    { id, signed }: PushedAssociation,
+  ): Received | undefined {
+    const parsed = parseAssociation(signed);
+    if (parsed === undefined || !hasSignatureOf(parsed.signed, peer.name, verifiers)) {
+      return undefined;
+    }
+    const { medium, address, ts, mxid, notBefore, notAfter, signedJson } = parsed;
+    if (mxid === undefined)
+      return { kind: 'unbind', deletion: { medium, address, ts, originId: id } };
+    return {
+      kind: 'bind',
+      association: {
+        ...{ medium, address, mxid, ts, notBefore, notAfter, signedJson },
+        originServer: peer.name,
+        originId: id,
+        lookupHash: lookupHash(address, medium, storage.pepper),
+      },
+    };
+  }
+
+  /** Runs of bindings and of deletions one after the other, so that what came later has its way. */
+  async function store(peer: Peer, received: readonly Received[]): Promise<void> {
+    await storage.transaction(async (stores) => {
+      await stores.associations.lockLog();
+      const stored: GlobalAssociation[] = [];
+      for (let from = 0; from < received.length; ) {
+        const kind = received[from]?.kind;
+        const next = received.findIndex((entry, index) => index > from && entry.kind !== kind);
+        const run = received.slice(from, next < 0 ? received.length : next);
+        const bindings = run.flatMap((e) => (e.kind === 'bind' ? [e.association] : []));
+        const deletions = run.flatMap((e) => (e.kind === 'unbind' ? [e.deletion] : []));
+        if (bindings.length > 0) {
+          stored.push(...(await stores.replicated.insert(peer.name, bindings)));
+        }
+        if (deletions.length > 0) {
+          await stores.replicated.delete(peer.name, deletions, clock.now());
+        }
+        from += run.length;
+      }
+      if (stored.length > 0) await bound(stores, stored);
+    });
+  }
+
+  async function receive(peer: Peer, pushed: readonly PushedAssociation[]): Promise<number[]> {
+    const verifiers = verifiersOf(peer);
+    const refused: number[] = [];
+    const received: Received[] = [];
+    for (const [index, association] of pushed.toSorted((a, b) => a.id - b.id).entries()) {
+      const entry = read(peer, verifiers, association);
+      if (entry === undefined) refused.push(association.id);
+      else received.push(entry);
+      if (index % CHECKED_AT_ONCE === CHECKED_AT_ONCE - 1) await nextTurn();
+    }
+    if (refused.length > 0 || received.length === 0) return refused;
+    await store(peer, received);
+    const deletions = received.filter(({ kind }) => kind === 'unbind').length;
+    metrics.received(peer.name, received.length - deletions, deletions);
+    return [];
+  }
+
+  return {
+    receive(peer, pushed) {
+      // One after the other: each takes the processor and the database for itself.
+      const result = busy.then(() => receive(peer, pushed));
+      busy = result.catch(() => {});
+      return result;
+    },
+  };
+}

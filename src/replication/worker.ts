@@ -1,0 +1,237 @@
+import type { Logger } from 'pino';
+import type { ServerKeys } from '../identity/server-keys.ts';
+import type { Clock } from '../platform/clock.ts';
+import { nextTurn } from '../platform/next-turn.ts';
+import type { Random } from '../platform/random.ts';
+import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
+import type { Peer, Storage, StoredLocalAssociation } from '../storage/stores.ts';
+import { signBatch } from './batch.ts';
+import { type PeerClient, PUSH_TIMEOUT, type PushAnswer } from './peer-client.ts';
+import { pushUrl, takesPart } from './peers.ts';
+import { passRefused } from './refusals.ts';
+
+export interface WorkerDependencies {
+  readonly storage: Storage;
+  readonly keys: ServerKeys;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: ReplicationMetrics;
+  readonly client: PeerClient;
+  /** Names this process among those on the same database. */
+  readonly holder: string;
+  /** The peer's URL in the configuration. */
+  readonly configuredUrl: string | undefined;
+  /** Milliseconds after which a refused association is given up; undefined: never. */
+  readonly skipAfter: number | undefined;
+}
+
+/** Pushes the log to one peer. */
+export interface Worker {
+  /** There may be something to push. */
+  wake(): void;
+  /** Something about the peer has changed: no use waiting after a failure any longer. */
+  retry(): void;
+  /** Gives up a push under way; the peer ignores what it gets twice. */
+  stop(): Promise<void>;
+}
+
+/** Associations in a push: as many as Sydent sends, which every peer takes. */
+const SAFE_SIZE = 100;
+const LARGEST_SIZE = 1000;
+/** Milliseconds for which a peer that refused larger pushes gets none. */
+const SIZE_MEMORY = 60 * 60 * 1000;
+/** Log entries read at once. */
+const READ_AT_ONCE = 100;
+
+const FIRST_PAUSE = 1000;
+const LONGEST_PAUSE = 2 * 60 * 1000;
+/** While another process pushes to the peer. */
+const CLAIMED_PAUSE = 250;
+const CLAIM = PUSH_TIMEOUT + 30_000;
+
+/** What a round ended with: nothing left to do, a pause before the next, or another round at once. */
+type Outcome = 'idle' | 'again' | { readonly pause: number };
+
+export function startWorker(name: string, deps: WorkerDependencies): Worker {
+  const { storage, keys, clock, random, logger, metrics, client, holder } = deps;
+  const { peers } = storage.stores;
+  const stopping = new AbortController();
+  let size = SAFE_SIZE;
+  let largest = { size: LARGEST_SIZE, until: Number.POSITIVE_INFINITY };
+  let failures = 0;
+  let woken = false;
+  let isIdle = false;
+  let endWait = () => {};
+
+  function wait(pause: number | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      if (stopping.signal.aborted) return resolve();
+      const timer = pause === undefined ? undefined : setTimeout(resolve, pause);
+      endWait = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Reads what is to be sent next, in steps that leave the database to others in between. */
+  async function readLog(after: number): Promise<StoredLocalAssociation[]> {
+    const entries: StoredLocalAssociation[] = [];
+    while (entries.length < size) {
+      const wanted = Math.min(READ_AT_ONCE, size - entries.length);
+      const read = await storage.stores.associations.logAfter(entries.at(-1)?.id ?? after, wanted);
+      entries.push(...read);
+      if (read.length < wanted) break;
+      await nextTurn();
+    }
+    return entries;
+  }
+
+  async function fail(reason: string): Promise<Outcome> {
+    failures++;
+    const pause = Math.min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE);
+    const jittered = Math.round(pause * (0.5 + random.fraction() / 2));
+    logger.warn({ peer: name, reason, retryIn: jittered }, 'A peer did not take a push');
+    await peers.noteFailure(name, reason, clock.now());
+    return { pause: jittered };
+  }
+
+  /** Smaller pushes from now on. */
+  function shrink(sent: number): void {
+    size = sent > SAFE_SIZE ? SAFE_SIZE : Math.max(1, Math.floor(sent / 2));
+    largest = { size, until: clock.now() + SIZE_MEMORY };
+    logger.info({ peer: name, size }, 'A peer takes smaller pushes only');
+  }
+
+  function grow(): void {
+    if (clock.now() >= largest.until)
+      largest = { size: LARGEST_SIZE, until: Number.POSITIVE_INFINITY };
+    size = Math.min(size * 2, largest.size);
+  }
+
+  const advance = (peer: Peer, to: number) =>
+    storage.transaction((stores) => stores.peers.advance(name, peer.lastSent, to, clock.now()));
+
+  async function push(url: string, entries: readonly StoredLocalAssociation[]) {
+    const { ids, body } = await signBatch(entries, keys);
+    const answer = await client.push(url, body, stopping.signal);
+    return { ids, answer };
+  }
+
+  /** Goes on after a refusal as far as the peer does. */
+  async function afterRefusal(
+    peer: Peer,
+    url: string,
+    entries: readonly StoredLocalAssociation[],
+    refused: readonly number[],
+  ): Promise<Outcome> {
+    const now = clock.now();
+    metrics.push(name, 'refused');
+    metrics.refused(name, refused.length);
+    logger.warn({ peer: name, ids: refused.slice(0, 100) }, 'A peer refuses associations');
+    await peers.noteRefused(name, refused, now);
+    size = Math.min(size, SAFE_SIZE);
+    const overdue = deps.skipAfter === undefined ? -1 : now - deps.skipAfter;
+    const { send, skipped, upTo } = passRefused(
+      entries,
+      new Set(refused),
+      await peers.refused(name),
+      overdue,
+    );
+    if (upTo === undefined) return fail(`it refuses association ${refused[0]}`);
+    if (send.length > 0) {
+      const { ids, answer } = await push(url, send);
+      metrics.push(name, answer.kind === 'accepted' ? 'accepted' : 'failed');
+      if (answer.kind !== 'accepted') return fail('it refuses what it seemed to take');
+      metrics.sent(name, ids.length);
+    }
+    if (skipped.length > 0) {
+      metrics.skipped(name, skipped.length);
+      logger.error({ peer: name, ids: skipped }, 'Gave up associations that a peer refuses');
+    }
+    failures = 0;
+    await advance(peer, upTo);
+    return 'again';
+  }
+
+  async function conclude(
+    peer: Peer,
+    url: string,
+    entries: readonly StoredLocalAssociation[],
+    { ids, answer }: { ids: readonly number[]; answer: PushAnswer },
+  ): Promise<Outcome> {
+    if (answer.kind === 'accepted') {
+      metrics.push(name, 'accepted');
+      metrics.sent(name, ids.length);
+      failures = 0;
+      await advance(peer, ids.at(-1) ?? 0);
+      if (ids.length === size) grow();
+      return 'again';
+    }
+    if (answer.kind === 'refused') {
+      const sent = entries.slice(0, ids.length);
+      const refused = ids.filter((id) => answer.ids.includes(id));
+      if (refused.length > 0) return afterRefusal(peer, url, sent, refused);
+      metrics.push(name, 'failed');
+      return fail('it refuses associations without naming them');
+    }
+    const isTooLarge =
+      (answer.kind === 'too-large' && ids.length > 1) ||
+      (answer.kind === 'dropped' && ids.length > SAFE_SIZE);
+    metrics.push(name, answer.kind === 'too-large' ? 'too-large' : 'failed');
+    if (!isTooLarge) return fail(answer.reason);
+    shrink(ids.length);
+    return 'again';
+  }
+
+  /** One push, if there is something to push. */
+  async function round(): Promise<Outcome> {
+    const [peer] = await peers.list([name]);
+    if (peer === undefined || !takesPart(peer)) return 'idle';
+    const entries = await readLog(peer.lastSent ?? 0);
+    if (entries.length === 0) {
+      metrics.backlog(name, 0);
+      return 'idle';
+    }
+    const now = clock.now();
+    if (!(await peers.claim(name, holder, now, now + CLAIM))) return { pause: CLAIMED_PAUSE };
+    const url = pushUrl(peer, deps.configuredUrl);
+    const pushed = await push(url, entries);
+    return stopping.signal.aborted ? 'idle' : conclude(peer, url, entries, pushed);
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      woken = false;
+      const outcome = await round().catch((error: unknown): Outcome => {
+        logger.error({ err: error, peer: name }, 'Pushing to a peer went wrong');
+        failures++;
+        return { pause: FIRST_PAUSE };
+      });
+      if (outcome === 'again' || stopping.signal.aborted) continue;
+      await peers.release(name, holder).catch(() => {});
+      // Woken meanwhile: what came is not in what was read.
+      if (outcome === 'idle' && woken) continue;
+      isIdle = outcome === 'idle';
+      await wait(outcome === 'idle' ? undefined : outcome.pause);
+      isIdle = false;
+    }
+    await peers.release(name, holder).catch(() => {});
+  }
+
+  const running = run();
+  return {
+    wake() {
+      woken = true;
+      // A pause after a failure is not cut short by every bind.
+      if (isIdle) endWait();
+    },
+    retry: () => endWait(),
+    async stop() {
+      stopping.abort();
+      endWait();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import { existsSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import type { Logger } from 'pino';
+import type { DatabaseConfig } from '../config/config.ts';
+import { DatabaseOpenError, type Engine } from './engine.ts';
+import { createSqliteEngine } from './engines/sqlite/engine.ts';
+import { hasPendingMigrations } from './migrations/index.ts';
+import { storesOn } from './storage.ts';
+import type { Storage } from './stores.ts';
+
+/** Milliseconds to wait for what the server is writing. */
+const PATIENCE = 5000;
+
+async function openEngine(config: DatabaseConfig, logger: Logger): Promise<Engine> {
+  if (config.engine === 'postgres') {
+    const { openPostgresEngine } = await import('./engines/postgres/engine.ts');
+    return openPostgresEngine({ ...config, poolSize: 1 }, logger);
+  }
+  if (!existsSync(config.file)) {
+    throw new DatabaseOpenError(`There is no database ${config.file}; start the server once first`);
+  }
+  const handle = new Database(config.file, { fileMustExist: true, timeout: PATIENCE });
+  handle.pragma('foreign_keys = OFF');
+  handle.pragma('trusted_schema = OFF');
+  handle.pragma('synchronous = FULL');
+  return createSqliteEngine(handle, () => handle.close());
+}
+
+/**
+ * Opens the database for a command, beside a server that may be running on it: takes no lock, and
+ * changes neither schema nor settings.
+ * @throws DatabaseOpenError with a message for the operator.
+ */
+export async function openBeside(
+  config: DatabaseConfig,
+  logger: Logger,
+): Promise<Pick<Storage, 'stores' | 'transaction' | 'close'>> {
+  const engine = await openEngine(config, logger);
+  try {
+    if (await hasPendingMigrations(engine)) {
+      throw new DatabaseOpenError(
+        'The database is not up to date; start this version of the server on it once first',
+      );
+    }
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  return {
+    stores: storesOn(engine, engine.db),
+    transaction: (work) =>
+      engine.db.transaction().execute((transaction) => work(storesOn(engine, transaction))),
+    close: () => engine.close(),
+  };
+}

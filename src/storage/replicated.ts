@@ -1,0 +1,209 @@
+import { nextTurn } from '../platform/next-turn.ts';
+import type { Db, Engine } from './engine.ts';
+import type { GlobalAssociation, ReplicatedDeletion, ReplicatedStore } from './stores.ts';
+
+/** Rows written or deleted by one statement. */
+const MOST_ROWS = 64;
+/** Addresses looked at together. */
+const CHUNK = 500;
+
+/** Portions in powers of two: few different statements, which stay prepared. */
+function* portions<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let from = 0, size = MOST_ROWS; from < items.length; ) {
+    while (size > items.length - from) size /= 2;
+    yield items.slice(from, from + size);
+    from += size;
+  }
+}
+
+function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let from = 0; from < items.length; from += CHUNK) yield items.slice(from, from + CHUNK);
+}
+
+interface Addressed {
+  readonly medium: string;
+  readonly address: string;
+}
+
+const nameOf = ({ medium, address }: Addressed) => `${medium} ${address}`;
+
+export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
+  /** The rows that lookups find for these addresses, by medium and address. */
+  async function existing(of: readonly Addressed[], origin: string | undefined) {
+    const rows = await db
+      .selectFrom('cognomen_lookup_keys as lookup')
+      .innerJoin('global_threepid_associations as global', 'global.id', 'lookup.global_id')
+      .where(
+        engine.isAnyOf(
+          'lookup.spelling',
+          of.map(({ address }) => address),
+        ),
+      )
+      .$if(origin !== undefined, (query) => query.where('global.originServer', '=', origin ?? ''))
+      .select(['global.id', 'global.medium', 'lookup.spelling as address'])
+      .select(['global.originServer', 'global.originId', 'global.ts'])
+      .execute();
+    return Map.groupBy(rows, nameOf);
+  }
+
+  /** Of each address, the id by which that origin deleted it. */
+  async function deletions(of: readonly Addressed[], origin: string): Promise<Map<string, number>> {
+    const rows = await db
+      .selectFrom('cognomen_received_deletions')
+      .where(
+        engine.isAnyOf(
+          'address',
+          of.map(({ address }) => address),
+        ),
+      )
+      .where('origin_server', '=', origin)
+      .select(['medium', 'address', 'origin_id'])
+      .execute();
+    return new Map(rows.map((row) => [nameOf(row), row.origin_id]));
+  }
+
+  async function deleteRows(ids: readonly number[]): Promise<void> {
+    for (const portion of portions(ids)) {
+      await db.deleteFrom('cognomen_lookup_keys').where('global_id', 'in', portion).execute();
+      await db.deleteFrom('global_threepid_associations').where('id', 'in', portion).execute();
+    }
+  }
+
+  async function insertRows(rows: readonly GlobalAssociation[]): Promise<GlobalAssociation[]> {
+    const stored: GlobalAssociation[] = [];
+    for (const portion of portions(rows)) {
+      const byId = new Map(portion.map((row) => [row.originId, row]));
+      const inserted = await db
+        .insertInto('global_threepid_associations')
+        .values(
+          portion.map(({ signedJson, lookupHash, ...row }) => ({
+            ...row,
+            sgAssoc: signedJson,
+            lookup_hash: lookupHash,
+          })),
+        )
+        .onConflict((conflict) => conflict.columns(['originServer', 'originId']).doNothing())
+        .returning(['id', 'originId'])
+        .execute();
+      const keys = inserted.flatMap(({ id, originId }) => {
+        const row = byId.get(originId);
+        if (row === undefined) return [];
+        stored.push(row);
+        return [{ global_id: id, spelling: row.address, lookup_hash: row.lookupHash }];
+      });
+      for (const part of portions(keys)) {
+        await db.insertInto('cognomen_lookup_keys').values(part).execute();
+      }
+      await nextTurn();
+    }
+    return stored;
+  }
+
+  return {
+    async insert(origin, associations) {
+      const stored: GlobalAssociation[] = [];
+      for (const chunk of chunks(associations)) {
+        const [rows, deleted] = [await existing(chunk, origin), await deletions(chunk, origin)];
+        const later = Map.groupBy(chunk, nameOf);
+        const supersedes = (a: { originId: number; ts: number }, b: typeof a) =>
+          a.originId > b.originId && a.ts >= b.ts;
+        const news = chunk.filter((association) => {
+          const name = nameOf(association);
+          if (association.originId <= (deleted.get(name) ?? -1)) return false;
+          const others = [...(rows.get(name) ?? []), ...(later.get(name) ?? [])];
+          return !others.some((other) => supersedes(other, association));
+        });
+        const replaced = news.flatMap((association) =>
+          (rows.get(nameOf(association)) ?? []).filter((row) => supersedes(association, row)),
+        );
+        await deleteRows([...new Set(replaced.map((row) => row.id))]);
+        stored.push(...(await insertRows(news)));
+      }
+      return stored;
+    },
+
+    async delete(origin, all, now) {
+      for (const chunk of chunks(all)) {
+        const rows = await existing(chunk, undefined);
+        const gone = chunk.flatMap((deletion) =>
+          (rows.get(nameOf(deletion)) ?? []).filter(
+            (row) =>
+              row.ts <= deletion.ts ||
+              (row.originServer === origin && row.originId < deletion.originId),
+          ),
+        );
+        await deleteRows([...new Set(gone.map((row) => row.id))]);
+        await noteDeletions(db, origin, chunk, now);
+        await nextTurn();
+      }
+    },
+
+    async highestLogId() {
+      const row = await db
+        .selectFrom('local_threepid_associations')
+        .select((select) => select.fn.max('id').as('id'))
+        .executeTakeFirst();
+      return row?.id ?? 0;
+    },
+
+    async pruneLog(before, limit) {
+      const { sent } = await db
+        .selectFrom('peers')
+        .select(({ fn, val }) => fn.min(fn.coalesce('lastSentVersion', val(0))).as('sent'))
+        .executeTakeFirstOrThrow();
+      const rows = await db
+        .selectFrom('local_threepid_associations')
+        .select('id')
+        .where('mxid', 'is', null)
+        .where('ts', '<', before)
+        // Without any peer there is nobody to wait for.
+        .$if(sent !== null, (query) => query.where('id', '<=', Number(sent)))
+        .orderBy('id')
+        .limit(limit)
+        .execute();
+      for (const portion of portions(rows.map((row) => row.id))) {
+        await db.deleteFrom('local_threepid_associations').where('id', 'in', portion).execute();
+      }
+      return rows.length;
+    },
+
+    async forgetDeletions(before) {
+      await db
+        .deleteFrom('cognomen_received_deletions')
+        .where('received_ts', '<', before)
+        .execute();
+    },
+  };
+}
+
+async function noteDeletions(
+  db: Db,
+  origin: string,
+  deletions: readonly ReplicatedDeletion[],
+  now: number,
+): Promise<void> {
+  // Of each address the newest, as one statement cannot write a row twice.
+  const newest = new Map(
+    deletions.toSorted((a, b) => a.originId - b.originId).map((entry) => [nameOf(entry), entry]),
+  );
+  for (const portion of portions([...newest.values()])) {
+    await db
+      .insertInto('cognomen_received_deletions')
+      .values(
+        portion.map(({ medium, address, originId }) => ({
+          ...{ origin_server: origin, medium, address },
+          ...{ origin_id: originId, received_ts: now },
+        })),
+      )
+      .onConflict((conflict) =>
+        conflict
+          .columns(['origin_server', 'address', 'medium'])
+          .doUpdateSet((update) => ({
+            origin_id: update.ref('excluded.origin_id'),
+            received_ts: update.ref('excluded.received_ts'),
+          }))
+          .whereRef('cognomen_received_deletions.origin_id', '<', 'excluded.origin_id'),
+      )
+      .execute();
+  }
+}
