@@ -93,6 +93,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     for (const warning of await delivery.checkTemplates()) logger.warn(warning);
 
     const resolver = createNameResolver({ servers: general.dnsServers, clock });
+    closing.push(async () => resolver.close());
     const outbound = createOutboundClient({
       blacklist: general.ipBlacklist,
       whitelist: general.ipWhitelist,

@@ -70,9 +70,21 @@ export function createDiscovery(deps: DiscoveryDependencies): Discover {
     return { host: serverName, targets: [{ host: hostname, port: port ?? FEDERATION_PORT }] };
   }
 
+  /** None where DNS cannot tell, either: the name may be in the hosts file only. */
+  async function servicesOf(name: string): Promise<readonly ServiceRecord[]> {
+    try {
+      return await resolver.services(name);
+    } catch (error) {
+      if (error instanceof OutboundError && error.kind === 'name-unresolved') return [];
+      throw error;
+    }
+  }
+
   async function byService(hostname: string): Promise<Destination> {
-    for (const service of SERVICES) {
-      const records = await resolver.services(`${service}.${hostname}`);
+    const found = await Promise.all(
+      SERVICES.map((service) => servicesOf(`${service}.${hostname}`)),
+    );
+    for (const records of found) {
       if (records.length === 0) continue;
       const offered = records.filter(({ target }) => target !== '' && target !== '.');
       if (offered.length === 0) {

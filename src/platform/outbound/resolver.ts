@@ -21,6 +21,8 @@ export interface NameResolver {
   addresses(name: string): Promise<readonly string[]>;
   /** The SRV records of the name; empty when there are none. @throws OutboundError */
   services(name: string): Promise<readonly ServiceRecord[]>;
+  /** Gives up what is under way. */
+  close(): void;
 }
 
 export interface NameResolverOptions {
@@ -31,8 +33,9 @@ export interface NameResolverOptions {
 }
 
 /** How long one server is waited for at first, and how often each is tried. */
-const QUERY = { timeout: 2000, tries: 3, maxTimeout: 4000 };
-const QUERIES = { places: 100, waiting: 2000 };
+const QUERY = { timeout: 2000, tries: 2, maxTimeout: 4000 };
+/** Many, because whoever has a silent DNS server can have each of them kept for a while. */
+const QUERIES = { places: 1000, waiting: 1000 };
 const CACHED_NAMES = 10_000;
 const MAX_LIFETIME = 60 * 60 * 1000;
 
@@ -112,6 +115,7 @@ export function createNameResolver(options: NameResolverOptions): NameResolver {
       if (cached !== undefined) return cached;
       return addressFlight(name, () => lookUp(name)).catch(explain(name));
     },
+    close: () => dns.cancel(),
     services: (name) => serviceFlight(name, () => lookUpServices(name)).catch(explain(name)),
   };
 }
