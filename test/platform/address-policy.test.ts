@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createAddressPolicy } from '../../src/platform/outbound/address-policy.ts';
 
@@ -70,6 +71,34 @@ describe('by default', () => {
   ])('%s is public', (address) => {
     expect(policy().allows(address)).toBe(true);
   });
+});
+
+test('an IPv4 address is judged alike in all its forms', () => {
+  const lists = [policy(), policy(['1.2.0.0/16', '200.0.0.0/7']), policy([], ['10.0.0.0/9'])];
+  const part = fc.integer({ min: 0, max: 255 });
+  fc.assert(
+    fc.property(fc.tuple(part, part, part, part), ([a, b, c, d]) => {
+      const dotted = `${a}.${b}.${c}.${d}`;
+      const hex = `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+      for (const list of lists) {
+        const allowed = list.allows(dotted);
+        for (const form of [
+          `::ffff:${dotted}`,
+          `::ffff:${hex}`,
+          `0:0:0:0:0:FFFF:${hex}`,
+          `0000::${hex}`,
+          `::${dotted}`,
+          `::ffff:0:${hex}`,
+          `2002:${hex}::`,
+          `2002:${hex}:1:2:3:4:5`,
+          `64:ff9b::${hex}`,
+          `0064:FF9B::${dotted}`,
+        ]) {
+          expect(list.allows(form), form).toBe(allowed);
+        }
+      }
+    }),
+  );
 });
 
 describe('as configured', () => {

@@ -414,6 +414,63 @@ describe('connections', () => {
     expect(ports.size).toBe(1);
   });
 
+  test('that nobody uses are closed', async () => {
+    let open = 0;
+    const sockets = await Promise.all(
+      [1, 2, 3].map(() => {
+        const server = createServer(ok);
+        server.on('connection', (socket) => {
+          open++;
+          socket.on('close', () => open--);
+        });
+        return listening(server);
+      }),
+    );
+    const idle = { perHost: 5, overall: 2, timeout: 400 };
+    const { get } = client({ limits: { idle } });
+    for (const port of sockets) await get(`http://127.0.0.1:${port}/`);
+    await expect.poll(() => open).toBe(2);
+    // What is left is of the hosts asked last.
+    for (const port of sockets.slice(1)) await get(`http://127.0.0.1:${port}/`);
+    expect(open).toBe(2);
+    await expect.poll(() => open).toBe(0);
+  });
+
+  test('that wait for an answer are in use, however long', async () => {
+    const port = await http((_request, response) => {
+      setTimeout(() => response.end('{}'), 300);
+    });
+    const { get } = client({ limits: { idle: { perHost: 2, overall: 2, timeout: 100 } } });
+    for (let i = 0; i < 2; i++) expect((await get(`http://127.0.0.1:${port}/`)).status).toBe(200);
+  });
+
+  test('of one host are kept so many at most', async () => {
+    let open = 0;
+    const server = createServer(ok);
+    server.on('connection', (socket) => {
+      open++;
+      socket.on('close', () => open--);
+    });
+    const port = await listening(server);
+    const { get } = client({ limits: { idle: { perHost: 2, overall: 100, timeout: 5000 } } });
+    await Promise.all([1, 2, 3, 4, 5].map(() => get(`http://127.0.0.1:${port}/`)));
+    await expect.poll(() => open).toBe(2);
+  });
+
+  test('a POST has one of its own', async () => {
+    const ports: (number | undefined)[] = [];
+    const port = await http((request, response) => {
+      ports.push(request.socket.remotePort);
+      response.end('{}');
+    });
+    const { get } = client();
+    await get(`http://127.0.0.1:${port}/`);
+    for (let i = 0; i < 2; i++) {
+      await get(`http://127.0.0.1:${port}/`, { method: 'POST', body: '{}' });
+    }
+    expect(new Set(ports).size).toBe(3);
+  });
+
   test('one that the server closed meanwhile is replaced', async () => {
     let count = 0;
     const port = await tcp((socket) =>

@@ -9,17 +9,26 @@ export interface ConnectionOptions extends RequestOptions {
   readonly dial: () => Promise<Socket>;
 }
 
-/** Milliseconds that a connection may be unused. */
-const IDLE_TIMEOUT = 5000;
-const MAX_IDLE_PER_HOST = 32;
-const MAX_IDLE = 256;
+/** Which unused connections are kept. */
+export interface IdleLimits {
+  readonly perHost: number;
+  readonly overall: number;
+  /** Milliseconds. */
+  readonly timeout: number;
+}
 
 /** Gets connections by the request's own `dial`, and may keep them: so many at most, the one unused for longest goes. */
 export class OutboundAgent extends Agent {
   readonly #idle = new Set<Socket>();
 
-  constructor({ keepAlive }: { readonly keepAlive: boolean }) {
-    super({ keepAlive, maxFreeSockets: MAX_IDLE_PER_HOST, timeout: IDLE_TIMEOUT });
+  readonly #limit: number;
+
+  /** Without limits none is kept. */
+  constructor(limits?: IdleLimits) {
+    super(
+      limits ? { keepAlive: true, maxFreeSockets: limits.perHost, timeout: limits.timeout } : {},
+    );
+    this.#limit = limits?.overall ?? 0;
   }
 
   override getName(options: ConnectionOptions): string {
@@ -44,7 +53,7 @@ export class OutboundAgent extends Agent {
     if (kept !== true) return false;
     this.#idle.add(socket);
     const [oldest] = this.#idle;
-    if (this.#idle.size > MAX_IDLE) oldest?.destroy();
+    if (this.#idle.size > this.#limit) oldest?.destroy();
     return true;
   }
 

@@ -1,6 +1,6 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { VERSION } from '../version.ts';
-import { type ConnectionOptions, OutboundAgent } from './agent.ts';
+import { type ConnectionOptions, type IdleLimits, OutboundAgent } from './agent.ts';
 import type { Dial, Route } from './dialer.ts';
 import type { OutboundAnswer, OutboundRequest } from './outbound.ts';
 import { codeOf, OutboundError } from './outbound-error.ts';
@@ -71,9 +71,9 @@ function responseTo(request: ClientRequest, body: string | undefined): Promise<I
   });
 }
 
-export function createExchange(dial: Dial): Exchange {
-  const keeping = new OutboundAgent({ keepAlive: true });
-  const fresh = new OutboundAgent({ keepAlive: false });
+export function createExchange(dial: Dial, idle: IdleLimits): Exchange {
+  const keeping = new OutboundAgent(idle);
+  const fresh = new OutboundAgent();
 
   async function attempt(
     request: OutboundRequest,

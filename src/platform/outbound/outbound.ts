@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Metrics } from '../metrics.ts';
 import { createAddressPolicy } from './address-policy.ts';
+import type { IdleLimits } from './agent.ts';
 import { createDialer, type Target } from './dialer.ts';
 import { createExchange } from './exchange.ts';
 import { createGate, createGates, GateFullError, type GateLimits } from './gate.ts';
@@ -56,11 +57,12 @@ export interface OutboundDependencies {
   readonly limits?: Partial<typeof LIMITS>;
 }
 
-/** How many requests are under way, and how many wait behind them. */
+/** How many requests are under way, how many wait behind them, and which connections are kept for the next. */
 const LIMITS = {
   /** At 2 s an answer the last one waits for 10 s: no client has more patience. */
   perHost: { places: 50, waiting: 250 } as GateLimits,
   overall: { places: 400, waiting: 2000 } as GateLimits,
+  idle: { perHost: 32, overall: 256, timeout: 5000 } as IdleLimits,
 };
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -94,7 +96,7 @@ export function createOutboundClient(deps: OutboundDependencies): OutboundClient
   const { metrics, logger, resolver, trustedCa } = deps;
   const limits = { ...LIMITS, ...deps.limits };
   const policy = createAddressPolicy(deps);
-  const exchange = createExchange(createDialer({ policy, resolver, trustedCa }));
+  const exchange = createExchange(createDialer({ policy, resolver, trustedCa }), limits.idle);
   const hosts = createGates(limits.perHost);
   const overall = createGate(limits.overall);
   const underWay = new Set<AbortController>();
