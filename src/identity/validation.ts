@@ -1,6 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
-import type { Session, SessionStore, Storage } from '../storage/stores.ts';
+import type { BeforeSend, Session, SessionStore, Storage } from '../storage/stores.ts';
 import type { Medium, ThreePid } from './addresses.ts';
 import { IdentityError } from './errors.ts';
 import { nextLinkWithSid } from './next-link.ts';
@@ -36,7 +36,7 @@ export interface ValidationRequest {
   readonly clientSecret: string;
   readonly sendAttempt: number;
   readonly nextLink: string | undefined;
-  /** Sends the code; when this rejects, the attempt does not count. */
+  /** Sends the code; when this rejects, the attempt does not count, and codes sent before stay good. */
   readonly send: (code: string, sid: number) => Promise<void>;
 }
 
@@ -103,7 +103,9 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
   }
 
   /** The session, and the code to send unless this attempt was sent or is being sent. */
-  function prepare(request: ValidationRequest): Promise<{ sid: number; code?: string }> {
+  function prepare(
+    request: ValidationRequest,
+  ): Promise<{ sid: number; send?: { code: string; before: BeforeSend } }> {
     return storage.transaction(async ({ sessions }) => {
       const session = await open(sessions, request);
       const { sendAttempt } = request;
@@ -112,8 +114,10 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
       const highest = sending ? session.sending.attempt : -1;
       if (sendAttempt <= Math.max(session.sentAttempt, highest)) return { sid: session.id };
 
-      const codes = CODES[session.medium];
-      const code = codes.make(random);
+      const { make, replacesEarlier } = CODES[session.medium];
+      const code = make(random);
+      const { wrongGuesses } = session;
+      const before = { codes: await sessions.codes(session.id), wrongGuesses };
       await sessions.prepareSend(session.id, {
         attempt: sendAttempt,
         code,
@@ -121,9 +125,9 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
         until: now + SENDING_LIMIT,
         typed: request.threepid.typed,
         nextLink: request.nextLink && nextLinkWithSid(request.nextLink, session.id),
-        replaceCodes: codes.replacesEarlier || session.wrongGuesses >= WRONG_GUESSES_ALLOWED,
+        replaceCodes: replacesEarlier || wrongGuesses >= WRONG_GUESSES_ALLOWED,
       });
-      return { sid: session.id, code };
+      return { sid: session.id, send: { code, before } };
     });
   }
 
@@ -147,13 +151,16 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
 
   return {
     async request(request) {
-      const { sid, code } = await prepare(request);
-      if (code === undefined) return sid;
+      const { sid, send } = await prepare(request);
+      if (send === undefined) return sid;
+      const { code, before } = send;
       const { sendAttempt } = request;
       try {
         await request.send(code, sid);
       } catch (error) {
-        await storage.transaction(({ sessions }) => sessions.abandonSend(sid, sendAttempt, code));
+        await storage.transaction(({ sessions }) =>
+          sessions.abandonSend(sid, sendAttempt, code, before),
+        );
         throw error;
       }
       await storage.transaction(({ sessions }) => sessions.confirmSend(sid, sendAttempt, code));

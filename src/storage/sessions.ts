@@ -157,17 +157,34 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
         .execute();
     },
 
-    async abandonSend(id, attempt, code) {
-      await db
+    async abandonSend(id, attempt, code, before) {
+      const current = await db
         .updateTable('cognomen_sessions')
-        .set({ sending_attempt: null, sending_until: null })
+        .set((update) => ({
+          sending_attempt: null,
+          sending_until: null,
+          // Guesses made meanwhile stay counted.
+          wrong_guesses: update('wrong_guesses', '+', before.wrongGuesses),
+        }))
         .where('session_id', '=', id)
         .where('sending_attempt', '=', attempt)
-        .execute();
+        .executeTakeFirst();
       await db
         .deleteFrom('cognomen_session_codes')
         .where('session_id', '=', id)
         .where('code', '=', code)
+        .execute();
+      if (current.numUpdatedRows === 0n || before.codes.length === 0) return;
+      await db
+        .insertInto('cognomen_session_codes')
+        .values(
+          before.codes.map((earlier) => ({
+            session_id: id,
+            code: earlier.code,
+            created_ts: earlier.createdAt,
+          })),
+        )
+        .onConflict((conflict) => conflict.doNothing())
         .execute();
     },
 

@@ -82,6 +82,12 @@ export interface PreparedSend {
   readonly replaceCodes: boolean;
 }
 
+/** What a send under way puts out of force, to be put back should it fail. */
+export interface BeforeSend {
+  readonly codes: readonly SessionCode[];
+  readonly wrongGuesses: number;
+}
+
 export interface SessionStore {
   /** In a transaction the session stays locked against others until its end. */
   find(id: number): Promise<Session | undefined>;
@@ -95,7 +101,8 @@ export interface SessionStore {
   /** Notes a send under way, its code valid from now on, and forgets wrong guesses. */
   prepareSend(id: number, send: PreparedSend): Promise<void>;
   confirmSend(id: number, attempt: number, code: string): Promise<void>;
-  abandonSend(id: number, attempt: number, code: string): Promise<void>;
+  /** Puts back what was before, unless a later send has begun meanwhile. */
+  abandonSend(id: number, attempt: number, code: string, before: BeforeSend): Promise<void>;
   countWrongGuess(id: number): Promise<void>;
   markValidated(id: number, now: number): Promise<void>;
   /** Deletes sessions last modified before then, some at a time; the number deleted. */
