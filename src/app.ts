@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Config, Listener, RateLimit } from './config/config.ts';
 import { loadTerms } from './config/terms.ts';
 import { createDelivery } from './delivery/delivery.ts';
+import { canSendSms } from './delivery/sms/sms.ts';
 import { createHomeservers } from './homeservers/homeservers.ts';
 import { createAccounts } from './identity/accounts.ts';
 import { adoptSydentData } from './identity/adoption.ts';
@@ -9,6 +10,8 @@ import { createAssociations } from './identity/associations.ts';
 import { createEmailValidation } from './identity/email-validation.ts';
 import { createInvitations } from './identity/invitations.ts';
 import { createLookup } from './identity/lookup.ts';
+import { createPhoneValidation } from './identity/phone-validation.ts';
+import { limitedByRecipient } from './identity/rate-limits.ts';
 import { createRegistration } from './identity/registration.ts';
 import { createServerKeys } from './identity/server-keys.ts';
 import { createTerms } from './identity/terms.ts';
@@ -22,6 +25,7 @@ import { type Clock, systemClock } from './platform/clock.ts';
 import { createMetrics } from './platform/metrics.ts';
 import { createOutboundClient } from './platform/outbound/outbound.ts';
 import { createNameResolver } from './platform/outbound/resolver.ts';
+import { createPhoneNumbers } from './platform/phone-numbers.ts';
 import { type Random, secureRandom } from './platform/random.ts';
 import { createRateLimiter } from './platform/rate-limiter.ts';
 import { repeat } from './platform/repeat.ts';
@@ -88,10 +92,6 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const keys = createServerKeys(general.serverName, config.crypto);
     await adoptSydentData({ storage, keys, clock, logger });
 
-    const delivery = createDelivery(config, { logger, clock, random, metrics });
-    closing.push(() => delivery.close());
-    for (const warning of await delivery.checkTemplates()) logger.warn(warning);
-
     const resolver = createNameResolver({ servers: general.dnsServers, clock });
     closing.push(async () => resolver.close());
     const outbound = createOutboundClient({
@@ -104,6 +104,14 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     });
     closing.push(() => outbound.close());
 
+    const delivery = createDelivery(config, { logger, clock, random, metrics, outbound });
+    closing.push(() => delivery.close());
+    for (const warning of await delivery.checkTemplates()) logger.warn(warning);
+
+    const recipientLimit = createRateLimiter(config.email.recipientRateLimit, clock);
+    const phoneNumbers = createPhoneNumbers();
+    // Now, and not while somebody waits.
+    if (canSendSms(config.sms)) await phoneNumbers.load();
     const homeservers = createHomeservers(config, { outbound, resolver, clock, random, metrics });
 
     const validation = createValidation({ storage, clock, random });
@@ -129,7 +137,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       clock,
       random,
       rules: config.email,
-      sendInvitation: delivery.sendInvitation,
+      sendInvitation: limitedByRecipient(recipientLimit, delivery.sendInvitation),
       signUrl: `${http.clientHttpBase}${apiRoot}/sign-ed25519`,
     });
     const cleanup = repeat(CLEANUP_INTERVAL, () =>
@@ -175,8 +183,17 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
           validation,
           emailValidation: createEmailValidation({
             validation,
-            sendVerification: delivery.sendVerification,
+            sendVerification: limitedByRecipient(recipientLimit, delivery.sendVerification),
             submitUrl: `${http.clientHttpBase}${apiRoot}/validate/email/submitToken`,
+            nextLinkSchemes: http.nextLinkSchemes,
+          }),
+          phoneValidation: createPhoneValidation({
+            validation,
+            parsePhoneNumber: phoneNumbers.parse,
+            sendVerification: delivery.sendVerificationSms,
+            rules: config.sms.rules,
+            numberLimit: createRateLimiter(config.sms.msisdnRateLimit, clock),
+            countryLimit: createRateLimiter(config.sms.countryRateLimit, clock),
             nextLinkSchemes: http.nextLinkSchemes,
           }),
           associations,

@@ -158,6 +158,7 @@ export interface EmailConfig {
   readonly roomBlocklist: readonly string[];
   readonly keywordBlocklist: readonly string[];
   readonly senderRateLimit: RateLimit;
+  readonly recipientRateLimit: RateLimit;
   readonly invites: {
     /** Names of store-invite arguments that reach the template beside the specification's. */
     readonly extraFields: readonly string[];
@@ -179,10 +180,38 @@ export interface Originator {
   readonly text: string;
 }
 
-export interface SmsConfig {
-  readonly bodyTemplate: string;
+/** Who delivers text messages. */
+export type SmsProviderConfig = OpenMarketConfig | TwilioConfig | WebhookConfig;
+
+export interface OpenMarketConfig {
+  readonly name: 'openmarket';
+  readonly url: string;
   readonly username: string;
   readonly password: string;
+  /** False where neither an account nor another URL is named: as in every file nobody touched. */
+  readonly usable: boolean;
+}
+
+export interface TwilioConfig {
+  readonly name: 'twilio';
+  /** Without a slash at the end. */
+  readonly url: string;
+  readonly accountSid: string;
+  readonly authToken: string;
+  /** At least one of the two is not empty. */
+  readonly from: string;
+  readonly messagingServiceSid: string;
+}
+
+export interface WebhookConfig {
+  readonly name: 'webhook';
+  readonly url: string;
+  readonly secret: string;
+}
+
+export interface SmsConfig {
+  readonly bodyTemplate: string;
+  readonly provider: SmsProviderConfig;
   /** By calling code, and `default`. Never empty lists. */
   readonly originators: ReadonlyMap<string, readonly Originator[]>;
   /** By calling code. */

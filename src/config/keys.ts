@@ -151,6 +151,20 @@ export function baseUrl(value: string): string {
   return value.replace(/\/+$/, '');
 }
 
+/** An http or https URL, to be used as it is. Empty stays empty. */
+export function httpUrl(value: string): string {
+  if (value === '') return '';
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const plain =
+    url !== undefined &&
+    /^https?:$/.test(url.protocol) &&
+    url.username === '' &&
+    url.password === '' &&
+    !/[#\s]/.test(value);
+  if (!plain) throw must('an http:// or https:// URL without user, password and fragment');
+  return value;
+}
+
 /** A name of a folder in templates.path. */
 export function brand(value: string): string {
   if (isBrandName(value)) return value;

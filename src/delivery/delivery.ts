@@ -2,21 +2,26 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { VerificationMail } from '../identity/email-validation.ts';
 import type { InvitationMail } from '../identity/invitations.ts';
+import type { VerificationSms } from '../identity/phone-validation.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Metrics } from '../platform/metrics.ts';
+import type { OutboundClient } from '../platform/outbound/outbound.ts';
 import type { Random } from '../platform/random.ts';
 import { createMailer } from './mail/mailer.ts';
 import { encodeHeaderText, renderMessage } from './mail/message.ts';
 import { resultPageRenderer } from './pages.ts';
+import { createSmsSender } from './sms/sms.ts';
 import { createBrands, type TemplateKind } from './templates/brands.ts';
 import type { TemplateValues } from './templates/template.ts';
 
-/** Everything that goes out to people: mails, and the page a mailed link opens. */
+/** Everything that goes out to people: mails, text messages, and the page a mailed link opens. */
 export interface Delivery {
   /** @throws IdentityError `email-not-sent`, `email-invalid` */
   sendVerification(mail: VerificationMail): Promise<void>;
   /** @throws IdentityError `email-not-sent`, `email-invalid` */
   sendInvitation(mail: InvitationMail): Promise<void>;
+  /** @throws IdentityError `sms-not-sent` */
+  sendVerificationSms(sms: VerificationSms): Promise<void>;
   readonly renderResultPage: ReturnType<typeof resultPageRenderer>;
   /** What is wrong with the templates in use, one line each. */
   checkTemplates(): Promise<string[]>;
@@ -28,6 +33,7 @@ export interface DeliveryDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
+  readonly outbound: OutboundClient;
 }
 
 /** What relays and readers still take for a subject. */
@@ -43,7 +49,7 @@ function subjectOf(format: string, values: TemplateValues): string {
 }
 
 export function createDelivery(config: Config, deps: DeliveryDependencies): Delivery {
-  const { email, general, http } = config;
+  const { email, general, http, sms } = config;
   const brands = createBrands({
     templatesPath: general.templatesPath,
     defaultBrand: general.defaultBrand,
@@ -83,6 +89,7 @@ export function createDelivery(config: Config, deps: DeliveryDependencies): Deli
         values: { ...values, subject_header_value: subjectOf(format, values) },
       });
     },
+    sendVerificationSms: createSmsSender(sms, deps),
     renderResultPage: resultPageRenderer(brands, http.pageContentSecurityPolicy),
     checkTemplates: () => brands.check(),
     close: () => mailer.close(),

@@ -7,7 +7,7 @@ import type { Validation } from './validation.ts';
 export interface EmailValidation {
   /**
    * Resolves to the session's id once the mail, where one is due, has been handed to the relay.
-   * @throws IdentityError `email-invalid`, `email-not-sent`, `parameter-invalid`
+   * @throws IdentityError `email-invalid`, `email-not-sent`, `limit-exceeded`, `parameter-invalid`
    */
   request(request: EmailValidationRequest): Promise<number>;
 }
@@ -31,7 +31,7 @@ export interface VerificationMail {
 
 export interface EmailValidationDependencies {
   readonly validation: Validation;
-  /** Rejects with IdentityError `email-invalid` or `email-not-sent`. */
+  /** Rejects with IdentityError `email-invalid`, `email-not-sent` or `limit-exceeded`. */
   readonly sendVerification: (mail: VerificationMail) => Promise<void>;
   /** The URL under which the mailed link is opened: `…/validate/email/submitToken`. */
   readonly submitUrl: string;

@@ -1,6 +1,7 @@
 /** What can be wrong with a request, in the domain's terms. listeners/frame/errors.ts gives each its answer. */
 export type IdentityFault =
   | 'address-in-use'
+  | 'destination-rejected'
   | 'email-invalid'
   | 'email-not-sent'
   | 'homeserver-failed'
@@ -13,10 +14,12 @@ export type IdentityFault =
   | 'overloaded'
   | 'parameter-invalid'
   | 'pepper-invalid'
+  | 'phone-number-invalid'
   | 'session-expired'
   | 'session-not-validated'
   | 'session-unknown'
   | 'signature-refused'
+  | 'sms-not-sent'
   | 'terms-not-accepted'
   | 'terms-unknown'
   | 'token-incorrect'

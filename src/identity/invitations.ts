@@ -103,7 +103,7 @@ export interface InvitationsDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly rules: InvitationRules;
-  /** Rejects with IdentityError `email-invalid` or `email-not-sent`. */
+  /** Rejects with IdentityError `email-invalid`, `email-not-sent` or `limit-exceeded`. */
   readonly sendInvitation: (mail: InvitationMail) => Promise<void>;
   /** The URL of `sign-ed25519`, for the mail. */
   readonly signUrl: string;

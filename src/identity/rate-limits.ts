@@ -1,4 +1,5 @@
 import type { RateLimiter } from '../platform/rate-limiter.ts';
+import { foldAddress } from './addresses.ts';
 import { IdentityError } from './errors.ts';
 
 /**
@@ -15,4 +16,15 @@ export async function enforce(
   throw new IdentityError('limit-exceeded', 'Too many requests; try again later', {
     details: { retry_after_ms: wait },
   });
+}
+
+/** What sends a mail, made to refuse with `limit-exceeded` when its address has had too many. */
+export function limitedByRecipient<Mail extends { readonly to: string }>(
+  limiter: RateLimiter,
+  send: (mail: Mail) => Promise<void>,
+): (mail: Mail) => Promise<void> {
+  return async (mail) => {
+    await enforce(limiter, foldAddress('email', mail.to));
+    await send(mail);
+  };
 }

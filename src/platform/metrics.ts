@@ -19,6 +19,8 @@ export interface Metrics {
   httpRequest(measure: HttpRequestMeasure): void;
   /** A mail handed to the relay, or tried to. */
   emailSent(): void;
+  /** A text message handed to the provider, or tried to. */
+  smsSent(provider: string, outcome: 'sent' | 'refused' | 'unreachable'): void;
   /** A request to another server: `answered`, or why not. */
   outboundRequest(outcome: string): void;
   /** Where a homeserver is to be found: already known, or asked for. */
@@ -48,6 +50,12 @@ export function createMetrics(): Metrics {
   const emails = new Counter({
     name: 'sydent_emails_sent_total',
     help: 'Mails handed to the relay, refused ones included',
+    registers,
+  });
+  const sms = new Counter({
+    name: 'cognomen_sms_total',
+    help: 'Text messages by provider and outcome: sent, refused or unreachable',
+    labelNames: ['provider', 'outcome'],
     registers,
   });
   const requests = new Counter({
@@ -85,6 +93,7 @@ export function createMetrics(): Metrics {
       durations.observe({ listener, route, method }, seconds);
     },
     emailSent: () => emails.inc(),
+    smsSent: (provider, outcome) => sms.inc({ provider, outcome }),
     outboundRequest: (outcome) => outbound.inc({ outcome }),
     homeserverDiscovery: (from) => discoveries.inc({ from }),
     replication: createReplicationMetrics(registers),

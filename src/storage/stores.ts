@@ -71,6 +71,9 @@ export interface NewSession {
   readonly modifiedAt: number;
 }
 
+/** What a send puts out of force. */
+export type BeforeSend = { codes: SessionCode[]; wrongGuesses: number };
+
 export interface PreparedSend {
   readonly attempt: number;
   readonly code: string;
@@ -80,12 +83,6 @@ export interface PreparedSend {
   readonly nextLink: string | undefined;
   /** Whether codes sent before stop working. */
   readonly replaceCodes: boolean;
-}
-
-/** What a send under way puts out of force, to be put back should it fail. */
-export interface BeforeSend {
-  readonly codes: readonly SessionCode[];
-  readonly wrongGuesses: number;
 }
 
 export interface SessionStore {
@@ -101,7 +98,7 @@ export interface SessionStore {
   /** Notes a send under way, its code valid from now on, and forgets wrong guesses. */
   prepareSend(id: number, send: PreparedSend): Promise<void>;
   confirmSend(id: number, attempt: number, code: string): Promise<void>;
-  /** Puts back what was before, unless a later send has begun meanwhile. */
+  /** Puts back what stood before the send, unless a later one has begun meanwhile. */
   abandonSend(id: number, attempt: number, code: string, before: BeforeSend): Promise<void>;
   countWrongGuess(id: number): Promise<void>;
   markValidated(id: number, now: number): Promise<void>;

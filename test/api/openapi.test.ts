@@ -19,6 +19,12 @@ const SPECIFIED: Readonly<Record<string, readonly [required: string, answer: str
   ],
   'POST /_matrix/identity/v2/validate/email/submitToken': ['client_secret sid token', 'success'],
   'GET /_matrix/identity/v2/validate/email/submitToken': ['client_secret sid token', ''],
+  'POST /_matrix/identity/v2/validate/msisdn/requestToken': [
+    'client_secret country phone_number send_attempt',
+    'sid',
+  ],
+  'POST /_matrix/identity/v2/validate/msisdn/submitToken': ['client_secret sid token', 'success'],
+  'GET /_matrix/identity/v2/validate/msisdn/submitToken': ['client_secret sid token', ''],
   'GET /_matrix/identity/v2/3pid/getValidated3pid': [
     'client_secret sid',
     'address medium validated_at',

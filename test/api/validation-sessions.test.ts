@@ -3,6 +3,8 @@ import { ENGINES } from '../support/databases.ts';
 import { get, postJson, request, type TestAnswer } from '../support/http.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
+const code = ({ status, json }: TestAnswer) => [status, json.errcode];
+
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
@@ -32,8 +34,6 @@ describe.each(ENGINES)('validation sessions on %s', (engine) => {
     const mail = await server.smtp.nextMail();
     return /token=([A-Za-z0-9]{32})/.exec(mail.parsed.text ?? '')?.[1] ?? '';
   };
-  const code = ({ status, json }: TestAnswer) => [status, json.errcode];
-
   test('a message goes out only for a greater send_attempt', async () => {
     const { sid } = (await ask(0)).json;
     await server.smtp.nextMail();
@@ -252,5 +252,39 @@ test('without accounts a client address is limited, before its arguments are loo
   expect(refused.headers.get('retry-after')).toBe('300');
   server.clock.advance(300_000);
   expect((await ask({})).json.errcode).toBe('M_MISSING_PARAMS');
+  await server.stop();
+});
+
+test('an address gets so many mails, whoever asks; retries do not count', async () => {
+  const server = await startTestServer({
+    sections: { email: 'email.ratelimit_sender.burst = 1000\nemail.ratelimit_recipient.burst = 3' },
+  });
+  const v1 = `${server.url}/_matrix/identity/api/v1/validate/email`;
+  const ask = (attempt: number, email = 'ada@sample.test', secret = 'a') =>
+    postJson(`${v1}/requestToken`, { email, client_secret: secret, send_attempt: attempt });
+  const { sid } = (await ask(1)).json;
+  const mail = await server.smtp.nextMail();
+  const token = /token=([A-Za-z0-9]{32})/.exec(mail.parsed.text ?? '')?.[1];
+  await ask(2, 'Ada@Sample.test');
+  await ask(1, 'ada@sample.test', 'b');
+  const refused = await ask(3);
+  expect(refused.status).toBe(429);
+  expect(refused.json).toMatchObject({ errcode: 'M_LIMIT_EXCEEDED', retry_after_ms: 300_000 });
+  expect(refused.headers.get('retry-after')).toBe('300');
+  expect((await ask(1, 'ADA@SAMPLE.TEST', 'c')).status).toBe(429);
+  const invite = await postJson(`${server.url}/_matrix/identity/api/v1/store-invite`, {
+    medium: 'email',
+    address: 'Ada@sample.test',
+    room_id: '!tea:sample.test',
+    sender: '@grace:sample.test',
+  });
+  expect(code(invite)).toEqual([429, 'M_LIMIT_EXCEEDED']);
+  expect((await ask(2)).json.sid).toBe(sid);
+  expect((await ask(1, 'grace@sample.test')).status).toBe(200);
+  const submitted = await postJson(`${v1}/submitToken`, { sid, token, client_secret: 'a' });
+  expect(submitted.json).toEqual({ success: true });
+  expect(server.smtp.mails).toHaveLength(4);
+  server.clock.advance(300_000);
+  expect((await ask(3, 'ada@sample.test', 'b')).status).toBe(200);
   await server.stop();
 });

@@ -81,6 +81,35 @@ describe('a bad value stops the start, naming section, key, value and what is ri
     ['[email]\nemail.ratelimit_sender.burst = 0', 'must be a number above 0'],
     ['[email]\nemail.ratelimit_sender.rate_hz = fast', 'must be a number above 0, or a fraction'],
     ['[sms]\nbodyTemplate = {code}', '[sms] bodyTemplate = "{code}": must be text with {token}'],
+    ['[sms]\nsms.provider = carrier', 'must be one of openmarket, twilio, webhook'],
+    [
+      '[sms]\nsms.openmarket.url =',
+      '[sms] sms.openmarket.url = "": must be an http:// or https://',
+    ],
+    ['[sms]\nsms.twilio.account_sid = ../AC', 'sms.twilio.account_sid = "../AC": must be letters'],
+    [
+      '[sms]\nsms.provider = twilio\nsms.twilio.auth_token = hush',
+      '[sms] sms.twilio.account_sid: must be set for sms.provider = twilio',
+    ],
+    [
+      '[sms]\nsms.provider = twilio\nsms.twilio.account_sid = AC1',
+      '[sms] sms.twilio.auth_token: must be set for sms.provider = twilio',
+    ],
+    [
+      '[sms]\nsms.provider = twilio\nsms.twilio.account_sid = AC1\nsms.twilio.auth_token = hush',
+      '[sms] sms.twilio.from: must be set, or sms.twilio.messaging_service_sid, for sms.provider = twilio',
+    ],
+    [
+      '[sms]\nsms.provider = webhook\nsms.webhook.secret = hush',
+      '[sms] sms.webhook.url: must be set for sms.provider = webhook',
+    ],
+    [
+      '[sms]\nsms.provider = webhook\nsms.webhook.url = http://x',
+      '[sms] sms.webhook.secret: must be set for sms.provider = webhook',
+    ],
+    ['[sms]\nsms.provider = webhook\nsms.webhook.url = ftp://x', 'must be an http:// or https://'],
+    ['[sms]\nsms.provider = webhook\nsms.webhook.url = http://a:b@x', 'without user, password'],
+    ['[email]\nemail.ratelimit_recipient.burst = none', 'must be a number above 0'],
     ['[sms]\noriginators.44 = fax:123', '[sms] originators.44: must be long:NUMBER'],
     ['[sms]\noriginators.uk = alpha:X', '[sms] originators.uk: must end in a calling code'],
     ['[sms]\nsmsrule.44 = perhaps', '[sms] smsrule.44: must be allow or reject; it is "perhaps"'],

@@ -15,6 +15,8 @@ Clients, homeservers and peers of Sydent 2.7 go on working. What is different is
 | \`HEAD\` of the mailed link | validates | changes nothing | scanners of mail ask like that |
 | \`send_attempt\` | always sends | sends only for a greater attempt | a retry is not a second mail |
 | \`requestToken\`, mail or SMS not sent | 500 | 400 \`M_EMAIL_SEND_ERROR\` or \`M_SEND_ERROR\` | specification |
+| phone numbers that are none | \`M_INVALID_PHONE_NUMBER\` | \`M_INVALID_ADDRESS\` in v2, the old code in v1; numbers of more than 15 digits count as none | specification; E.164 has no longer ones |
+| mails to one address | without limit | limited, whoever causes them (\`email.ratelimit_recipient.*\`) | nobody's mailbox is filled from here |
 | email addresses | \`notanemail\` is accepted, non-ASCII ones fail | one plain address, of any alphabet, else \`M_INVALID_EMAIL\` | what cannot get mail cannot be proven |
 | \`lookup\` | scans the table; answers in the stored spelling; misses unfolded hashes | one index probe an address; keys exactly as asked; found by the hash of the folded, lower-cased and typed address | clients hash what their users typed |
 | binding an address again | lookups disagree on whose it is | the newest wins everywhere | |

@@ -195,6 +195,22 @@ export const EMAIL = {
     parse: positive,
     about: 'How many mails a second one sender may cause in the long run.',
   },
+  recipientBurst: {
+    section,
+    name: 'email.ratelimit_recipient.burst',
+    default: '20',
+    parse: positive,
+    own: true,
+    about: 'How many mails can go to one address at once, whoever causes them.',
+  },
+  recipientRate: {
+    section,
+    name: 'email.ratelimit_recipient.rate_hz',
+    default: '1/300',
+    parse: positive,
+    own: true,
+    about: 'How many mails a second can go to one address in the long run, whoever causes them.',
+  },
   inviteExtraFields: {
     section,
     name: 'email.invite.extra_fields',
@@ -265,6 +281,10 @@ export function readEmail(reader: ConfigReader): EmailConfig {
     senderRateLimit: {
       burst: reader.read(EMAIL.rateLimitBurst),
       rateHz: reader.read(EMAIL.rateLimitRate),
+    },
+    recipientRateLimit: {
+      burst: reader.read(EMAIL.recipientBurst),
+      rateHz: reader.read(EMAIL.recipientRate),
     },
     invites: {
       extraFields: reader.read(EMAIL.inviteExtraFields),

@@ -3,6 +3,7 @@ import type { Associations } from '../../identity/associations.ts';
 import type { EmailValidation } from '../../identity/email-validation.ts';
 import type { Invitations } from '../../identity/invitations.ts';
 import type { Lookup } from '../../identity/lookup.ts';
+import type { PhoneValidation } from '../../identity/phone-validation.ts';
 import type { Registration } from '../../identity/registration.ts';
 import type { ServerKeys } from '../../identity/server-keys.ts';
 import type { Terms } from '../../identity/terms.ts';
@@ -29,6 +30,7 @@ import { signEd25519 } from './endpoints/sign-ed25519.ts';
 import { storeInvite } from './endpoints/store-invite.ts';
 import { terms } from './endpoints/terms.ts';
 import { validateEmailRequestToken } from './endpoints/validate-email-request-token.ts';
+import { validateMsisdnRequestToken } from './endpoints/validate-msisdn-request-token.ts';
 import { validateSubmitToken } from './endpoints/validate-submit-token.ts';
 import {
   type RenderResultPage,
@@ -44,6 +46,7 @@ export interface ClientApiServices {
   readonly terms: Terms;
   readonly validation: Validation;
   readonly emailValidation: EmailValidation;
+  readonly phoneValidation: PhoneValidation;
   readonly associations: Associations;
   readonly lookup: Lookup;
   readonly invitations: Invitations;
@@ -73,11 +76,15 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
   const signing = signEd25519(invitations);
   const inviting = storeInvite({ ...services, baseUrl: switches.clientHttpBase });
   const emailPage = validateSubmitTokenPage('email', validation, services.renderResultPage);
+  const msisdnPage = validateSubmitTokenPage('msisdn', validation, services.renderResultPage);
   const binding = bind(validation, services.associations);
   const sessions = [
     validateEmailRequestToken(services.emailValidation, services.senderLimit),
     validateSubmitToken('email', validation),
     emailPage,
+    validateMsisdnRequestToken(services.phoneValidation),
+    validateSubmitToken('msisdn', validation),
+    msisdnPage,
     getValidated3pid(validation),
   ];
 

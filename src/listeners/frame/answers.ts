@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import type { ArgumentStyle } from './arguments.ts';
 import { type Answer, JsonAnswer, PageAnswer, RedirectAnswer } from './endpoint.ts';
 import { toApiError } from './errors.ts';
 
@@ -54,8 +55,12 @@ export function send(reply: FastifyReply, answer: Answer): FastifyReply {
 }
 
 /** Sends the answer for whatever was thrown, and logs what should not have been. */
-export function sendError(reply: FastifyReply, error: unknown): FastifyReply {
-  const answer = toApiError(error);
+export function sendError(
+  reply: FastifyReply,
+  error: unknown,
+  version: ArgumentStyle = 'v2',
+): FastifyReply {
+  const answer = toApiError(error, version);
   if (answer.status >= 500) reply.log.error({ err: answer.cause ?? answer }, 'Request failed');
   return sendJson(reply.headers({ ...CORS, ...answer.headers }), answer.status, answer.body);
 }

@@ -1,4 +1,5 @@
 import { IdentityError, type IdentityFault } from '../../identity/errors.ts';
+import type { ArgumentStyle } from './arguments.ts';
 
 /** An answer that is an error: the specification's `{errcode, error}` with a status. */
 export class ApiError extends Error {
@@ -36,6 +37,7 @@ const FAULTS: Record<
   readonly [status: number, errcode: string, errcodeInV1?: string]
 > = {
   'address-in-use': [400, 'M_THREEPID_IN_USE'],
+  'destination-rejected': [400, 'M_DESTINATION_REJECTED'],
   'email-invalid': [400, 'M_INVALID_EMAIL'],
   'email-not-sent': [400, 'M_EMAIL_SEND_ERROR'],
   'homeserver-failed': [502, 'M_UNKNOWN'],
@@ -48,10 +50,12 @@ const FAULTS: Record<
   overloaded: [503, 'M_LIMIT_EXCEEDED'],
   'parameter-invalid': [400, 'M_INVALID_PARAM'],
   'pepper-invalid': [400, 'M_INVALID_PEPPER'],
+  'phone-number-invalid': [400, 'M_INVALID_ADDRESS', 'M_INVALID_PHONE_NUMBER'],
   'session-expired': [400, 'M_SESSION_EXPIRED'],
   'session-not-validated': [400, 'M_SESSION_NOT_VALIDATED'],
   'session-unknown': [404, 'M_NO_VALID_SESSION'],
   'signature-refused': [403, 'M_FORBIDDEN'],
+  'sms-not-sent': [400, 'M_SEND_ERROR'],
   'terms-not-accepted': [403, 'M_TERMS_NOT_SIGNED'],
   'terms-unknown': [400, 'M_UNKNOWN'],
   'token-incorrect': [400, 'M_TOKEN_INCORRECT'],
@@ -60,7 +64,7 @@ const FAULTS: Record<
 };
 
 /** Status and errcode that answer a fault. */
-export function faultAnswer(fault: IdentityFault, version: 'v1' | 'v2'): [number, string] {
+export function faultAnswer(fault: IdentityFault, version: ArgumentStyle): [number, string] {
   const [status, errcode, errcodeInV1 = errcode] = FAULTS[fault];
   return [status, version === 'v1' ? errcodeInV1 : errcode];
 }
@@ -78,10 +82,10 @@ const retryAfter = (ms: unknown): Record<string, string> =>
   typeof ms === 'number' ? { 'retry-after': String(Math.ceil(ms / 1000)) } : {};
 
 /** The answer for whatever went wrong; nothing internal is in it. */
-export function toApiError(error: unknown): ApiError {
+export function toApiError(error: unknown, version: ArgumentStyle): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof IdentityError) {
-    const [status, errcode] = FAULTS[error.fault];
+    const [status, errcode] = faultAnswer(error.fault, version);
     const { details } = error;
     return new ApiError(status, errcode, error.message, {
       details,

@@ -52,6 +52,7 @@ export interface ApiServerOptions extends ClientAddressConfig {
 declare module 'fastify' {
   interface FastifyContextConfig {
     servlet?: string;
+    version?: ArgumentStyle;
   }
 }
 
@@ -138,7 +139,7 @@ function register(app: FastifyInstance, options: ApiServerOptions): void {
       const url = `${root}${endpoint.path}`;
       const methods = methodsByUrl.get(url) ?? new Set<HTTPMethods>();
       methodsByUrl.set(url, methods);
-      const config = { servlet: endpoint.servlet };
+      const config = { servlet: endpoint.servlet, version: style };
       const runs: HTTPMethods[] =
         endpoint.method === 'GET' && !endpoint.changesOnGet ? ['GET', 'HEAD'] : [endpoint.method];
       app.route({ method: runs, url, config, handler: handler(endpoint, style, options) });
@@ -204,7 +205,9 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     });
     request.log.info({ method, route, status, ms: Math.round(reply.elapsedTime) }, 'Request');
   });
-  app.setErrorHandler((error, _request, reply) => sendError(reply, error));
+  app.setErrorHandler((error, request, reply) =>
+    sendError(reply, error, request.routeOptions.config.version),
+  );
   app.setNotFoundHandler((_request, reply) =>
     sendError(reply, new ApiError(404, 'M_UNRECOGNIZED', 'There is nothing at this path')),
   );

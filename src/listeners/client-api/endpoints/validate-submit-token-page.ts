@@ -56,8 +56,8 @@ export const validateSubmitTokenPage = (
       if (nextLink !== undefined) return new RedirectAnswer(nextLink);
       return page(200, { brand, success: true, message: SUCCESS[medium] });
     },
-    onError(error, { brand }) {
-      const { status, errcode } = toApiError(error);
+    onError(error, { brand, version }) {
+      const { status, errcode } = toApiError(error, version);
       if (status >= 500) throw error;
       return page(status, { brand, success: false, message: FAILURES[errcode] ?? INCOMPLETE });
     },

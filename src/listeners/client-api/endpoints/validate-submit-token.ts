@@ -32,7 +32,7 @@ export const validateSubmitToken = (medium: Medium, validation: Validation) =>
     },
     onError(error, { version }) {
       if (!(error instanceof IdentityError)) throw error;
-      const { body } = toApiError(error);
+      const { body } = toApiError(error, version);
       return new JsonAnswer(REFUSAL_STATUS[version], { success: false, ...body });
     },
   });

@@ -1,0 +1,95 @@
+import type { Logger } from 'pino';
+import type { Originator, SmsConfig, SmsProviderConfig } from '../../config/config.ts';
+import { IdentityError } from '../../identity/errors.ts';
+import type { VerificationSms } from '../../identity/phone-validation.ts';
+import type { Metrics } from '../../platform/metrics.ts';
+import type { OutboundClient } from '../../platform/outbound/outbound.ts';
+import { OutboundError } from '../../platform/outbound/outbound-error.ts';
+import { createOpenMarket } from './openmarket.ts';
+import { type SmsProvider, type SmsProviderDependencies, SmsRefusedError } from './provider.ts';
+import { createTwilio } from './twilio.ts';
+import { createWebhook } from './webhook.ts';
+
+export interface SmsDependencies {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly outbound: OutboundClient;
+  /** Milliseconds for one message, where they are not to be the usual ones. */
+  readonly timeout?: number;
+}
+
+const TIMEOUT = 15_000;
+
+/** Whether messages can go out at all: a configuration that nobody touched names no account. */
+export function canSendSms({ provider }: SmsConfig): boolean {
+  return provider.name !== 'openmarket' || provider.usable;
+}
+
+function createProvider(config: SmsProviderConfig, deps: SmsProviderDependencies): SmsProvider {
+  switch (config.name) {
+    case 'openmarket':
+      return createOpenMarket(config, deps);
+    case 'twilio':
+      return createTwilio(config, deps);
+    case 'webhook':
+      return createWebhook(config, deps);
+  }
+}
+
+/** Python's str.format with the one field `token`. */
+function fill(template: string, code: string): string {
+  const values: Record<string, string> = { '{{': '{', '}}': '}', '{token}': code };
+  return template.replaceAll(/\{\{|\}\}|\{token\}/g, (mark) => values[mark] ?? mark);
+}
+
+/** One of the calling code's senders, always the same for one number. */
+function originatorFor(
+  originators: SmsConfig['originators'],
+  { msisdn, callingCode }: VerificationSms['to'],
+): Originator | undefined {
+  const list = originators.get(callingCode) ?? originators.get('default') ?? [];
+  const sum = [...msisdn].reduce((total, digit) => total + Number(digit), 0);
+  return list[sum % list.length];
+}
+
+/**
+ * Sends codes by text message, through the provider that the configuration names.
+ * What it sends rejects with IdentityError `sms-not-sent`.
+ */
+export function createSmsSender(
+  config: SmsConfig,
+  { logger, metrics, outbound, timeout = TIMEOUT }: SmsDependencies,
+): (sms: VerificationSms) => Promise<void> {
+  const { name } = config.provider;
+  const provider = createProvider(config.provider, { outbound, timeout });
+  const log = logger.child({ provider: name });
+  const notSent = (options?: ErrorOptions) =>
+    new IdentityError('sms-not-sent', 'The text message could not be sent', options);
+
+  return async ({ to, code }) => {
+    if (!canSendSms(config)) {
+      log.error('Text message not sent: [sms] username is empty, so there is nobody to send it');
+      throw notSent();
+    }
+    try {
+      const receipt = await provider.send({
+        to: to.msisdn,
+        body: fill(config.bodyTemplate, code),
+        originator: originatorFor(config.originators, to),
+      });
+      metrics.smsSent(name, 'sent');
+      log.info(receipt, 'Text message sent');
+    } catch (error) {
+      if (error instanceof SmsRefusedError) {
+        metrics.smsSent(name, 'refused');
+        log.error({ ...error.receipt, reason: error.message }, 'Text message refused');
+      } else if (error instanceof OutboundError) {
+        metrics.smsSent(name, 'unreachable');
+        log.error({ kind: error.kind, reason: error.message }, 'Text message not sent');
+      } else {
+        throw error;
+      }
+      throw notSent({ cause: error });
+    }
+  };
+}

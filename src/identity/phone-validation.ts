@@ -1,0 +1,80 @@
+import type { PhoneNumber } from '../platform/phone-numbers.ts';
+import type { RateLimiter } from '../platform/rate-limiter.ts';
+import { IdentityError } from './errors.ts';
+import { parseNextLink } from './next-link.ts';
+import { enforce } from './rate-limits.ts';
+import type { Validation } from './validation.ts';
+
+/** Proving a phone number: the code goes out in a text message. */
+export interface PhoneValidation {
+  /**
+   * Resolves to the session's id and the number once the message, where one is due, has been taken by
+   * the provider.
+   * @throws IdentityError `parameter-invalid`, `phone-number-invalid`, `destination-rejected`,
+   * `limit-exceeded`, `sms-not-sent`
+   */
+  request(request: PhoneValidationRequest): Promise<{ sid: number; phone: PhoneNumber }>;
+}
+
+export interface PhoneValidationRequest {
+  readonly phoneNumber: string;
+  /** Where it is dialled from: ISO 3166-1 alpha-2. */
+  readonly country: string;
+  readonly clientSecret: string;
+  readonly sendAttempt: number;
+  readonly nextLink: string | undefined;
+}
+
+export interface VerificationSms {
+  readonly to: PhoneNumber;
+  readonly code: string;
+}
+
+export interface PhoneValidationDependencies {
+  readonly validation: Validation;
+  readonly parsePhoneNumber: (number: string, region: string) => Promise<PhoneNumber | undefined>;
+  /** By calling code. */
+  readonly rules: ReadonlyMap<string, 'allow' | 'reject'>;
+  /** Of messages, by msisdn. */
+  readonly numberLimit: RateLimiter;
+  /** Of messages, by calling code. */
+  readonly countryLimit: RateLimiter;
+  /** Rejects with IdentityError `sms-not-sent`. */
+  readonly sendVerification: (sms: VerificationSms) => Promise<void>;
+  readonly nextLinkSchemes: readonly string[];
+}
+
+export function createPhoneValidation(deps: PhoneValidationDependencies): PhoneValidation {
+  return {
+    async request({ phoneNumber, country, clientSecret, sendAttempt, ...request }) {
+      // Some clients send an empty link where they have none.
+      const nextLink = request.nextLink && parseNextLink(request.nextLink, deps.nextLinkSchemes);
+      const phone = await deps.parsePhoneNumber(phoneNumber, country);
+      if (phone === undefined) {
+        throw new IdentityError(
+          'phone-number-invalid',
+          'phone_number must be a phone number, as it is dialled from country',
+        );
+      }
+      const { msisdn, callingCode } = phone;
+      if (deps.rules.get(callingCode) === 'reject') {
+        throw new IdentityError(
+          'destination-rejected',
+          `Text messages to numbers that begin with +${callingCode} are not sent from here`,
+        );
+      }
+      const sid = await deps.validation.request({
+        threepid: { medium: 'msisdn', address: msisdn, typed: msisdn },
+        clientSecret,
+        sendAttempt,
+        nextLink: nextLink || undefined,
+        send: async (code) => {
+          await enforce(deps.numberLimit, msisdn);
+          await enforce(deps.countryLimit, callingCode);
+          await deps.sendVerification({ to: phone, code });
+        },
+      });
+      return { sid, phone };
+    },
+  };
+}

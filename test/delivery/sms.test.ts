@@ -1,0 +1,309 @@
+import { createHmac } from 'node:crypto';
+import pino from 'pino';
+import { afterEach, describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/config/load.ts';
+import { createSmsSender } from '../../src/delivery/sms/sms.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { createMetrics } from '../../src/platform/metrics.ts';
+import { createOutboundClient } from '../../src/platform/outbound/outbound.ts';
+import { createNameResolver } from '../../src/platform/outbound/resolver.ts';
+import { renderConfig, SIGNING_KEY } from '../support/server.ts';
+import {
+  type Behaviour,
+  startOpenMarket,
+  startTwilio,
+  startWebhook,
+  type TestProvider,
+} from '../support/sms.ts';
+
+const PROVIDERS = { openmarket: startOpenMarket, twilio: startTwilio, webhook: startWebhook };
+const CODE = '482915';
+const NUMBER = {
+  msisdn: '447700900750',
+  international: '+44 7700 900750',
+  callingCode: '44',
+};
+const REFUSED = { ...NUMBER, msisdn: '447700900000' };
+
+const closing: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const item of closing.splice(0).reverse()) await item.close();
+});
+
+async function opened(start: () => Promise<TestProvider>): Promise<TestProvider> {
+  const provider = await start();
+  closing.push(provider);
+  return provider;
+}
+
+/** What sends by these lines of the [sms] section, and what it logs and counts. */
+function sender(lines: string, timeout = 5000) {
+  const { config } = parseConfig(
+    'test.conf',
+    renderConfig({ sms: lines, crypto: `ed25519.signingkey = ${SIGNING_KEY}` }),
+    { env: {}, hostname: 'id.test' },
+  );
+  const logs: string[] = [];
+  const logger = pino({ level: 'debug' }, { write: (line: string) => void logs.push(line) });
+  const metrics = createMetrics();
+  const outbound = createOutboundClient({
+    blacklist: [],
+    whitelist: [],
+    resolver: createNameResolver({ servers: [], clock: systemClock }),
+    metrics,
+    logger,
+  });
+  closing.push(outbound);
+  const send = createSmsSender(config.sms, { logger, metrics, outbound, timeout });
+  return {
+    send: (to = NUMBER) => send({ to, code: CODE }),
+    logs,
+    count: async (outcome: string) => {
+      const metric = await metrics.registry.getSingleMetric('cognomen_sms_total')?.get();
+      return metric?.values.find(({ labels }) => labels['outcome'] === outcome)?.value ?? 0;
+    },
+  };
+}
+
+describe('OpenMarket', () => {
+  test('gets what its API asks for, and its references are logged', async () => {
+    const provider = await opened(startOpenMarket);
+    const { send, logs } = sender(provider.config);
+    await send();
+    const [post] = provider.posts;
+    expect(post?.headers).toMatchObject({
+      authorization: `Basic ${Buffer.from('om-user:om-hush').toString('base64')}`,
+      'content-type': 'application/json',
+    });
+    expect(JSON.parse(post?.body ?? '')).toEqual({
+      mobileTerminate: {
+        destination: { address: '447700900750' },
+        message: { content: `Your code is ${CODE}`, type: 'text' },
+        source: { ton: 5, address: 'Matrix' },
+      },
+    });
+    expect(JSON.parse(logs.at(-1) ?? '')).toMatchObject({
+      provider: 'openmarket',
+      requestId: 'BAC=DE1396F5-C67B-46CF',
+      messageId: '03155-0331L-1439U-51SLFX',
+    });
+  });
+
+  test.each([
+    ['long:447700900111', { ton: 1, address: '447700900111' }],
+    ['short:12345', { ton: 3, address: '12345' }],
+    ['alpha:My Server', { ton: 5, address: 'My Server' }],
+  ])('gets the originator %s', async (entry, source) => {
+    const provider = await opened(startOpenMarket);
+    await sender(`${provider.config}\noriginators.44 = ${entry}`).send();
+    expect(provider.messages[0]?.from).toEqual(source);
+  });
+
+  test('says in the log why it refused', async () => {
+    const provider = await opened(startOpenMarket);
+    const { send, logs } = sender(provider.config);
+    await expect(send(REFUSED)).rejects.toMatchObject({ fault: 'sms-not-sent' });
+    expect(JSON.parse(logs.at(-1) ?? '')).toMatchObject({
+      requestId: 'BAC=DE1396F5-C67B-46CF',
+      reason: 'it answered 400, code 158, Invalid address (digits) for Your code is (digits)',
+    });
+  });
+
+  test('is not asked when the configuration names no account', async () => {
+    const { send, logs } = sender('');
+    await expect(send()).rejects.toMatchObject({ fault: 'sms-not-sent' });
+    expect(logs).toHaveLength(1);
+    expect(logs[0]).toContain('[sms] username is empty');
+  });
+});
+
+describe('Twilio', () => {
+  test('gets what its API asks for, and its reference is logged', async () => {
+    const provider = await opened(startTwilio);
+    const { send, logs } = sender(`${provider.config}\nbodyTemplate = Grüße & {token}`);
+    await send();
+    const [post] = provider.posts;
+    expect(post?.headers).toMatchObject({
+      authorization: `Basic ${Buffer.from('AC0123:tw-hush').toString('base64')}`,
+      'content-type': 'application/x-www-form-urlencoded',
+    });
+    expect(Object.fromEntries(new URLSearchParams(post?.body))).toEqual({
+      To: '+447700900750',
+      From: '+15005550006',
+      Body: `Grüße & ${CODE}`,
+    });
+    expect(JSON.parse(logs.at(-1) ?? '')).toMatchObject({
+      provider: 'twilio',
+      messageId: 'SM0123456789abcdef',
+    });
+  });
+
+  test.each([
+    ['', { MessagingServiceSid: 'MG0123' }],
+    ['sms.twilio.from = Cognomen', { From: 'Cognomen', MessagingServiceSid: 'MG0123' }],
+    ['originators.44 = long:447700900111', { From: '+447700900111' }],
+    ['originators.44 = long:+447700900111', { From: '+447700900111' }],
+    ['originators.default = short:12345', { From: '12345' }],
+    ['originators.44 = alpha:My Server', { From: 'My Server' }],
+    ['originators.1 = alpha:Elsewhere', { MessagingServiceSid: 'MG0123' }],
+  ])('with a messaging service and %j gets %j', async (lines, expected) => {
+    const provider = await opened(() => startTwilio('sms.twilio.messaging_service_sid = MG0123'));
+    await sender(`${provider.config}\n${lines}`).send();
+    const { To, Body, ...from } = Object.fromEntries(new URLSearchParams(provider.posts[0]?.body));
+    expect(from).toEqual(expected);
+  });
+
+  test('says in the log why it refused', async () => {
+    const provider = await opened(startTwilio);
+    const { send, logs } = sender(provider.config);
+    await expect(send(REFUSED)).rejects.toMatchObject({ fault: 'sms-not-sent' });
+    expect(JSON.parse(logs.at(-1) ?? '').reason).toBe(
+      "it answered 400, code 21211, The 'To' number +(digits) is not a valid phone number: Your code is (digits)",
+    );
+  });
+});
+
+describe('a webhook', () => {
+  test('gets JSON, signed as it is', async () => {
+    const provider = await opened(startWebhook);
+    await sender(`${provider.config}\nbodyTemplate = Grüße: {token}`).send();
+    const [post] = provider.posts;
+    expect([post?.method, post?.path]).toEqual(['POST', '/in?key=1']);
+    expect(JSON.parse(post?.body ?? '')).toEqual({
+      to: '447700900750',
+      body: `Grüße: ${CODE}`,
+      originator: null,
+    });
+    const signature = createHmac('sha256', 'wh-hush').update(post?.body ?? '', 'utf8');
+    expect(post?.headers).toMatchObject({
+      'content-type': 'application/json',
+      'x-cognomen-signature': `sha256=${signature.digest('hex')}`,
+    });
+  });
+
+  test('gets the originator', async () => {
+    const provider = await opened(startWebhook);
+    await sender(`${provider.config}\noriginators.44 = short:12345`).send();
+    expect(provider.messages[0]?.from).toEqual({ type: 'short', text: '12345' });
+  });
+});
+
+test('one number always hears from the same sender, and its neighbour from the next', async () => {
+  const provider = await opened(startWebhook);
+  const { send } = sender(
+    `${provider.config}\noriginators.44 = alpha:A, alpha:B,alpha:C\noriginators.default = alpha:D`,
+  );
+  // The sums of their digits are 46, 47 and 48.
+  for (const last of [0, 1, 2, 0]) await send({ ...NUMBER, msisdn: `44770090075${last}` });
+  await send({ ...NUMBER, callingCode: '1' });
+  const from = provider.messages.map((message) => (message.from as { text: string }).text);
+  expect(from).toEqual(['B', 'C', 'A', 'B', 'D']);
+});
+
+test.each([
+  ['Code: {token}', `Code: ${CODE}`],
+  ['{token} {{not}} {{{token}}} {{token}}', `${CODE} {not} {${CODE}} {token}`],
+  ['$& $1 {token}', `$& $1 ${CODE}`],
+  ['Code {token}\n  second line', `Code ${CODE}\nsecond line`],
+])('the text is made from %j', async (template, text) => {
+  const provider = await opened(startWebhook);
+  await sender(`${provider.config}\nbodyTemplate = ${template}`).send();
+  expect(provider.messages[0]?.text).toBe(text);
+});
+
+describe.each(Object.entries(PROVIDERS))('when %s', (_name, start) => {
+  const secrets = new RegExp(
+    `\\b${CODE}\\b|hush|${Buffer.from('om-user:om-hush').toString('base64')}|${Buffer.from('AC0123:tw-hush').toString('base64')}`,
+  );
+
+  const misbehaving: [string, Behaviour, outcome: string][] = [
+    ['does not answer', () => {}, 'unreachable'],
+    ['hangs up', ({ socket }) => socket.destroy(), 'unreachable'],
+    ['breaks the connection', ({ socket }) => socket.resetAndDestroy(), 'unreachable'],
+    ['answers half', (_, answer) => void answer.writeHead(200).write('{"sid":'), 'unreachable'],
+    [
+      'answers without end',
+      (_, answer) => {
+        const more = () => {
+          while (!answer.destroyed && answer.write('x'.repeat(65_536)));
+        };
+        answer.writeHead(200).on('drain', more);
+        more();
+      },
+      'unreachable',
+    ],
+    [
+      'speaks something else',
+      ({ socket }) => void socket.end('220 smtp.test ESMTP\r\n'),
+      'unreachable',
+    ],
+    [
+      'redirects',
+      (_, answer) => void answer.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
+      'refused',
+    ],
+    [
+      'repeats the code in an error',
+      (_, answer) =>
+        void answer.writeHead(400).end(
+          JSON.stringify({
+            code: CODE,
+            message: `${CODE}\nforged line`,
+            error: { code: CODE, description: `bad: Your code is ${CODE}` },
+          }),
+        ),
+      'refused',
+    ],
+    [
+      'answers nonsense',
+      (_, answer) => void answer.writeHead(500, { 'x-request-id': 'a' }).end('<html>oops'),
+      'refused',
+    ],
+    [
+      'answers JSON of another kind',
+      (_, answer) => void answer.writeHead(429).end('{"error": null, "code": {}, "message": 1}'),
+      'refused',
+    ],
+  ];
+
+  test.each(misbehaving)('%s, that is told, and logged without secrets', async (...each) => {
+    const [, behaviour, outcome] = each;
+    const provider = await opened(start);
+    const { send, logs, count } = sender(provider.config, 400);
+    provider.behave(behaviour);
+    await expect(send()).rejects.toMatchObject({ fault: 'sms-not-sent' });
+    expect(logs.some((line) => JSON.parse(line).level === 50)).toBe(true);
+    expect(logs.join('')).not.toMatch(secrets);
+    expect(await count(outcome)).toBe(1);
+    // Once is enough to be charged for.
+    expect(provider.posts).toHaveLength(1);
+    provider.behave(undefined);
+    await send();
+    expect(provider.messages).toHaveLength(1);
+    expect(await count('sent')).toBe(1);
+    expect(logs.join('')).not.toMatch(secrets);
+  });
+
+  test('is not there, that is told', async () => {
+    const provider = await start();
+    const { send, logs } = sender(provider.config);
+    await provider.close();
+    await expect(send()).rejects.toMatchObject({ fault: 'sms-not-sent' });
+    expect(logs.at(-1)).toContain('"kind":"unreachable"');
+  });
+
+  test('does not know the password, that is told', async () => {
+    const provider = await opened(start);
+    const { send, logs } = sender(provider.config.replaceAll('hush', 'wrong'));
+    await expect(send()).rejects.toMatchObject({ fault: 'sms-not-sent' });
+    expect(JSON.parse(logs.at(-1) ?? '').reason).toMatch(/^it answered 40[13]/);
+  });
+
+  test('is asked by many at once, all get through, so many at a time', async () => {
+    const provider = await opened(start);
+    const { send } = sender(provider.config);
+    await Promise.all(Array.from({ length: 100 }, () => send()));
+    expect(provider.messages).toHaveLength(100);
+    expect(provider.mostAtOnce).toBeLessThanOrEqual(50);
+  });
+});

@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+import { createPhoneNumbers } from '../../src/platform/phone-numbers.ts';
+
+const { parse } = createPhoneNumbers();
+
+describe('a phone number is read as it is dialled from its region', () => {
+  test.each([
+    ['07700 900750', 'GB', '447700900750', '+44 7700 900750', '44'],
+    ['07700 900750', 'gb', '447700900750', '+44 7700 900750', '44'],
+    ['+44 7700 900750', 'US', '447700900750', '+44 7700 900750', '44'],
+    ['+44 7700 900750', 'ZZ', '447700900750', '+44 7700 900750', '44'],
+    ['+44 7700 900750', '', '447700900750', '+44 7700 900750', '44'],
+    ['011 44 7700 900750', 'US', '447700900750', '+44 7700 900750', '44'],
+    // What is left of +44… in a query string that was not encoded.
+    [' 447700900750', 'GB', '447700900750', '+44 7700 900750', '44'],
+    ['(650) 253-0000', 'US', '16502530000', '+1 650-253-0000', '1'],
+    ['1-800-FLOWERS', 'US', '18003569377', '+1 800-356-9377', '1'],
+    ['+1 242 365 1234', 'BS', '12423651234', '+1 242-365-1234', '1'],
+    ['06 1234567', 'IT', '39061234567', '+39 06 123 4567', '39'],
+    ['0011 54 9 11 8765 4321', 'AU', '5491187654321', '+54 9 11 8765-4321', '54'],
+    ['+800 1234 5678', 'GB', '80012345678', '+800 1234 5678', '800'],
+    // Possible is enough.
+    ['12', 'GB', '4412', '+44 12', '44'],
+    ['911', 'US', '1911', '+1 911', '1'],
+    // An extension is shown, and cannot be sent to.
+    ['07700900750 ext 12', 'GB', '447700900750', '+44 7700 900750 x12', '44'],
+    ['tel:07700900750;phone-context=+44', 'US', '447700900750', '+44 7700 900750', '44'],
+    ['call 07700 900750 (mornings)', 'GB', undefined],
+    ['call 07700 900750 (!)', 'GB', '447700900750', '+44 7700 900750', '44'],
+    // Digits of other scripts: full-width, Arabic-Indic, Devanagari, mathematical.
+    ['＋４４ ７７００ ９００７５０', 'US', '447700900750', '+44 7700 900750', '44'],
+    ['٠٧٧٠٠٩٠٠٧٥٠', 'GB', '447700900750', '+44 7700 900750', '44'],
+    ['०७७००९००७५०', 'GB', '447700900750', '+44 7700 900750', '44'],
+    ['𝟎𝟕𝟕𝟎𝟎𝟗𝟎𝟎𝟕𝟓𝟎', 'GB', '447700900750', '+44 7700 900750', '44'],
+    ['𝟶𝟽𝟽𝟶𝟶𝟿𝟶𝟶𝟽𝟻𝟶', 'GB', '447700900750', '+44 7700 900750', '44'],
+  ])('%j from %j', async (number, region, msisdn, international?, callingCode?) => {
+    const expected = msisdn === undefined ? undefined : { msisdn, international, callingCode };
+    expect(await parse(number, region)).toEqual(expected);
+  });
+
+  test.each([
+    ['', 'GB'],
+    ['garbage', 'GB'],
+    ['+', 'GB'],
+    ['0', 'GB'],
+    ['1', 'GB'],
+    ['+449', 'GB'],
+    ['07700 900750', 'UK'],
+    ['07700 900750', ''],
+    ['07700 900750', '001'],
+    ['07700 900750', 'constructor'],
+    ['07700 900750é', 'GB'],
+    ['07700 900750²', 'GB'],
+    ['0770\u00001', 'GB'],
+    ['+999 12345678', 'GB'],
+    ['+0 123 4567', 'GB'],
+    ['+1234567890123456789', 'GB'],
+    // Sixteen digits: one more than numbers have.
+    ['+49 12345678901234', 'DE'],
+    [`${' '.repeat(300)}07700900750`, 'GB'],
+    ['7'.repeat(100_000), 'GB'],
+    ['٧'.repeat(100_000), 'GB'],
+  ])('%j from %j is none', async (number, region) => {
+    expect(await parse(number, region)).toBeUndefined();
+  });
+});
+
+test('no text holds the server up', async () => {
+  const pieces = [
+    '7',
+    '+',
+    ' ',
+    '-',
+    'x',
+    'ext',
+    ';',
+    '#',
+    '(',
+    '~',
+    ',',
+    '*',
+    'A',
+    '٧',
+    'é',
+    '/x',
+  ];
+  const texts = pieces.flatMap((a) =>
+    pieces.flatMap((b) => [
+      `1234${(a + b).repeat(250)}`,
+      `${(a + b).repeat(40)}!77${a.repeat(100)}`,
+    ]),
+  );
+  let slowest = 0;
+  for (const text of texts) {
+    const before = performance.now();
+    await parse(text.slice(0, 250), 'GB');
+    slowest = Math.max(slowest, performance.now() - before);
+  }
+  expect(slowest).toBeLessThan(100);
+});
