@@ -51,16 +51,12 @@ function lifetimeOf({ headers }: OutboundAnswer, now: number): number | undefine
 export function createWellKnown(deps: WellKnownDependencies): FindDelegate {
   const { outbound, clock, random, metrics, verifyCertificates } = deps;
   const cache = createExpiringCache<{ readonly delegate: string | undefined }>(clock, CACHED_NAMES);
+  /** What was said before, for when nothing is said. */
+  const before = createExpiringCache<string>(clock, CACHED_NAMES);
   const flight = createSingleFlight<string | undefined>();
 
-  function keep(hostname: string, delegate: string | undefined, lifetime: number): void {
-    cache.set(hostname, { delegate }, lifetime * (1 - JITTER * random.fraction()));
-  }
-
-  async function fetchDelegate(hostname: string): Promise<string | undefined> {
-    metrics.homeserverDiscovery('network');
-    let delegate: string | undefined;
-    let lifetime: number = LIFETIME.ofFailure;
+  /** The answer; undefined when none came, or one that says that the web server is in trouble. */
+  async function ask(hostname: string): Promise<OutboundAnswer | undefined> {
     try {
       const answer = await outbound.request({
         method: 'GET',
@@ -68,15 +64,24 @@ export function createWellKnown(deps: WellKnownDependencies): FindDelegate {
         anyCertificate: !verifyCertificates,
         ...LIMITS,
       });
-      delegate = delegateIn(answer);
-      if (delegate !== undefined) {
-        lifetime = Math.min(lifetimeOf(answer, clock.now()) ?? LIFETIME.usual, LIFETIME.longest);
-      }
+      return answer.status < 500 ? answer : undefined;
     } catch (error) {
       // Our own trouble says nothing of the homeserver.
       if (!(error instanceof OutboundError) || error.kind === 'overloaded') throw error;
+      return undefined;
     }
-    keep(hostname, delegate, lifetime);
+  }
+
+  async function fetchDelegate(hostname: string): Promise<string | undefined> {
+    metrics.homeserverDiscovery('network');
+    const answer = await ask(hostname);
+    const delegate = answer === undefined ? before.get(hostname) : delegateIn(answer);
+    let lifetime: number = LIFETIME.ofFailure;
+    if (answer !== undefined && delegate !== undefined) {
+      lifetime = Math.min(lifetimeOf(answer, clock.now()) ?? LIFETIME.usual, LIFETIME.longest);
+      before.set(hostname, delegate, lifetime > 0 ? LIFETIME.longest - LIFETIME.ofFailure : 0);
+    }
+    cache.set(hostname, { delegate }, lifetime * (1 - JITTER * random.fraction()));
     return delegate;
   }
 

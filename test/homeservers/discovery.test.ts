@@ -250,6 +250,30 @@ describe('a well-known file', () => {
     expect(fetches()).toBe(2);
   });
 
+  test('stands for a while when it cannot be fetched again', async () => {
+    wellKnown({ 'm.server': `matrix.test:${delegate.port}` }, { 'cache-control': 'max-age=3600' });
+    await ask('example.test');
+    made.clock.advance(HOUR);
+    web.script('/', (_request, response) => response.destroy());
+    await ask('example.test');
+    wellKnown('', {}, 503);
+    made.clock.advance(HOUR);
+    await ask('example.test');
+    expect(arrived(delegate)).toHaveLength(3);
+    // Not for ever, and not when it is really gone.
+    made.clock.advance(46 * HOUR);
+    await ask('example.test');
+    expect(arrived(hs)).toHaveLength(1);
+    wellKnown({ 'm.server': `matrix.test:${delegate.port}` }, { 'cache-control': 'max-age=3600' });
+    made.clock.advance(HOUR);
+    await ask('example.test');
+    wellKnown({}, {}, 404);
+    made.clock.advance(HOUR);
+    await ask('example.test');
+    expect(arrived(delegate)).toHaveLength(4);
+    expect(arrived(hs)).toHaveLength(2);
+  });
+
   test('is fetched once however many ask', async () => {
     wellKnown({ 'm.server': `matrix.test:${delegate.port}` });
     await Promise.all(Array.from({ length: 30 }, () => ask('example.test')));

@@ -78,8 +78,8 @@ export function createDialer(deps: DialerDependencies): Dial {
       host: address,
       port,
       secureContext,
-      // An IP address cannot be asked for by name.
-      servername: isIP(tls.name) === 0 ? tls.name : '',
+      // An IP address cannot be asked for by name, and the dot at the end of a name is left out (RFC 6066).
+      servername: isIP(tls.name) === 0 ? tls.name.replace(/\.$/, '') : '',
       ALPNProtocols: ['http/1.1'],
       rejectUnauthorized: !tls.anyCertificate,
       checkServerIdentity: (_host, certificate) => checkServerIdentity(tls.name, certificate),
