@@ -15,6 +15,7 @@ import { limitedByRecipient } from './identity/rate-limits.ts';
 import { createRegistration } from './identity/registration.ts';
 import { createServerKeys } from './identity/server-keys.ts';
 import { createTerms } from './identity/terms.ts';
+import { createUnbinding } from './identity/unbinding.ts';
 import { createValidation } from './identity/validation.ts';
 import { clientApiRoutes, ROOT } from './listeners/client-api/routes.ts';
 import { createApiServer, listen, type Mount } from './listeners/frame/server.ts';
@@ -197,6 +198,8 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
             nextLinkSchemes: http.nextLinkSchemes,
           }),
           associations,
+          unbinding: createUnbinding({ validation, associations }),
+          verifyRequest: homeservers.verifyRequest,
           lookup: createLookup({
             storage,
             keys,

@@ -9,8 +9,8 @@ import { newAssociation, type SignedAssociation } from './signed-association.ts'
 export interface Associations {
   /** Binds the address, in place of whomever it was bound to; seen by lookups once this resolves. */
   bind(threepid: ThreePid, mxid: string): Promise<SignedAssociation>;
-  /** Takes back a binding of the address to exactly that user; anything else changes nothing. */
-  unbind(threepid: ThreePid, mxid: string): Promise<void>;
+  /** Takes back a binding of the folded address to exactly that user; anything else changes nothing. */
+  unbind(threepid: { medium: string; address: string }, mxid: string): Promise<void>;
 }
 
 export interface AssociationsDependencies {

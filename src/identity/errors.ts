@@ -4,6 +4,7 @@ export type IdentityFault =
   | 'destination-rejected'
   | 'email-invalid'
   | 'email-not-sent'
+  | 'forbidden'
   | 'homeserver-failed'
   | 'homeserver-not-allowed'
   | 'invitation-unknown'

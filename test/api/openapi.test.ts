@@ -48,6 +48,7 @@ const SPECIFIED: Readonly<Record<string, readonly [required: string, answer: str
     'access_token expires_in matrix_server_name token_type',
     'token',
   ],
+  'POST /_matrix/identity/v2/3pid/unbind': ['mxid threepid', ''],
 };
 
 /** Routes that the specification lets nobody call without a token. */

@@ -7,6 +7,7 @@ import type { PhoneValidation } from '../../identity/phone-validation.ts';
 import type { Registration } from '../../identity/registration.ts';
 import type { ServerKeys } from '../../identity/server-keys.ts';
 import type { Terms } from '../../identity/terms.ts';
+import type { Unbinding } from '../../identity/unbinding.ts';
 import type { Validation } from '../../identity/validation.ts';
 import type { RateLimiter } from '../../platform/rate-limiter.ts';
 import { health } from '../frame/health.ts';
@@ -29,6 +30,7 @@ import { pubkeyIsValid } from './endpoints/pubkey-isvalid.ts';
 import { signEd25519 } from './endpoints/sign-ed25519.ts';
 import { storeInvite } from './endpoints/store-invite.ts';
 import { terms } from './endpoints/terms.ts';
+import { unbind, type VerifyRequest } from './endpoints/unbind.ts';
 import { validateEmailRequestToken } from './endpoints/validate-email-request-token.ts';
 import { validateMsisdnRequestToken } from './endpoints/validate-msisdn-request-token.ts';
 import { validateSubmitToken } from './endpoints/validate-submit-token.ts';
@@ -48,6 +50,8 @@ export interface ClientApiServices {
   readonly emailValidation: EmailValidation;
   readonly phoneValidation: PhoneValidation;
   readonly associations: Associations;
+  readonly unbinding: Unbinding;
+  readonly verifyRequest: VerifyRequest;
   readonly lookup: Lookup;
   readonly invitations: Invitations;
   /** Of mails, by who causes them. */
@@ -78,6 +82,7 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
   const emailPage = validateSubmitTokenPage('email', validation, services.renderResultPage);
   const msisdnPage = validateSubmitTokenPage('msisdn', validation, services.renderResultPage);
   const binding = bind(validation, services.associations);
+  const unbinding = unbind(services.unbinding, services.verifyRequest);
   const sessions = [
     validateEmailRequestToken(services.emailValidation, services.senderLimit),
     validateSubmitToken('email', validation),
@@ -95,6 +100,7 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
     bulkLookup(services.lookup, services.lookupLimits),
     inviting,
     ...(switches.enableV1Associations ? [binding] : []),
+    unbinding,
   ];
   const v2 = [
     ping('V2Servlet'),
@@ -108,6 +114,7 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
     hashDetails(services.lookup),
     lookupMapped(services.lookup, services.lookupLimits),
     binding,
+    unbinding,
     inviting,
     signing,
   ];

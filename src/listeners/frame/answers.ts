@@ -1,7 +1,6 @@
 import type { FastifyReply } from 'fastify';
-import type { ArgumentStyle } from './arguments.ts';
 import { type Answer, JsonAnswer, PageAnswer, RedirectAnswer } from './endpoint.ts';
-import { toApiError } from './errors.ts';
+import { type AnswerContext, toApiError } from './errors.ts';
 
 /** On every answer: web clients of any origin use these APIs. */
 export const CORS = {
@@ -58,9 +57,9 @@ export function send(reply: FastifyReply, answer: Answer): FastifyReply {
 export function sendError(
   reply: FastifyReply,
   error: unknown,
-  version: ArgumentStyle = 'v2',
+  context: AnswerContext = { version: 'v2' },
 ): FastifyReply {
-  const answer = toApiError(error, version);
+  const answer = toApiError(error, context);
   if (answer.status >= 500) reply.log.error({ err: answer.cause ?? answer }, 'Request failed');
   return sendJson(reply.headers({ ...CORS, ...answer.headers }), answer.status, answer.body);
 }

@@ -1,5 +1,6 @@
 import type { IdentityFault } from '../../identity/errors.ts';
 import type { ArgumentStyle, Arguments, Fields } from './arguments.ts';
+import type { Statuses } from './errors.ts';
 import type { Schema } from './schema.ts';
 
 /** Everything a handler is told of a request beside its arguments. */
@@ -78,8 +79,8 @@ interface EndpointDescription<F extends Fields> {
   readonly faults?: readonly IdentityFault[];
   /** The JSON of a success; undefined: a page. */
   readonly answer: Schema | undefined;
-  /** The status of every refusal of the domain, where it is not that of the fault. */
-  readonly refusalStatus?: Readonly<Record<ArgumentStyle, number>>;
+  /** The statuses of faults, where they are not as everywhere. */
+  readonly statuses?: Statuses;
   /** What it takes; arguments not named here are ignored. */
   readonly fields: F;
   /**

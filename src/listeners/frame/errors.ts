@@ -40,6 +40,7 @@ const FAULTS: Record<
   'destination-rejected': [400, 'M_DESTINATION_REJECTED'],
   'email-invalid': [400, 'M_INVALID_EMAIL'],
   'email-not-sent': [400, 'M_EMAIL_SEND_ERROR'],
+  forbidden: [403, 'M_FORBIDDEN'],
   'homeserver-failed': [502, 'M_UNKNOWN'],
   'homeserver-not-allowed': [403, 'M_UNAUTHORIZED'],
   'invitation-unknown': [404, 'M_UNRECOGNIZED'],
@@ -63,9 +64,25 @@ const FAULTS: Record<
   'too-many-addresses': [400, 'M_TOO_LARGE'],
 };
 
+/** The statuses of faults where an endpoint has its own. */
+export type Statuses = Readonly<
+  Partial<Record<IdentityFault, number | Readonly<Record<ArgumentStyle, number>>>>
+>;
+
+/** Where an error is to be answered. */
+export interface AnswerContext {
+  readonly version: ArgumentStyle;
+  readonly statuses?: Statuses | undefined;
+}
+
 /** Status and errcode that answer a fault. */
-export function faultAnswer(fault: IdentityFault, version: ArgumentStyle): [number, string] {
-  const [status, errcode, errcodeInV1 = errcode] = FAULTS[fault];
+export function faultAnswer(
+  fault: IdentityFault,
+  { version, statuses }: AnswerContext,
+): [number, string] {
+  const [usual, errcode, errcodeInV1 = errcode] = FAULTS[fault];
+  const own = statuses?.[fault] ?? usual;
+  const status = typeof own === 'number' ? own : own[version];
   return [status, version === 'v1' ? errcodeInV1 : errcode];
 }
 
@@ -82,10 +99,10 @@ const retryAfter = (ms: unknown): Record<string, string> =>
   typeof ms === 'number' ? { 'retry-after': String(Math.ceil(ms / 1000)) } : {};
 
 /** The answer for whatever went wrong; nothing internal is in it. */
-export function toApiError(error: unknown, version: ArgumentStyle): ApiError {
+export function toApiError(error: unknown, context: AnswerContext): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof IdentityError) {
-    const [status, errcode] = faultAnswer(error.fault, version);
+    const [status, errcode] = faultAnswer(error.fault, context);
     const { details } = error;
     return new ApiError(status, errcode, error.message, {
       details,

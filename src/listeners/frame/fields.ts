@@ -1,5 +1,5 @@
 import { parseMxid } from '../../identity/mxid.ts';
-import { aList, aString, type Schema } from './schema.ts';
+import { aList, anObject, aString, type Schema } from './schema.ts';
 
 /** One argument of an endpoint: how it is read, and what the API description says of it. */
 export interface Field<T> {
@@ -95,4 +95,17 @@ export const roomId: Field<string> = field('a room id such as !room:example.org'
   typeof raw === 'string' && /^![^\p{C}\p{Z}]+$/u.test(raw) && Buffer.byteLength(raw, 'utf8') <= 255
     ? raw
     : undefined,
+);
+
+/** Medium and address of whatever kind: of what is to be forgotten, nothing need be valid. */
+export const threepid: Field<{ medium: string; address: string }> = field(
+  'an object with medium and address',
+  anObject({ medium: aString, address: aString }),
+  (raw) => {
+    if (typeof raw !== 'object' || raw === null) return undefined;
+    const { medium, address } = raw as Record<string, unknown>;
+    const [readMedium, readAddress] = [text.read(medium), text.read(address)];
+    if (readMedium === undefined || readAddress === undefined) return undefined;
+    return { medium: readMedium, address: readAddress };
+  },
 );

@@ -1,4 +1,3 @@
-import type { IdentityFault } from '../../identity/errors.ts';
 import { VERSION } from '../../platform/version.ts';
 import type { ArgumentStyle } from './arguments.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -54,19 +53,17 @@ function commonRefusals(endpoint: Endpoint, protects: boolean): (readonly [numbe
   if (endpoint.method === 'POST' && !endpoint.takesNoBody) {
     common.push([400, 'M_BAD_JSON'], [413, 'M_TOO_LARGE']);
   }
-  if (protects) common.push(faultAnswer('token-unknown', 'v2'));
-  if (protects && endpoint.needs === 'user') common.push(faultAnswer('terms-not-accepted', 'v2'));
+  if (protects) common.push(faultAnswer('token-unknown', { version: 'v2' }));
+  if (protects && endpoint.needs === 'user')
+    common.push(faultAnswer('terms-not-accepted', { version: 'v2' }));
   return common;
 }
 
 function refusals(endpoint: Endpoint, version: ArgumentStyle, protects: boolean) {
-  const answerTo = (fault: IdentityFault): [number, string] => {
-    const [status, errcode] = faultAnswer(fault, version);
-    return [endpoint.refusalStatus?.[version] ?? status, errcode];
-  };
+  const { statuses } = endpoint;
   const all = [
     ...commonRefusals(endpoint, protects),
-    ...(endpoint.faults ?? []).map((fault) => answerTo(fault)),
+    ...(endpoint.faults ?? []).map((fault) => faultAnswer(fault, { version, statuses })),
   ];
   const byStatus = new Map<number, Set<string>>();
   for (const [status, errcode] of all) {

@@ -23,7 +23,7 @@ import {
 import { type Authenticate, tokenReader } from './authentication.ts';
 import { type ClientAddressConfig, clientAddressReader } from './client-address.ts';
 import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
-import { ApiError } from './errors.ts';
+import { type AnswerContext, ApiError } from './errors.ts';
 
 const BODY_LIMIT = 512 * 1024;
 const REQUEST_TIMEOUT = 30_000;
@@ -52,7 +52,7 @@ export interface ApiServerOptions extends ClientAddressConfig {
 declare module 'fastify' {
   interface FastifyContextConfig {
     servlet?: string;
-    version?: ArgumentStyle;
+    answers?: AnswerContext;
   }
 }
 
@@ -139,7 +139,8 @@ function register(app: FastifyInstance, options: ApiServerOptions): void {
       const url = `${root}${endpoint.path}`;
       const methods = methodsByUrl.get(url) ?? new Set<HTTPMethods>();
       methodsByUrl.set(url, methods);
-      const config = { servlet: endpoint.servlet, version: style };
+      const { servlet, statuses } = endpoint;
+      const config = { servlet, answers: { version: style, statuses } };
       const runs: HTTPMethods[] =
         endpoint.method === 'GET' && !endpoint.changesOnGet ? ['GET', 'HEAD'] : [endpoint.method];
       app.route({ method: runs, url, config, handler: handler(endpoint, style, options) });
@@ -206,7 +207,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     request.log.info({ method, route, status, ms: Math.round(reply.elapsedTime) }, 'Request');
   });
   app.setErrorHandler((error, request, reply) =>
-    sendError(reply, error, request.routeOptions.config.version),
+    sendError(reply, error, request.routeOptions.config.answers),
   );
   app.setNotFoundHandler((_request, reply) =>
     sendError(reply, new ApiError(404, 'M_UNRECOGNIZED', 'There is nothing at this path')),

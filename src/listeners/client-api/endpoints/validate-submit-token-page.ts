@@ -57,7 +57,7 @@ export const validateSubmitTokenPage = (
       return page(200, { brand, success: true, message: SUCCESS[medium] });
     },
     onError(error, { brand, version }) {
-      const { status, errcode } = toApiError(error, version);
+      const { status, errcode } = toApiError(error, { version });
       if (status >= 500) throw error;
       return page(status, { brand, success: false, message: FAILURES[errcode] ?? INCOMPLETE });
     },

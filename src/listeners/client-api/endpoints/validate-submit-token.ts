@@ -12,7 +12,12 @@ const SERVLETS: Record<Medium, string> = {
 };
 
 // In v1 a failure is an answer like any other, and homeservers pass only 2xx on to their users.
-const REFUSAL_STATUS = { v1: 200, v2: 400 } as const;
+const STATUS = { v1: 200, v2: 400 } as const;
+const STATUSES = {
+  'session-expired': STATUS,
+  'session-unknown': STATUS,
+  'token-incorrect': STATUS,
+};
 
 /** `POST validate/MEDIUM/submitToken`: proves the address with the token that was sent to it. */
 export const validateSubmitToken = (medium: Medium, validation: Validation) =>
@@ -24,7 +29,7 @@ export const validateSubmitToken = (medium: Medium, validation: Validation) =>
     summary: 'Prove an address with the token sent to it',
     faults: ['session-expired', 'session-unknown', 'token-incorrect'],
     answer: anObject({ success: aBoolean }, { errcode: aString, error: aString }),
-    refusalStatus: REFUSAL_STATUS,
+    statuses: STATUSES,
     fields: { sid, client_secret: clientSecret, token: text },
     async handle(args) {
       await validation.submit(args.sid, args.client_secret, args.token);
@@ -32,7 +37,7 @@ export const validateSubmitToken = (medium: Medium, validation: Validation) =>
     },
     onError(error, { version }) {
       if (!(error instanceof IdentityError)) throw error;
-      const { body } = toApiError(error, version);
-      return new JsonAnswer(REFUSAL_STATUS[version], { success: false, ...body });
+      const { status, body } = toApiError(error, { version, statuses: STATUSES });
+      return new JsonAnswer(status, { success: false, ...body });
     },
   });

@@ -1,0 +1,49 @@
+import type { Unbinding } from '../../../identity/unbinding.ts';
+import { endpoint, type SignedRequest } from '../../frame/endpoint.ts';
+import { clientSecret, mxid, optional, sid, threepid } from '../../frame/fields.ts';
+import { anObject } from '../../frame/schema.ts';
+
+/** Which homeserver signed a request. */
+export type VerifyRequest = (
+  request: Omit<SignedRequest, 'content'> & { readonly content: unknown },
+) => Promise<{ readonly origin: string }>;
+
+/** `POST 3pid/unbind`: takes back a binding, by a session or signed by the user's homeserver. */
+export const unbind = (unbinding: Unbinding, verifyRequest: VerifyRequest) =>
+  endpoint({
+    method: 'POST',
+    path: '/3pid/unbind',
+    servlet: 'ThreePidUnbindServlet',
+    argumentStyle: 'v2',
+    summary: 'Take back a binding: by a session, or signed by the user’s homeserver',
+    faults: [
+      'forbidden',
+      'homeserver-failed',
+      'overloaded',
+      'session-expired',
+      'session-not-validated',
+      'session-unknown',
+      'signature-refused',
+    ],
+    // Homeservers take a 404 for a server that knows no unbinding.
+    statuses: {
+      'session-not-validated': 403,
+      'session-unknown': 401,
+      'signature-refused': { v1: 401, v2: 403 },
+    },
+    answer: anObject({}),
+    fields: {
+      threepid,
+      mxid,
+      sid: optional(sid),
+      client_secret: optional(clientSecret),
+    },
+    async handle(args, { signed }) {
+      const proof =
+        args.sid !== undefined && args.client_secret !== undefined
+          ? { sid: args.sid, clientSecret: args.client_secret }
+          : { signedBy: () => verifyRequest({ ...signed, content: signed.content() }) };
+      await unbinding.unbind(args.threepid, args.mxid, proof);
+      return {};
+    },
+  });
