@@ -9,6 +9,7 @@ import { loadConfig } from '../src/config/load.ts';
 import { systemClock } from '../src/platform/clock.ts';
 import { createLogger } from '../src/platform/logger.ts';
 import { secureRandom } from '../src/platform/random.ts';
+import { startHomeserver } from './homeserver.ts';
 import { startMailbox } from './mailbox.ts';
 
 export interface Demo {
@@ -41,6 +42,7 @@ async function freePort(): Promise<number> {
 export async function startDemo(): Promise<Demo> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'cognomen-demo-'));
   const mailbox = await startMailbox();
+  const homeserver = await startHomeserver();
   const port = await freePort();
   const serverUrl = `http://${HOST}:${port}`;
   const file = path.join(folder, 'sydent.conf');
@@ -50,6 +52,7 @@ export async function startDemo(): Promise<Demo> {
 server.name = localhost
 log.path = ${path.join(folder, 'cognomen.log')}
 pidfile.path =
+ip.whitelist = 127.0.0.1
 
 [db]
 db.file = ${path.join(folder, 'sydent.db')}
@@ -58,6 +61,7 @@ db.file = ${path.join(folder, 'sydent.db')}
 clientapi.http.bind_address = ${HOST}
 clientapi.http.port = ${port}
 client_http_base = ${serverUrl}
+federation.verifycerts = false
 
 [email]
 email.from = Cognomen demo <noreply@localhost>
@@ -89,7 +93,7 @@ email.ratelimit_sender.burst = 1000
     if (url === '/mails') return mailbox.stream(response);
     if (url === '/settings') {
       response.writeHead(200, { 'content-type': 'application/json' });
-      return void response.end(JSON.stringify({ serverUrl }));
+      return void response.end(JSON.stringify({ serverUrl, openId: homeserver.openId }));
     }
     serveFile(url, response).catch(() => response.destroy());
   }).listen(0, HOST);
@@ -104,6 +108,7 @@ email.ratelimit_sender.burst = 1000
       page.closeAllConnections();
       await app.close();
       await mailbox.close();
+      await homeserver.close();
       await logging.close();
       await rm(folder, { recursive: true, force: true });
     },

@@ -1,5 +1,6 @@
-const { serverUrl } = await (await fetch('settings')).json();
+const { serverUrl, openId } = await (await fetch('settings')).json();
 const v1 = `${serverUrl}/_matrix/identity/api/v1`;
+const v2 = `${serverUrl}/_matrix/identity/v2`;
 const session = { sid: '', clientSecret: '', attempt: 0, email: '' };
 
 const section = (step) => document.querySelector(`#step-${step}`);
@@ -14,12 +15,17 @@ function element(name, text, className) {
 
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
-function curl(method, url, body) {
-  if (body === undefined) return `curl ${quoted(url)}`;
-  return `curl -X ${method} ${quoted(url)} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(body))}`;
+function curl({ method, url, token, body }) {
+  const parts = [method === 'GET' ? `curl ${quoted(url)}` : `curl -X ${method} ${quoted(url)}`];
+  if (token) parts.push(`-H 'Authorization: Bearer ${token}'`);
+  if (body) {
+    parts.push("-H 'Content-Type: application/json'", `-d ${quoted(JSON.stringify(body))}`);
+  }
+  return parts.join(' \\\n  ');
 }
 
-function show(step, { method, url, body, status, answer }) {
+function show(step, { request, status, answer }) {
+  const { method, url, body } = request;
   const list = element('dl');
   const parts = [
     [
@@ -27,23 +33,26 @@ function show(step, { method, url, body, status, answer }) {
       `${method} ${url.slice(serverUrl.length)}${body ? `\n\n${JSON.stringify(body, null, 2)}` : ''}`,
     ],
     ['Answer', `${status}\n\n${answer}`],
-    ['The same by curl', curl(method, url, body)],
+    ['The same by curl', curl(request)],
   ];
   for (const [title, content] of parts) {
     const detail = element('dd');
     detail.append(element('pre', content));
     list.append(element('dt', title), detail);
   }
-  section(step).querySelector('.exchanges').replaceChildren(list);
+  section(step).querySelector('.exchanges').append(list);
 }
 
 /** Calls the identity server and shows what went over the wire. */
-async function call(step, method, url, body) {
+async function call(step, request) {
+  const { method, url, token, body } = request;
   const response = await fetch(url, {
     method,
-    ...(body
-      ? { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }
-      : {}),
+    headers: {
+      ...(body ? { 'Content-Type': 'application/json' } : {}),
+      ...(token ? { Authorization: `Bearer ${token}` } : {}),
+    },
+    ...(body ? { body: JSON.stringify(body) } : {}),
   });
   const text = await response.text();
   const json = response.headers.get('content-type')?.startsWith('application/json')
@@ -52,20 +61,25 @@ async function call(step, method, url, body) {
   const answer = json
     ? JSON.stringify(json, null, 2)
     : `(a page: “${new DOMParser().parseFromString(text, 'text/html').querySelector('[role=status]')?.textContent.trim()}”)`;
-  show(step, { method, url, body, status: response.status, answer });
+  show(step, { request, status: response.status, answer });
   return { ok: response.ok, json };
 }
+
+const get = (step, url, token) => call(step, { method: 'GET', url, token });
+const post = (step, url, body, token) => call(step, { method: 'POST', url, body, token });
+const clear = (step) => section(step).querySelector('.exchanges').replaceChildren();
 
 function onSubmit(step, work) {
   section(step)
     .querySelector('form')
     ?.addEventListener('submit', async (event) => {
       event.preventDefault();
+      clear(step);
       try {
         await work();
       } catch (error) {
         const failure = element('pre', `The identity server cannot be reached: ${error.message}`);
-        section(step).querySelector('.exchanges').replaceChildren(failure);
+        section(step).querySelector('.exchanges').append(failure);
       }
     });
 }
@@ -80,7 +94,7 @@ onSubmit('request', async () => {
     });
   }
   session.attempt += 1;
-  const { ok, json } = await call('request', 'POST', `${v1}/validate/email/requestToken`, {
+  const { ok, json } = await post('request', `${v1}/validate/email/requestToken`, {
     email,
     client_secret: session.clientSecret,
     send_attempt: session.attempt,
@@ -91,7 +105,7 @@ onSubmit('request', async () => {
 });
 
 onSubmit('bind', () =>
-  call('bind', 'POST', `${v1}/3pid/bind`, {
+  post('bind', `${v1}/3pid/bind`, {
     sid: session.sid,
     client_secret: session.clientSecret,
     mxid: document.querySelector('#mxid').value,
@@ -103,11 +117,30 @@ onSubmit('lookup', () => {
     medium: 'email',
     address: document.querySelector('#address').value,
   });
-  return call('lookup', 'GET', `${v1}/lookup?${query}`);
+  return get('lookup', `${v1}/lookup?${query}`);
+});
+
+async function hashOf(address, pepper) {
+  const bytes = new TextEncoder().encode(`${address} email ${pepper}`);
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  const base64 = btoa(String.fromCharCode(...digest));
+  return base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+onSubmit('hash', async () => {
+  const registered = await post('hash', `${v2}/account/register`, openId);
+  if (!registered.ok) return;
+  const { token } = registered.json;
+  const details = await get('hash', `${v2}/hash_details`, token);
+  if (!details.ok) return;
+  const pepper = details.json.lookup_pepper;
+  const hash = await hashOf(document.querySelector('#address').value.toLowerCase(), pepper);
+  await post('hash', `${v2}/lookup`, { algorithm: 'sha256', pepper, addresses: [hash] }, token);
 });
 
 async function follow(link) {
-  const { ok } = await call('validate', 'GET', link);
+  clear('validate');
+  const { ok } = await get('validate', link);
   if (ok) button('bind').disabled = false;
 }
 

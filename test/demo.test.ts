@@ -78,6 +78,11 @@ test.skipIf(browserPath === undefined && !process.env['CI'])(
       expect(lookup).toContain(
         `curl '${demo.serverUrl}/_matrix/identity/api/v1/lookup?medium=email`,
       );
+
+      await page.click('#step-hash button');
+      await page.waitForSelector('#step-hash dl:nth-of-type(3)');
+      const hashed = await page.textContent('#step-hash .exchanges');
+      expect(hashed).toMatch(/"mappings": \{\s*"[\w-]{43}": "@curious:example\.org"/);
       expect(problems).toEqual([]);
       if (process.env['SCREENSHOT']) {
         await page.screenshot({ path: process.env['SCREENSHOT'], fullPage: true });
