@@ -2,14 +2,17 @@ import type { Logger } from 'pino';
 import type { Config, Listener, RateLimit } from './config/config.ts';
 import { loadTerms } from './config/terms.ts';
 import { createDelivery } from './delivery/delivery.ts';
+import { type DispatcherTimings, startDispatcher } from './delivery/outbox/dispatcher.ts';
 import { canSendSms } from './delivery/sms/sms.ts';
 import { createHomeservers } from './homeservers/homeservers.ts';
+import { createOnbind } from './homeservers/onbind.ts';
 import { createAccounts } from './identity/accounts.ts';
 import { adoptSydentData } from './identity/adoption.ts';
 import { createAssociations } from './identity/associations.ts';
 import { createEmailValidation } from './identity/email-validation.ts';
 import { createInvitations } from './identity/invitations.ts';
 import { createLookup } from './identity/lookup.ts';
+import { createNotices } from './identity/notices.ts';
 import { createPhoneValidation } from './identity/phone-validation.ts';
 import { limitedByRecipient } from './identity/rate-limits.ts';
 import { createRegistration } from './identity/registration.ts';
@@ -54,6 +57,8 @@ export interface AppDependencies {
   readonly random?: Random;
   /** PEM; in place of the authorities that the system trusts, for outbound requests. */
   readonly trustedCa?: string | undefined;
+  /** How homeservers are told of bindings, where it is not to be at the usual pace. */
+  readonly noticeTimings?: (Partial<DispatcherTimings> & { readonly answer?: number }) | undefined;
 }
 
 const CLEANUP_INTERVAL = 10 * 60 * 1000;
@@ -123,14 +128,38 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     closing.push(() => adoption);
     const pruning = repeat(PRUNING_INTERVAL, () => pruneLog(storage, clock, logger));
     closing.push(() => pruning.stop());
+    const { expiry, keyGrace } = config.email.invites;
+    const notices = createNotices({
+      ...{ storage, keys, clock, random, logger },
+      metrics: metrics.outbox,
+      send: createOnbind(homeservers.federation, deps.noticeTimings?.answer),
+      rules: { keepDelivered: !general.deleteTokensOnBind, expiry, keyGrace },
+    });
+    const dispatcher = startDispatcher({
+      ...{ storage, clock, random, logger },
+      metrics: metrics.outbox,
+      deliver: notices.deliver,
+      noticeLifetime: general.noticeLifetime,
+      timings: deps.noticeTimings ?? {},
+    });
+    closing.push(() => dispatcher.stop());
     const mesh = http.replication
-      ? await joinMesh(config, http.replication, { storage, keys, clock, random, logger, metrics })
+      ? await joinMesh(config, http.replication, {
+          ...{ storage, keys, clock, random, logger, metrics },
+          bound: notices.oweInvitations,
+        })
       : undefined;
     if (mesh) {
       closing.push(() => mesh.close());
       reloading.push({ what: 'Reading the certificates again', step: mesh.reload });
     }
-    const associations = createAssociations({ storage, keys, clock, logged: () => mesh?.wake() });
+    const associations = createAssociations({
+      ...{ storage, keys, clock, notices },
+      logged() {
+        dispatcher.wake();
+        mesh?.wake();
+      },
+    });
     const apiRoot = general.enableV1Access ? `${ROOT}/api/v1` : `${ROOT}/v2`;
     const invitations = createInvitations({
       storage,
@@ -139,6 +168,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       random,
       rules: config.email,
       sendInvitation: limitedByRecipient(recipientLimit, delivery.sendInvitation),
+      onStored: metrics.outbox.invitationStored,
       signUrl: `${http.clientHttpBase}${apiRoot}/sign-ed25519`,
     });
     const cleanup = repeat(CLEANUP_INTERVAL, () =>

@@ -2,24 +2,34 @@ import type { Clock } from '../platform/clock.ts';
 import type { Storage, Stores } from '../storage/stores.ts';
 import { hashedSpellings, type ThreePid } from './addresses.ts';
 import { lookupHash } from './hashing.ts';
+import type { Notices, SignedInvite } from './notices.ts';
 import type { ServerKeys } from './server-keys.ts';
 import { newAssociation, type SignedAssociation } from './signed-association.ts';
 
 /** Binding addresses to users, and taking that back. */
 export interface Associations {
-  /** Binds the address, in place of whomever it was bound to; seen by lookups once this resolves. */
-  bind(threepid: ThreePid, mxid: string): Promise<SignedAssociation>;
+  /**
+   * Binds the address, in place of whomever it was bound to; seen by lookups once this resolves, and the
+   * user's homeserver is told. Answers with the invitations that were pending, where there were any.
+   */
+  bind(threepid: ThreePid, mxid: string): Promise<BoundAssociation>;
   /** Takes back a binding of the folded address to exactly that user; anything else changes nothing. */
   unbind(threepid: { medium: string; address: string }, mxid: string): Promise<void>;
 }
+
+export type BoundAssociation = SignedAssociation & { readonly invites?: readonly SignedInvite[] };
 
 export interface AssociationsDependencies {
   readonly storage: Storage;
   readonly keys: ServerKeys;
   readonly clock: Clock;
+  readonly notices: Pick<Notices, 'owe' | 'sign'>;
   /** Told after an entry of the log was committed. */
-  readonly logged?: () => void;
+  readonly logged: () => void;
 }
+
+/** So many of the pending invitations are in a bind's answer; the homeserver gets them all. */
+const INVITES_ANSWERED = 100;
 
 /** How far into the future a peer's clock may be for us to date our association after its. */
 const CLOCK_TOLERANCE = 24 * 60 * 60 * 1000;
@@ -28,7 +38,7 @@ const CLOCK_TOLERANCE = 24 * 60 * 60 * 1000;
 export const LOG_POSITION = 'log_position';
 
 export function createAssociations(deps: AssociationsDependencies): Associations {
-  const { storage, keys, clock, logged = () => {} } = deps;
+  const { storage, keys, clock, notices, logged } = deps;
   const { serverName } = keys;
 
   /** Now, but after everything known of the address: the newest wins, even when clocks step back. */
@@ -44,13 +54,14 @@ export function createAssociations(deps: AssociationsDependencies): Associations
 
   return {
     async bind(threepid, mxid) {
-      const signed = await storage.transaction(async (stores) => {
-        const { medium, address } = threepid;
+      const { medium, address } = threepid;
+      const spellings = hashedSpellings(threepid);
+      const { signed, association, invites } = await storage.transaction(async (stores) => {
         await stores.associations.lockLog();
         const now = clock.now();
         const ts = await nextTs(stores, threepid, now);
         const association = newAssociation(threepid, mxid, { ts, now });
-        const lookupKeys = hashedSpellings(threepid).map((spelling) => ({
+        const lookupKeys = spellings.map((spelling) => ({
           spelling,
           lookupHash: lookupHash(spelling, medium, storage.pepper),
         }));
@@ -63,6 +74,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
           notAfter: association.not_after,
           lookupHash: lookupHash(address, medium, storage.pepper),
         };
+        // The invitations are for whoever bound the address, not for those who look it up.
         const signed = keys.sign(association);
 
         const id = await stores.associations.appendToLog(stored, serverName);
@@ -77,10 +89,16 @@ export function createAssociations(deps: AssociationsDependencies): Associations
           lookupKeys,
         );
         await stores.adoption.setState(LOG_POSITION, String(id));
-        return signed;
+        const invites = await notices.owe(stores, association, spellings);
+        return { signed, association, invites };
       });
       logged();
-      return signed;
+      if (invites.length === 0) return signed;
+      const answered = invites.slice(0, INVITES_ANSWERED);
+      return keys.sign({
+        ...association,
+        invites: answered.map((invite) => notices.sign(invite, mxid)),
+      });
     },
 
     async unbind(threepid, mxid) {

@@ -105,6 +105,8 @@ export interface InvitationsDependencies {
   readonly rules: InvitationRules;
   /** Rejects with IdentityError `email-invalid`, `email-not-sent` or `limit-exceeded`. */
   readonly sendInvitation: (mail: InvitationMail) => Promise<void>;
+  /** Called for each invitation that is kept. */
+  readonly onStored: () => void;
   /** The URL of `sign-ed25519`, for the mail. */
   readonly signUrl: string;
 }
@@ -246,6 +248,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
         ephemeralKey,
         () => deps.sendInvitation(message),
       );
+      deps.onStored();
       const displayName = redactAddress(address, {
         username: rules.obfuscateUsernameCharacters,
         domain: rules.obfuscateDomainCharacters,

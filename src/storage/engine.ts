@@ -9,7 +9,7 @@ export interface Engine {
   readonly name: 'sqlite' | 'postgres';
   readonly db: Kysely<Schema>;
   /** `column IN values`, one parameter however many values there are. */
-  isAnyOf(column: string, values: readonly string[]): RawBuilder<boolean>;
+  isAnyOf(column: string | RawBuilder<string>, values: readonly string[]): RawBuilder<boolean>;
   /** Until the transaction ends nobody else writes associations. */
   lockAssociationLog(db: Db): Promise<void>;
   /** Whether rows read in a transaction must be locked to stay as read (SQLite's has one writer). */

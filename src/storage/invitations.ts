@@ -1,11 +1,85 @@
-import type { Db } from './engine.ts';
-import type { InvitationStore } from './stores.ts';
+import { sql } from 'kysely';
+import type { Db, Engine } from './engine.ts';
+import type { InvitationStore, Invite } from './stores.ts';
 
 /** Sydent's tables of invitations count in seconds. */
 const toSeconds = (milliseconds: number): number => Math.floor(milliseconds / 1000);
 
-export function invitationStore(db: Db): InvitationStore {
+interface PendingQuery {
+  readonly medium: string;
+  readonly addresses: readonly string[];
+  readonly since: number;
+}
+
+const lowerAddress = () => sql<string>`lower(invite.address)`;
+
+type Row = {
+  medium: string;
+  address: string;
+  room_id: string;
+  sender: string;
+  token: string;
+};
+
+export const toInvite = ({ medium, address, room_id, sender, token }: Row): Invite => ({
+  ...{ medium, address, sender, token },
+  roomId: room_id,
+});
+
+export function invitationStore(engine: Engine, db: Db): InvitationStore {
+  /** Found by the address as stored, which an old Sydent did not fold, or in lower case. */
+  function pendingBy(column: string | ReturnType<typeof lowerAddress>, query: PendingQuery) {
+    return db
+      .selectFrom('invite_tokens as invite')
+      .where('invite.medium', '=', query.medium)
+      .where(engine.isAnyOf(column, query.addresses))
+      .where('invite.sent_ts', 'is', null)
+      .where((where) =>
+        where.or([
+          where('invite.received_ts', 'is', null),
+          where('invite.received_ts', '>=', toSeconds(query.since)),
+        ]),
+      )
+      .select([
+        'invite.id',
+        'invite.medium',
+        'invite.address',
+        'invite.room_id',
+        'invite.sender',
+        'invite.token',
+      ]);
+  }
+
   return {
+    async pending(medium, addresses, since, limit) {
+      const query = { medium, addresses, since };
+      const rows = await pendingBy('invite.address', query)
+        .union(pendingBy(lowerAddress(), query))
+        .orderBy('id')
+        .limit(limit)
+        .execute();
+      return rows.map(toInvite);
+    },
+
+    async settle(tokens, { keep, now, keysUntil }) {
+      if (tokens.length === 0) return;
+      if (keep) {
+        await db
+          .updateTable('invite_tokens')
+          .set({ sent_ts: toSeconds(now) })
+          .where('token', 'in', tokens)
+          .execute();
+      } else {
+        await db.deleteFrom('invite_tokens').where('token', 'in', tokens).execute();
+      }
+      await db.deleteFrom('cognomen_notice_invites').where('token', 'in', tokens).execute();
+      await db
+        .updateTable('cognomen_invite_keys')
+        .set({ valid_until: keysUntil })
+        .where('token', 'in', tokens)
+        .execute();
+    },
+
     async prepare(token, publicKey, until) {
       await db
         .insertInto('cognomen_invite_keys')

@@ -145,7 +145,7 @@ export interface Schema {
     /** The association as JSON, not signed yet. */
     association: string;
     created_ts: number;
-    attempts: number;
+    attempts: Generated<number>;
     next_attempt_ts: number;
   };
   /** The invitations that a notice carries; each is in one notice at most. */

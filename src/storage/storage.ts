@@ -13,6 +13,7 @@ import { ephemeralKeyStore } from './ephemeral-keys.ts';
 import { invitationStore } from './invitations.ts';
 import { lookupStore } from './lookups.ts';
 import { hasPendingMigrations, migrate } from './migrations/index.ts';
+import { outboxStore } from './outbox.ts';
 import { peerStore } from './peers.ts';
 import { newPepper } from './pepper.ts';
 import { replicatedStore } from './replicated.ts';
@@ -36,7 +37,8 @@ export function storesOn(engine: Engine, db: Db): Stores {
     lookups: lookupStore(engine, db),
     ephemeralKeys: ephemeralKeyStore(db),
     accounts: accountStore(db),
-    invitations: invitationStore(db),
+    invitations: invitationStore(engine, db),
+    outbox: outboxStore(engine, db),
     adoption: adoptionStore(db),
     peers: peerStore(engine, db),
     replicated: replicatedStore(engine, db),

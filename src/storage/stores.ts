@@ -3,6 +3,10 @@ import type { PeerStore, ReplicatedStore } from './replication-stores.ts';
 
 export type * from './replication-stores.ts';
 
+import type { EphemeralKeyStore, InvitationStore, OutboxStore } from './invitation-stores.ts';
+
+export type * from './invitation-stores.ts';
+
 /**
  * What the domain asks of a database. Implemented once, on Kysely, for SQLite and PostgreSQL.
  * Times are milliseconds since the epoch. What is not found is `undefined`.
@@ -14,6 +18,7 @@ export interface Stores {
   readonly ephemeralKeys: EphemeralKeyStore;
   readonly accounts: AccountStore;
   readonly invitations: InvitationStore;
+  readonly outbox: OutboxStore;
   readonly adoption: AdoptionStore;
   readonly peers: PeerStore;
   readonly replicated: ReplicatedStore;
@@ -192,40 +197,6 @@ export interface LookupStore {
   byHashes(hashes: readonly string[], now: number): Promise<FoundAssociation[]>;
   /** All associations valid now of one folded address. */
   signedByAddress(medium: string, address: string, now: number): Promise<FoundSignedAssociation[]>;
-}
-
-export interface EphemeralKeyStore {
-  /** Whether the key belongs to an invitation that is pending, or was so lately; counts the question. */
-  countVerification(publicKey: string, now: number): Promise<boolean>;
-  /** Deletes keys that were valid until some time before now; the number deleted. */
-  deleteExpired(now: number, limit: number): Promise<number>;
-}
-
-/** An invitation of an address that was not bound then. */
-export interface Invite {
-  readonly medium: string;
-  readonly address: string;
-  readonly roomId: string;
-  readonly sender: string;
-  readonly token: string;
-}
-
-export interface InvitationStore {
-  /** Notes an invitation whose mail is to go out; forgotten at that time unless confirmed. */
-  prepare(token: string, publicKey: string, until: number): Promise<void>;
-  /** Makes the invitation pending, and its key valid. */
-  confirm(invite: Invite, publicKey: string, now: number): Promise<void>;
-  /** Takes back what was prepared. */
-  abandon(token: string): Promise<void>;
-  /** Whose invitation it is, when it came, and whether it has been delivered. */
-  find(
-    token: string,
-  ): Promise<{ sender: string; receivedAt: number | undefined; delivered: boolean } | undefined>;
-  /**
-   * Deletes pending invitations that no notice carries and that came before that time; their keys stay
-   * valid until `keysUntil`. The number deleted.
-   */
-  deleteReceivedBefore(time: number, keysUntil: number, limit: number): Promise<number>;
 }
 
 /** What is known of an access token. */

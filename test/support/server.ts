@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import pino from 'pino';
-import { type App, startApp } from '../../src/app.ts';
+import { type App, type AppDependencies, startApp } from '../../src/app.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Clock } from '../../src/platform/clock.ts';
@@ -68,6 +68,7 @@ export interface TestServerOptions {
   readonly smtp?: Parameters<typeof startSmtpServer>[0];
   /** PEM of the authority that homeservers' certificates are from. */
   readonly trustedCa?: string;
+  readonly noticeTimings?: AppDependencies['noticeTimings'];
 }
 
 export function renderConfig(sections: Readonly<Record<string, string>>): string {
@@ -102,8 +103,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   );
   const load = () => loadConfig({ file, env: {}, hostname: 'id.test', random: secureRandom });
   const { config } = await load();
-  const start = async () =>
-    startApp((await load()).config, { logger, clock, trustedCa: options.trustedCa });
+  const start = async () => startApp((await load()).config, { ...options, logger, clock });
   let app = await start();
   return {
     get app() {

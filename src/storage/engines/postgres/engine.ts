@@ -132,7 +132,8 @@ export async function openPostgresEngine(config: PostgresConfig, logger: Logger)
   return {
     name: 'postgres',
     db,
-    isAnyOf: (column, values) => sql<boolean>`${sql.ref(column)} = any(${values}::text[])`,
+    isAnyOf: (column, values) =>
+      sql<boolean>`${typeof column === 'string' ? sql.ref(column) : column} = any(${values}::text[])`,
     lockAssociationLog: async (transaction) => {
       await sql`select pg_advisory_xact_lock(${ASSOCIATION_LOG_LOCK}::bigint)`.execute(transaction);
     },

@@ -73,7 +73,7 @@ export function createSqliteEngine(handle: Database.Database, release: () => voi
     name: 'sqlite',
     db,
     isAnyOf: (column, values) =>
-      sql<boolean>`${sql.ref(column)} in (select value from json_each(${JSON.stringify(values)}))`,
+      sql<boolean>`${typeof column === 'string' ? sql.ref(column) : column} in (select value from json_each(${JSON.stringify(values)}))`,
     // Its one write transaction at a time is that lock.
     lockAssociationLog: async () => {},
     locksRows: false,

@@ -1,0 +1,66 @@
+import type { NoticeAnswer, SendNotice } from '../identity/notices.ts';
+import type { OutboundAnswer } from '../platform/outbound/outbound.ts';
+import { OutboundError } from '../platform/outbound/outbound-error.ts';
+import type { FederationClient } from './federation-client.ts';
+
+const PATH = '/_matrix/federation/v1/3pid/onbind';
+const ANSWER_LIMIT = 64 * 1024;
+/** A homeserver takes up the invitations before it answers. */
+const TIMEOUT = 30_000;
+const HOUR = 60 * 60 * 1000;
+
+function errcodeOf({ body }: OutboundAnswer): string | undefined {
+  try {
+    const parsed: unknown = JSON.parse(body.toString('utf8'));
+    const isObject = typeof parsed === 'object' && parsed !== null && 'errcode' in parsed;
+    return isObject && typeof parsed.errcode === 'string' ? parsed.errcode : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Milliseconds, of a Retry-After in seconds. */
+function retryAfter({ headers }: OutboundAnswer): number {
+  const header = headers['retry-after'];
+  const seconds = typeof header === 'string' && /^\d{1,9}$/.test(header) ? Number(header) : 0;
+  return Math.min(seconds * 1000, HOUR);
+}
+
+const isUnknownMethod = ({ status }: OutboundAnswer) => status === 404 || status === 405;
+
+/** Whether that is a homeserver's word on the notice: a proxy's 404 page is none. */
+function isRefusal(answer: OutboundAnswer): boolean {
+  const { status } = answer;
+  if (status < 400 || status > 499 || status === 408 || status === 429) return false;
+  if (!isUnknownMethod(answer)) return true;
+  const errcode = errcodeOf(answer);
+  return errcode !== undefined && errcode !== 'M_UNRECOGNIZED';
+}
+
+function verdict(answer: OutboundAnswer): NoticeAnswer {
+  if (answer.status >= 200 && answer.status < 300) return { kind: 'taken' };
+  const reason = `status ${answer.status}`;
+  if (isRefusal(answer)) return { kind: 'refused', reason };
+  return { kind: 'not-now', reason, wait: retryAfter(answer) };
+}
+
+/**
+ * Tells a homeserver of a binding of one of its users. Homeservers take POST, the specification says
+ * PUT: where the one is not understood, the other is tried.
+ * @param timeout milliseconds for each of them
+ */
+export function createOnbind(federation: FederationClient, timeout = TIMEOUT): SendNotice {
+  return async (serverName, body) => {
+    const send = (method: 'POST' | 'PUT') =>
+      federation.request({ method, serverName, path: PATH, body, timeout, maxBytes: ANSWER_LIMIT });
+    try {
+      const posted = await send('POST');
+      if (!isUnknownMethod(posted)) return verdict(posted);
+      const put = await send('PUT');
+      return verdict(isUnknownMethod(put) ? posted : put);
+    } catch (error) {
+      if (!(error instanceof OutboundError)) throw error;
+      return { kind: 'not-now', reason: error.message, wait: 0 };
+    }
+  };
+}

@@ -1,0 +1,64 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+export type NoticeOutcome = 'delivered' | 'refused' | 'postponed' | 'given-up';
+
+/** What waits in the outbox. */
+export interface OutboxMeasure {
+  readonly size: number;
+  /** Seconds since the oldest came. */
+  readonly age: number;
+}
+
+/** What is counted of invitations and of notices to homeservers. */
+export interface OutboxMetrics {
+  invitationStored(): void;
+  invitationDelivered(count?: number): void;
+  notice(outcome: NoticeOutcome, count?: number): void;
+  /** Whom to ask for the size of the outbox, each time the metrics are read. */
+  observe(measure: () => Promise<OutboxMeasure>): void;
+}
+
+export function createOutboxMetrics(registers: Registry[]): OutboxMetrics {
+  let measure: (() => Promise<OutboxMeasure>) | undefined;
+  const stored = new Counter({
+    name: 'cognomen_invitations_stored_total',
+    help: 'Invitations mailed and kept',
+    registers,
+  });
+  const invited = new Counter({
+    name: 'cognomen_invitations_delivered_total',
+    help: 'Invitations that the homeserver of a bound user took',
+    registers,
+  });
+  const notices = new Counter({
+    name: 'cognomen_notices_total',
+    help: 'Notices to homeservers, by outcome: delivered, refused, postponed (tried again later), given-up',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const age = new Gauge({
+    name: 'cognomen_outbox_oldest_seconds',
+    help: 'Age of the oldest notice that its homeserver has not taken yet; 0 when there is none',
+    registers,
+  });
+  new Gauge({
+    name: 'cognomen_outbox_notices',
+    help: 'Notices that homeservers have not taken yet, of all processes on the database; counted up to 100000',
+    registers,
+    async collect() {
+      // A database that does not answer must not take the other metrics with it.
+      const measured = await measure?.().catch(() => undefined);
+      if (measured === undefined) return;
+      this.set(measured.size);
+      age.set(measured.age);
+    },
+  });
+  return {
+    invitationStored: () => stored.inc(),
+    invitationDelivered: (count = 1) => invited.inc(count),
+    notice: (outcome, count = 1) => notices.inc({ outcome }, count),
+    observe(source) {
+      measure = source;
+    },
+  };
+}
