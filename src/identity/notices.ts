@@ -5,6 +5,7 @@ import type { Random } from '../platform/random.ts';
 import type { Signatures } from '../signing/signed-json.ts';
 import type { GlobalAssociation, Invite, Notice, Storage, Stores } from '../storage/stores.ts';
 import { foldAddress } from './addresses.ts';
+import { currentMxid } from './lookup.ts';
 import { parseMxid } from './mxid.ts';
 import type { ServerKeys } from './server-keys.ts';
 import type { Association } from './signed-association.ts';
@@ -183,6 +184,8 @@ export function createNotices(deps: NoticesDependencies): Notices {
           const binding = byAddress.get(address);
           if (binding === undefined) continue;
           const { mxid, ts, notBefore, notAfter } = binding;
+          // Of several bindings of the address only the newest counts, whoever made it.
+          if ((await currentMxid(stores.lookups, medium, address, now)) !== mxid) continue;
           const association = {
             medium,
             address,

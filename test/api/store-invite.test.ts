@@ -4,22 +4,11 @@ import { keyPairFromSeed } from '../../src/signing/ed25519.ts';
 import { verifySignedJson } from '../../src/signing/signed-json.ts';
 import { ENGINES } from '../support/databases.ts';
 import { get, postForm, postJson, request, type TestAnswer } from '../support/http.ts';
+import { INVITE } from '../support/invitations.ts';
 import { PUBLIC_KEY, SERVER_NAME, startTestServer, type TestServer } from '../support/server.ts';
 import type { ReceivedMail } from '../support/smtp.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
-
-const INVITE = {
-  medium: 'email',
-  room_id: '!tea:sample.test',
-  sender: '@ada:sample.test',
-  room_alias: '',
-  room_avatar_url: 'mxc://sample.test/abc',
-  room_join_rules: 'invite',
-  room_name: 'Tea',
-  sender_display_name: 'Ada',
-  sender_avatar_url: '',
-};
 
 /** The query behind the link of an invitation mail, and the sign URL in it. */
 function linkIn(mail: ReceivedMail) {

@@ -56,6 +56,8 @@ export interface MeshServerOptions {
   readonly engine?: EngineName;
   /** Further lines of `[http]`. */
   readonly http?: string;
+  /** Further lines of `[general]`. */
+  readonly general?: string;
   /** Of the signing key. */
   readonly keyVersion?: string;
 }
@@ -64,7 +66,7 @@ export interface MeshServerOptions {
 export async function startMeshServer(
   ca: TestCa,
   name: string,
-  { engine = 'sqlite', http = '', keyVersion }: MeshServerOptions = {},
+  { engine = 'sqlite', http = '', general = '', keyVersion }: MeshServerOptions = {},
 ): Promise<MeshServer> {
   const certificate = await certificateFolder(ca, name);
   const port = await freePort();
@@ -73,7 +75,9 @@ export async function startMeshServer(
     engine,
     serverName: name,
     signingKey: signingKey.line,
-    sections: { http: `${replicationLines(certificate.file, ca, port)}\n${http}` },
+    trustedCa: ca.pem,
+    noticeTimings: { poll: 20 },
+    sections: { general, http: `${replicationLines(certificate.file, ca, port)}\n${http}` },
   });
   const { stop } = server;
   return Object.assign(server, {
