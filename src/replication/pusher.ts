@@ -16,7 +16,7 @@ export interface Pusher {
 }
 
 /** Milliseconds between looks for peers that changed, and for associations other processes wrote. */
-const POLL = 2000;
+const POLL = 500;
 
 /** What, when it changes, makes a new attempt worth while. */
 const targetOf = ({ port, url, keys }: Peer) => JSON.stringify([port, url, keys]);
