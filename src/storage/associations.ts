@@ -1,26 +1,25 @@
 import type { Db, Engine } from './engine.ts';
+import { keyedAssociations } from './keyed-associations.ts';
 import type { AssociationStore, LookupKey, StoredLocalAssociation } from './stores.ts';
 
 /** The log entries of an address: under its folded spelling, or under what an old Sydent stored. */
-function ownEntries(db: Db, medium: string, address: string, serverName: string) {
-  return db
-    .selectFrom('local_threepid_associations as local')
-    .where('local.medium', '=', medium)
-    .where((where) =>
-      where.or([
-        where('local.address', '=', address),
-        where(
-          'local.id',
-          'in',
-          db
-            .selectFrom('cognomen_lookup_keys as lookup')
-            .innerJoin('global_threepid_associations as global', 'global.id', 'lookup.global_id')
-            .where('lookup.spelling', '=', address)
-            .where('global.originServer', '=', serverName)
-            .select('global.originId'),
-        ),
-      ]),
-    );
+async function ownEntries(db: Db, medium: string, address: string, serverName: string) {
+  const entries = db.selectFrom('local_threepid_associations').selectAll();
+  const folded = await entries
+    .where('medium', '=', medium)
+    .where('address', '=', address)
+    .execute();
+  const others = await keyedAssociations(db)
+    .where('lookup.spelling', '=', address)
+    .select(['global.originServer', 'global.originId'])
+    .execute();
+  const ids = others
+    .filter((row) => row.originServer === serverName)
+    .map((row) => row.originId)
+    .filter((id) => !folded.some((entry) => entry.id === id));
+  if (ids.length === 0) return folded;
+  const stored = await entries.where('id', 'in', ids).execute();
+  return [...folded, ...stored.filter((entry) => entry.medium === medium)];
 }
 
 export async function insertKeys(
@@ -46,18 +45,13 @@ export function associationStore(engine: Engine, db: Db): AssociationStore {
     lockLog: () => engine.lockAssociationLog(db),
 
     async findOwn(medium, address, serverName) {
-      const row = await ownEntries(db, medium, address, serverName)
-        .selectAll('local')
-        .orderBy('local.id', 'desc')
-        .limit(1)
-        .executeTakeFirst();
-      return row && toLocalAssociation(row);
+      const entries = await ownEntries(db, medium, address, serverName);
+      const newest = entries.toSorted((a, b) => b.id - a.id)[0];
+      return newest && toLocalAssociation(newest);
     },
 
     async newestTs(medium, address, below) {
-      const row = await db
-        .selectFrom('cognomen_lookup_keys as lookup')
-        .innerJoin('global_threepid_associations as global', 'global.id', 'lookup.global_id')
+      const row = await keyedAssociations(db)
         .where('lookup.spelling', '=', address)
         .where('global.medium', '=', medium)
         .where('global.ts', '<', below)
@@ -67,9 +61,7 @@ export function associationStore(engine: Engine, db: Db): AssociationStore {
     },
 
     async appendToLog(entry, serverName) {
-      const replaced = await ownEntries(db, entry.medium, entry.address, serverName)
-        .select('local.id')
-        .execute();
+      const replaced = await ownEntries(db, entry.medium, entry.address, serverName);
       if (replaced.length > 0) {
         await db
           .deleteFrom('local_threepid_associations')
@@ -131,9 +123,7 @@ export function associationStore(engine: Engine, db: Db): AssociationStore {
     },
 
     async deleteGlobal(medium, address, originServer, notNewerThan) {
-      const rows = await db
-        .selectFrom('cognomen_lookup_keys as lookup')
-        .innerJoin('global_threepid_associations as global', 'global.id', 'lookup.global_id')
+      const rows = await keyedAssociations(db)
         .where('lookup.spelling', '=', address)
         .where('global.medium', '=', medium)
         .where((where) =>

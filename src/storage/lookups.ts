@@ -1,11 +1,10 @@
 import type { Db, Engine } from './engine.ts';
+import { keyedAssociations } from './keyed-associations.ts';
 import type { LookupStore } from './stores.ts';
 
 /** The associations valid at that time, each as often as it has keys. */
 function valid(db: Db, now: number) {
-  return db
-    .selectFrom('cognomen_lookup_keys as lookup')
-    .innerJoin('global_threepid_associations as global', 'global.id', 'lookup.global_id')
+  return keyedAssociations(db)
     .where('global.notBefore', '<=', now)
     .where('global.notAfter', '>', now);
 }

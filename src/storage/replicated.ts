@@ -1,5 +1,6 @@
 import { nextTurn } from '../platform/next-turn.ts';
 import type { Db, Engine } from './engine.ts';
+import { keyedAssociations } from './keyed-associations.ts';
 import type { GlobalAssociation, ReplicatedDeletion, ReplicatedStore } from './stores.ts';
 
 /** Rows written or deleted by one statement. */
@@ -30,9 +31,7 @@ const nameOf = ({ medium, address }: Addressed) => `${medium} ${address}`;
 export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
   /** The rows that lookups find for these addresses, by medium and address. */
   async function existing(of: readonly Addressed[], origin: string | undefined) {
-    const rows = await db
-      .selectFrom('cognomen_lookup_keys as lookup')
-      .innerJoin('global_threepid_associations as global', 'global.id', 'lookup.global_id')
+    const rows = await keyedAssociations(db)
       .where(
         engine.isAnyOf(
           'lookup.spelling',

@@ -1,0 +1,85 @@
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import pino from 'pino';
+import { expect, test } from 'vitest';
+import { parseThreePid } from '../../src/identity/addresses.ts';
+import { createAssociations } from '../../src/identity/associations.ts';
+import { createLookup } from '../../src/identity/lookup.ts';
+import { createServerKeys } from '../../src/identity/server-keys.ts';
+import { createMetrics } from '../../src/platform/metrics.ts';
+import { secureRandom } from '../../src/platform/random.ts';
+import { pruneLog } from '../../src/replication/pruning.ts';
+import { createReceiver } from '../../src/replication/receiver.ts';
+import { openStorage } from '../../src/storage/storage.ts';
+import { temporaryFolder } from '../support/databases.ts';
+import { deletion, newSigningKey, signedAssociation } from '../support/mesh.ts';
+import { SERVER_NAME, TestClock } from '../support/server.ts';
+
+/** Ways into a table that take the longer the more is in it; of deletions the log has few. */
+const SCANS =
+  /^(?:SCAN (?!json_each|CONSTANT|.*cognomen_log_deletions$)|SEARCH \S+ USING .*\((?:medium|originServer|origin_server)=\?\)$)/;
+
+test('binding, looking up and replicating look at no more rows than concern them, on SQLite', async () => {
+  const folder = await temporaryFolder();
+  const file = path.join(folder.path, 'sydent.db');
+  const clock = new TestClock();
+  const logger = pino({ level: 'silent' });
+  const storage = await openStorage(
+    { engine: 'sqlite', file, backup: false, exclusive: false },
+    { logger, clock, random: secureRandom, serverName: SERVER_NAME, pidFile: '' },
+  );
+  const statements = new Set<string>();
+  const prepare = Database.prototype.prepare;
+  Database.prototype.prepare = function (this: Database.Database, text: string) {
+    statements.add(text);
+    return prepare.call(this, text);
+  } as typeof prepare;
+
+  const seed = secureRandom.bytes(32);
+  const keys = createServerKeys(SERVER_NAME, { signingKey: { version: '0', seed }, oldKeys: [] });
+  const ada = parseThreePid('email', 'ada@sample.test');
+  if (ada === undefined) throw new Error('That is an address');
+  const associations = createAssociations({ storage, keys, clock });
+  await associations.bind(ada, '@ada:sample.test');
+  await associations.bind(ada, '@other:sample.test');
+  const lookup = createLookup({ storage, keys, clock, addressLimit: 10, allowNone: true });
+  await lookup.find('email', 'ada@sample.test');
+  await lookup.findMany([['email', 'ada@sample.test']]);
+  const { pepper } = lookup.hashDetails();
+  for (const algorithm of ['sha256', 'none']) {
+    await lookup.findMapped({ addresses: ['ada@sample.test email'], algorithm, pepper });
+  }
+  await associations.unbind(ada, '@other:sample.test');
+
+  const { pair, publicKey } = newSigningKey();
+  const receiver = createReceiver({ storage, clock, metrics: createMetrics().replication });
+  const peer = {
+    ...{ name: 'peer.test', keys: [publicKey], active: true, port: undefined, url: undefined },
+    ...{ lastSent: undefined, lastSuccessAt: undefined, lastFailure: undefined },
+  };
+  const pusher = { name: 'peer.test', pair };
+  const refused = await receiver.receive(peer, [
+    { id: 1, signed: signedAssociation(pusher) },
+    { id: 2, signed: signedAssociation(pusher, { ts: 1_800_000_000_000 }) },
+    { id: 3, signed: deletion(pusher, { ts: 1_900_000_000_000 }) },
+  ]);
+  expect(refused).toEqual([]);
+  await storage.stores.associations.logAfter(0, 10);
+  await storage.stores.replicated.highestLogId();
+  await pruneLog(storage, clock, logger);
+
+  Database.prototype.prepare = prepare;
+  await storage.close();
+  const db = new Database(file);
+  const scans = [...statements]
+    .filter((text) => /^(?:select|insert|update|delete)\b/.test(text) && !/"peers"/.test(text))
+    .flatMap((text) => {
+      const values = Array(text.split('?').length - 1).fill(null);
+      const plan = db.prepare(`explain query plan ${text}`).all(...values) as { detail: string }[];
+      return plan.filter(({ detail }) => SCANS.test(detail)).map(({ detail }) => [detail, text]);
+    });
+  expect(scans).toEqual([]);
+  expect(statements.size).toBeGreaterThan(20);
+  db.close();
+  await folder.remove();
+});
