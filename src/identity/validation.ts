@@ -158,9 +158,12 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
       try {
         await request.send(code, sid);
       } catch (error) {
-        await storage.transaction(({ sessions }) =>
-          sessions.abandonSend(sid, sendAttempt, code, before),
-        );
+        const limited = error instanceof IdentityError && error.fault === 'limit-exceeded';
+        await storage.transaction(async ({ sessions }) => {
+          await sessions.abandonSend(sid, sendAttempt, code, before);
+          // A limit is none when each request beyond it leaves something behind.
+          if (limited) await sessions.deleteUnused(sid);
+        });
         throw error;
       }
       await storage.transaction(({ sessions }) => sessions.confirmSend(sid, sendAttempt, code));

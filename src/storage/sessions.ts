@@ -50,6 +50,13 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
   const locked = () =>
     engine.locksRows && db.isTransaction ? query(db).forUpdate('extra') : query(db);
 
+  async function deleteSessions(ids: number[]): Promise<void> {
+    await db.deleteFrom('threepid_token_auths').where('validationSession', 'in', ids).execute();
+    await db.deleteFrom('cognomen_session_codes').where('session_id', 'in', ids).execute();
+    await db.deleteFrom('cognomen_sessions').where('session_id', 'in', ids).execute();
+    await db.deleteFrom('threepid_validation_sessions').where('id', 'in', ids).execute();
+  }
+
   return {
     async find(id) {
       const row = await locked().where('session.id', '=', id).executeTakeFirst();
@@ -188,6 +195,19 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
         .execute();
     },
 
+    async deleteUnused(id) {
+      const unused = await db
+        .selectFrom('cognomen_sessions as extra')
+        .leftJoin('cognomen_session_codes as code', 'code.session_id', 'extra.session_id')
+        .select('extra.session_id')
+        .where('extra.session_id', '=', id)
+        .where('extra.sent_attempt', '=', -1)
+        .where('extra.sending_attempt', 'is', null)
+        .where('code.session_id', 'is', null)
+        .executeTakeFirst();
+      if (unused !== undefined) await deleteSessions([id]);
+    },
+
     async countWrongGuess(id) {
       await db
         .updateTable('cognomen_sessions')
@@ -212,11 +232,7 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
         .limit(limit)
         .execute();
       const ids = rows.map((row) => row.id);
-      if (ids.length === 0) return 0;
-      await db.deleteFrom('threepid_token_auths').where('validationSession', 'in', ids).execute();
-      await db.deleteFrom('cognomen_session_codes').where('session_id', 'in', ids).execute();
-      await db.deleteFrom('cognomen_sessions').where('session_id', 'in', ids).execute();
-      await db.deleteFrom('threepid_validation_sessions').where('id', 'in', ids).execute();
+      if (ids.length > 0) await deleteSessions(ids);
       return ids.length;
     },
   };

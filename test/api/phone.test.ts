@@ -310,6 +310,11 @@ describe.each(ENGINES)('phone numbers on %s', (engine) => {
       'M_LIMIT_EXCEEDED',
     ]);
     expect(provider.posts).toHaveLength(before);
+    const sessions = await server.database.execute(
+      'select address from threepid_validation_sessions where address = ?',
+      [`44${number.slice(1).replace(' ', '')}`],
+    );
+    expect(sessions).toHaveLength(1);
     expect((await ask(number, 5)).json.sid).toBe(sid);
     expect((await submit(sid, provider.lastCode())).json).toEqual({ success: true });
     expect((await ask(newNumber(), 1)).status).toBe(200);
