@@ -7,6 +7,7 @@ import { temporaryFolder } from '../support/databases.ts';
 import { startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
 import { postJson, request } from '../support/http.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
+import { startWebhook, type TestProvider } from '../support/sms.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 const nothing = () => {};
@@ -31,6 +32,7 @@ docs:
 let ca: TestCa;
 let homeserver: TestHomeserver;
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let provider: TestProvider;
 let server: TestServer;
 let client: MatrixClient;
 let token: string;
@@ -42,8 +44,12 @@ beforeAll(async () => {
   folder = await temporaryFolder();
   const terms = path.join(folder.path, 'terms.yaml');
   await writeFile(terms, TERMS);
+  provider = await startWebhook();
   server = await startTestServer({
-    sections: { general: `${homeserver.reachable}terms.path = ${terms}\nenable_v1_access = false` },
+    sections: {
+      sms: provider.config,
+      general: `${homeserver.reachable}terms.path = ${terms}\nenable_v1_access = false`,
+    },
     trustedCa: ca.pem,
   });
   client = createClient({
@@ -57,6 +63,7 @@ beforeAll(async () => {
 afterAll(async () => {
   client.stopClient();
   await server.stop();
+  await provider.close();
   await folder.remove();
   await homeserver.close();
   await ca.remove();
@@ -119,4 +126,17 @@ test('it proves an email address, which is then found whatever its letters’ ca
     token,
   );
   expect(many.threepids).toEqual([['email', 'Ada.Lovelace@sample.test', mxid]]);
+});
+
+test('it proves a phone number', async () => {
+  const secret = client.generateClientSecret();
+  const asked = await client.requestMsisdnToken('GB', '07700 900750', secret, 1, undefined, token);
+  expect(asked).toMatchObject({ msisdn: '447700900750', intl_fmt: '+44 7700 900750' });
+  const code = provider.lastCode();
+  await expect(client.submitMsisdnToken(asked.sid, secret, 'wrong', token)).rejects.toMatchObject({
+    errcode: 'M_TOKEN_INCORRECT',
+  });
+  expect(await client.submitMsisdnToken(asked.sid, secret, code, token)).toEqual({
+    success: true,
+  });
 });
