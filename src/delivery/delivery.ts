@@ -20,7 +20,7 @@ export interface Delivery {
   sendVerification(mail: VerificationMail): Promise<void>;
   /** @throws IdentityError `email-not-sent`, `email-invalid` */
   sendInvitation(mail: InvitationMail): Promise<void>;
-  /** @throws IdentityError `sms-not-sent` */
+  /** @throws IdentityError `sms-not-sent`, `overloaded` */
   sendVerificationSms(sms: VerificationSms): Promise<void>;
   readonly renderResultPage: ReturnType<typeof resultPageRenderer>;
   /** What is wrong with the templates in use, one line each. */

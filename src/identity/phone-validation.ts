@@ -11,7 +11,7 @@ export interface PhoneValidation {
    * Resolves to the session's id and the number once the message, where one is due, has been taken by
    * the provider.
    * @throws IdentityError `parameter-invalid`, `phone-number-invalid`, `destination-rejected`,
-   * `limit-exceeded`, `sms-not-sent`
+   * `limit-exceeded`, `sms-not-sent`, `overloaded`
    */
   request(request: PhoneValidationRequest): Promise<{ sid: number; phone: PhoneNumber }>;
 }
@@ -39,7 +39,7 @@ export interface PhoneValidationDependencies {
   readonly numberLimit: RateLimiter;
   /** Of messages, by calling code. */
   readonly countryLimit: RateLimiter;
-  /** Rejects with IdentityError `sms-not-sent`. */
+  /** Rejects with IdentityError `sms-not-sent` or `overloaded`. */
   readonly sendVerification: (sms: VerificationSms) => Promise<void>;
   readonly nextLinkSchemes: readonly string[];
 }

@@ -5,7 +5,10 @@ import { parseConfig } from '../../src/config/load.ts';
 import { createSmsSender } from '../../src/delivery/sms/sms.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
-import { createOutboundClient } from '../../src/platform/outbound/outbound.ts';
+import {
+  createOutboundClient,
+  type OutboundDependencies,
+} from '../../src/platform/outbound/outbound.ts';
 import { createNameResolver } from '../../src/platform/outbound/resolver.ts';
 import { renderConfig, SIGNING_KEY } from '../support/server.ts';
 import {
@@ -37,7 +40,7 @@ async function opened(start: () => Promise<TestProvider>): Promise<TestProvider>
 }
 
 /** What sends by these lines of the [sms] section, and what it logs and counts. */
-function sender(lines: string, timeout = 5000) {
+function sender(lines: string, timeout = 5000, limits: OutboundDependencies['limits'] = {}) {
   const { config } = parseConfig(
     'test.conf',
     renderConfig({ sms: lines, crypto: `ed25519.signingkey = ${SIGNING_KEY}` }),
@@ -52,6 +55,7 @@ function sender(lines: string, timeout = 5000) {
     resolver: createNameResolver({ servers: [], clock: systemClock }),
     metrics,
     logger,
+    limits,
   });
   closing.push(outbound);
   const send = createSmsSender(config.sms, { logger, metrics, outbound, timeout });
@@ -186,6 +190,22 @@ describe('a webhook', () => {
     await sender(`${provider.config}\noriginators.44 = short:12345`).send();
     expect(provider.messages[0]?.from).toEqual({ type: 'short', text: '12345' });
   });
+});
+
+test('when too many messages are waiting, the next is to come back later', async () => {
+  const provider = await opened(startWebhook);
+  const { send } = sender(provider.config, 5000, { perHost: { places: 1, waiting: 2 } });
+  const outcomes = await Promise.allSettled([send(), send(), send(), send()]);
+  expect(outcomes.map(({ status }) => status).sort()).toEqual([
+    'fulfilled',
+    'fulfilled',
+    'fulfilled',
+    'rejected',
+  ]);
+  expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({
+    reason: { fault: 'overloaded', details: { retry_after_ms: 5000 } },
+  });
+  expect(provider.messages).toHaveLength(3);
 });
 
 test('one number always hears from the same sender, and its neighbour from the next', async () => {

@@ -20,6 +20,9 @@ export interface SmsDependencies {
 
 const TIMEOUT = 15_000;
 
+/** Milliseconds after which there may be room for another message. */
+const RETRY_AFTER = 5000;
+
 /** Whether messages can go out at all: a configuration that nobody touched names no account. */
 export function canSendSms({ provider }: SmsConfig): boolean {
   return provider.name !== 'openmarket' || provider.usable;
@@ -54,7 +57,7 @@ function originatorFor(
 
 /**
  * Sends codes by text message, through the provider that the configuration names.
- * What it sends rejects with IdentityError `sms-not-sent`.
+ * Sending rejects with IdentityError `sms-not-sent`, or `overloaded` when too many are waiting already.
  */
 export function createSmsSender(
   config: SmsConfig,
@@ -63,8 +66,13 @@ export function createSmsSender(
   const { name } = config.provider;
   const provider = createProvider(config.provider, { outbound, timeout });
   const log = logger.child({ provider: name });
-  const notSent = (options?: ErrorOptions) =>
-    new IdentityError('sms-not-sent', 'The text message could not be sent', options);
+  const notSent = (cause?: unknown) =>
+    cause instanceof OutboundError && cause.kind === 'overloaded'
+      ? new IdentityError('overloaded', 'Too many text messages are waiting; try again later', {
+          details: { retry_after_ms: RETRY_AFTER },
+          cause,
+        })
+      : new IdentityError('sms-not-sent', 'The text message could not be sent', { cause });
 
   return async ({ to, code }) => {
     if (!canSendSms(config)) {
@@ -89,7 +97,7 @@ export function createSmsSender(
       } else {
         throw error;
       }
-      throw notSent({ cause: error });
+      throw notSent(error);
     }
   };
 }

@@ -14,6 +14,7 @@ export const validateMsisdnRequestToken = (validation: PhoneValidation) =>
     faults: [
       'destination-rejected',
       'limit-exceeded',
+      'overloaded',
       'parameter-invalid',
       'phone-number-invalid',
       'sms-not-sent',
