@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { parseThreePid } from '../../src/identity/addresses.ts';
 import { createAssociations } from '../../src/identity/associations.ts';
 import { createLookup } from '../../src/identity/lookup.ts';
+import { createNotices } from '../../src/identity/notices.ts';
 import { createServerKeys } from '../../src/identity/server-keys.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { secureRandom } from '../../src/platform/random.ts';
@@ -28,6 +29,7 @@ test('binding, looking up and replicating look at no more rows than concern them
     { engine: 'sqlite', file, backup: false, exclusive: false },
     { logger, clock, random: secureRandom, serverName: SERVER_NAME, pidFile: '' },
   );
+  const metrics = createMetrics();
   const statements = new Set<string>();
   const prepare = Database.prototype.prepare;
   Database.prototype.prepare = function (this: Database.Database, text: string) {
@@ -39,7 +41,15 @@ test('binding, looking up and replicating look at no more rows than concern them
   const keys = createServerKeys(SERVER_NAME, { signingKey: { version: '0', seed }, oldKeys: [] });
   const ada = parseThreePid('email', 'ada@sample.test');
   if (ada === undefined) throw new Error('That is an address');
-  const associations = createAssociations({ storage, keys, clock });
+  const notices = createNotices({
+    ...{ storage, keys, clock, random: secureRandom, logger, metrics: metrics.outbox },
+    send: async () => ({ kind: 'taken' }),
+    rules: { keepDelivered: false, expiry: 0, keyGrace: 0 },
+  });
+  const associations = createAssociations({
+    ...{ storage, keys, clock, notices },
+    logged: () => {},
+  });
   await associations.bind(ada, '@ada:sample.test');
   await associations.bind(ada, '@other:sample.test');
   const lookup = createLookup({ storage, keys, clock, addressLimit: 10, allowNone: true });
@@ -52,7 +62,10 @@ test('binding, looking up and replicating look at no more rows than concern them
   await associations.unbind(ada, '@other:sample.test');
 
   const { pair, publicKey } = newSigningKey();
-  const receiver = createReceiver({ storage, clock, metrics: createMetrics().replication });
+  const receiver = createReceiver({
+    ...{ storage, clock, metrics: metrics.replication },
+    bound: notices.oweInvitations,
+  });
   const peer = {
     ...{ name: 'peer.test', keys: [publicKey], active: true, port: undefined, url: undefined },
     ...{ lastSent: undefined, lastSuccessAt: undefined, lastFailure: undefined },
