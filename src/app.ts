@@ -244,10 +244,14 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
           },
           senderLimit: createRateLimiter(config.email.senderRateLimit, clock),
           invitations,
-          renderResultPage: delivery.renderResultPage,
+          renderPage: delivery.renderPage,
           ping: storage.ping,
         },
-        { ...general, clientHttpBase: http.clientHttpBase },
+        {
+          ...general,
+          clientHttpBase: http.clientHttpBase,
+          confirmFirst: http.pageAsksFirst,
+        },
       ),
       http.clientApi,
     );

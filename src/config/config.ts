@@ -116,6 +116,8 @@ export interface HttpConfig {
   readonly clientHttpBase: string;
   /** Schemes beside `http` and `https` that a `next_link` may have; lower case, without colon. */
   readonly nextLinkSchemes: readonly string[];
+  /** Whether the page of a mailed link asks for a click before it validates. */
+  readonly pageAsksFirst: boolean;
   /** Content-Security-Policy of pages made from operators' templates. */
   readonly pageContentSecurityPolicy: string;
 }

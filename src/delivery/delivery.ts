@@ -9,7 +9,7 @@ import type { OutboundClient } from '../platform/outbound/outbound.ts';
 import type { Random } from '../platform/random.ts';
 import { createMailer } from './mail/mailer.ts';
 import { encodeHeaderText, renderMessage } from './mail/message.ts';
-import { resultPageRenderer } from './pages.ts';
+import { pageRenderer } from './pages.ts';
 import { createSmsSender } from './sms/sms.ts';
 import { createBrands, type TemplateKind } from './templates/brands.ts';
 import type { TemplateValues } from './templates/template.ts';
@@ -22,7 +22,7 @@ export interface Delivery {
   sendInvitation(mail: InvitationMail): Promise<void>;
   /** @throws IdentityError `sms-not-sent`, `overloaded` */
   sendVerificationSms(sms: VerificationSms): Promise<void>;
-  readonly renderResultPage: ReturnType<typeof resultPageRenderer>;
+  readonly renderPage: ReturnType<typeof pageRenderer>;
   /** What is wrong with the templates in use, one line each. */
   checkTemplates(): Promise<string[]>;
   close(): Promise<void>;
@@ -65,7 +65,7 @@ export function createDelivery(config: Config, deps: DeliveryDependencies): Deli
   });
 
   async function send(
-    kind: Exclude<TemplateKind, 'page'>,
+    kind: Exclude<TemplateKind, 'page' | 'confirm'>,
     mail: { to: string; brand: string | undefined; values: TemplateValues },
   ): Promise<void> {
     const { render } = await brands.find(kind, mail.brand);
@@ -90,7 +90,7 @@ export function createDelivery(config: Config, deps: DeliveryDependencies): Deli
       });
     },
     sendVerificationSms: createSmsSender(sms, deps),
-    renderResultPage: resultPageRenderer(brands, http.pageContentSecurityPolicy),
+    renderPage: pageRenderer(brands, http.pageContentSecurityPolicy),
     checkTemplates: () => brands.check(),
     close: () => mailer.close(),
   };

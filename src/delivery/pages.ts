@@ -7,23 +7,34 @@ export interface RenderedPage {
   readonly contentSecurityPolicy: string;
 }
 
-/** Allows the page's own style sheets and nothing else. */
-function strictPolicy(html: string): string {
+/** Allows the page's own style sheets and nothing else, but for the form of a page that has one. */
+function strictPolicy(html: string, hasForm: boolean): string {
   const styles = [...html.matchAll(/<style>(.*?)<\/style>/gs)].map(
     ([, css = '']) => `'sha256-${createHash('sha256').update(css).digest('base64')}'`,
   );
   const source = styles.length > 0 ? styles.join(' ') : "'none'";
-  return `default-src 'none'; style-src ${source}; frame-ancestors 'none'; base-uri 'none'; form-action 'none'`;
+  // A form may lead on to any link that was given with the request, which browsers hold against this as well.
+  const forms = hasForm ? '' : "; form-action 'none'";
+  return `default-src 'none'; style-src ${source}; frame-ancestors 'none'; base-uri 'none'${forms}`;
 }
 
-/**
- * The page that a mailed link opens.
- * @param operatorPolicy the Content-Security-Policy of pages made from operators' templates.
- */
-export function resultPageRenderer(brands: Brands, operatorPolicy: string) {
-  return async (page: { brand: string | undefined; message: string }): Promise<RenderedPage> => {
-    const { render, builtIn } = await brands.find('page', page.brand);
-    const html = render({ message: escapeHtml(page.message) });
-    return { html, contentSecurityPolicy: builtIn ? strictPolicy(html) : operatorPolicy };
+/** What a mailed link opens. */
+export interface Page {
+  readonly brand: string | undefined;
+  readonly message: string;
+  /** The page asks for a click, which sends a form there. */
+  readonly action?: string;
+}
+
+/** @param operatorPolicy the Content-Security-Policy of pages made from operators' templates. */
+export function pageRenderer(brands: Brands, operatorPolicy: string) {
+  return async ({ brand, message, action }: Page): Promise<RenderedPage> => {
+    const hasForm = action !== undefined;
+    const { render, builtIn } = await brands.find(hasForm ? 'confirm' : 'page', brand);
+    const html = render({
+      message: escapeHtml(message),
+      ...(hasForm ? { action: escapeHtml(action) } : {}),
+    });
+    return { html, contentSecurityPolicy: builtIn ? strictPolicy(html, hasForm) : operatorPolicy };
   };
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { simpleParser } from 'mailparser';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { asciiDomain, encodeHeaderText, renderMessage } from '../../src/delivery/mail/message.ts';
-import { resultPageRenderer } from '../../src/delivery/pages.ts';
+import { pageRenderer } from '../../src/delivery/pages.ts';
 import { createBrands } from '../../src/delivery/templates/brands.ts';
 import { compileTemplate } from '../../src/delivery/templates/template.ts';
 import { secureRandom } from '../../src/platform/random.ts';
@@ -153,12 +153,12 @@ describe('brands', () => {
 
   test('pages escape their message; only built-in ones get the strict policy', async () => {
     const page = { brand: undefined, message: '<b>' };
-    const builtIn = await resultPageRenderer(brands(), 'lax')(page);
+    const builtIn = await pageRenderer(brands(), 'lax')(page);
     expect(builtIn.html).toContain('&lt;b&gt;');
     expect(builtIn.html).not.toMatch(/https?:|<script|<link|%%/);
     expect(builtIn.contentSecurityPolicy).toMatch(/^default-src 'none'; style-src 'sha256-[^']+';/);
     await put('own/verify_response_template.html', '<p>%(message)s 100%%</p>');
-    expect(await resultPageRenderer(brands(), 'lax')(page)).toEqual({
+    expect(await pageRenderer(brands(), 'lax')(page)).toEqual({
       html: '<p>&lt;b&gt; 100%</p>',
       contentSecurityPolicy: 'lax',
     });

@@ -154,6 +154,15 @@ export const HTTP = {
     about:
       'Schemes, beside http and https, that a browser may be sent to after validation, between commas: those of apps, such as element.',
   },
+  pageAsksFirst: {
+    section,
+    name: 'page.ask_before_validation',
+    default: 'false',
+    parse: boolean,
+    own: true,
+    about:
+      'Whether the link in a message opens a page with a button, and only that proves the address: some mail systems follow every link they see. A brand’s own page for it is confirm_template.html, with %(message)s and %(action)s.',
+  },
   pagePolicy: {
     section,
     name: 'page.content_security_policy',
@@ -219,6 +228,7 @@ export function readHttp(reader: ConfigReader, serverName: string): HttpConfig {
     verifyResponseTemplate: reader.read(HTTP.verifyResponseTemplate),
     clientHttpBase: clientHttpBase || `https://${serverName}`,
     nextLinkSchemes: reader.read(HTTP.nextLinkSchemes),
+    pageAsksFirst: reader.read(HTTP.pageAsksFirst),
     pageContentSecurityPolicy: reader.read(HTTP.pagePolicy),
   };
 }

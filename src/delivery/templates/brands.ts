@@ -9,7 +9,7 @@ import {
   type TemplateValues,
 } from './template.ts';
 
-export type TemplateKind = 'verification' | 'invite' | 'migration' | 'page';
+export type TemplateKind = 'verification' | 'invite' | 'migration' | 'page' | 'confirm';
 
 export interface BrandsConfig {
   /** The operator's folder, one folder a brand in it. */
@@ -45,13 +45,22 @@ const FILES: Record<TemplateKind, readonly string[]> = {
   invite: ['invite_template.eml.j2', 'invite_template.eml'],
   migration: ['migration_template.eml.j2', 'migration_template.eml'],
   page: ['verify_response_template.html'],
+  confirm: ['confirm_template.html'],
 };
 
 /** To try templates with. */
 const SAMPLE: TemplateValues = Object.fromEntries(
   [
     ...['messageid', 'date', 'to', 'from', 'multipart_boundary', 'ipaddress', 'link', 'token'],
-    ...['message', 'mxid', 'subject_header_value', 'sender_display_name', 'room_id', 'room_name'],
+    ...[
+      'message',
+      'action',
+      'mxid',
+      'subject_header_value',
+      'sender_display_name',
+      'room_id',
+      'room_name',
+    ],
     ...['web_client_location', 'bracketed_verified_sender', 'bracketed_room_name'],
   ].map((name) => [name, name]),
 );

@@ -35,8 +35,8 @@ import { validateEmailRequestToken } from './endpoints/validate-email-request-to
 import { validateMsisdnRequestToken } from './endpoints/validate-msisdn-request-token.ts';
 import { validateSubmitToken } from './endpoints/validate-submit-token.ts';
 import {
-  type RenderResultPage,
-  validateSubmitTokenPage,
+  type RenderPage,
+  validateSubmitTokenPages,
 } from './endpoints/validate-submit-token-page.ts';
 import { versions } from './endpoints/versions.ts';
 import type { LookupLimits } from './lookup-limits.ts';
@@ -59,12 +59,14 @@ export interface ClientApiServices {
   /** Of registrations, by client address; undefined: none. */
   readonly registerLimit: RateLimiter | undefined;
   readonly lookupLimits: LookupLimits;
-  readonly renderResultPage: RenderResultPage;
+  readonly renderPage: RenderPage;
   /** Resolves when the database answers. */
   readonly ping: () => Promise<void>;
 }
 
 export interface ClientApiSwitches {
+  /** Whether a mailed link asks for a click. */
+  readonly confirmFirst: boolean;
   readonly enableV1Access: boolean;
   readonly enableV1Associations: boolean;
   /** Where this server is to be found from outside. */
@@ -79,17 +81,22 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
   const keyEndpoints = [pubkey(keys), pubkeyIsValid(keys), pubkeyEphemeralIsValid(invitations)];
   const signing = signEd25519(invitations);
   const inviting = storeInvite({ ...services, baseUrl: switches.clientHttpBase });
-  const emailPage = validateSubmitTokenPage('email', validation, services.renderResultPage);
-  const msisdnPage = validateSubmitTokenPage('msisdn', validation, services.renderResultPage);
+  const pages = {
+    validation,
+    renderPage: services.renderPage,
+    confirmFirst: switches.confirmFirst,
+  };
+  const emailPages = validateSubmitTokenPages('email', pages);
+  const msisdnPages = validateSubmitTokenPages('msisdn', pages);
   const binding = bind(validation, services.associations);
   const unbinding = unbind(services.unbinding, services.verifyRequest);
   const sessions = [
     validateEmailRequestToken(services.emailValidation, services.senderLimit),
     validateSubmitToken('email', validation),
-    emailPage,
+    ...emailPages,
     validateMsisdnRequestToken(services.phoneValidation),
     validateSubmitToken('msisdn', validation),
-    msisdnPage,
+    ...msisdnPages,
     getValidated3pid(validation),
   ];
 

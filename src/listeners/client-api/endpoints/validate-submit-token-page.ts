@@ -1,6 +1,13 @@
 import type { Medium } from '../../../identity/addresses.ts';
 import type { Validation } from '../../../identity/validation.ts';
-import { type Answer, endpoint, PageAnswer, RedirectAnswer } from '../../frame/endpoint.ts';
+import {
+  type Answer,
+  type Endpoint,
+  endpoint,
+  PageAnswer,
+  RedirectAnswer,
+  type RequestContext,
+} from '../../frame/endpoint.ts';
 import { toApiError } from '../../frame/errors.ts';
 import { clientSecret, sid, text } from '../../frame/fields.ts';
 
@@ -22,44 +29,82 @@ const FAILURES: Readonly<Record<string, string>> = {
 };
 const INCOMPLETE = 'This link is not complete. Please copy the whole link from the message.';
 
-export interface ResultPage {
+/** Before the click, where one is asked for. */
+const QUESTION: Record<Medium, string> = {
+  email: 'Somebody, most likely you, wants to use this email address with Matrix. Is that right?',
+  msisdn: 'Somebody, most likely you, wants to use this phone number with Matrix. Is that right?',
+};
+
+export type RenderPage = (page: {
   readonly brand: string | undefined;
-  readonly success: boolean;
   readonly message: string;
+  readonly action?: string;
+}) => Promise<{ html: string; contentSecurityPolicy: string }>;
+
+export interface SubmitTokenPages {
+  readonly validation: Validation;
+  readonly renderPage: RenderPage;
+  /** Whether the link opens a page that asks for a click: scanners of mail follow links. */
+  readonly confirmFirst: boolean;
 }
 
-export type RenderResultPage = (
-  page: ResultPage,
-) => Promise<{ html: string; contentSecurityPolicy: string }>;
-
 /** `GET validate/MEDIUM/submitToken`: the link in the message, opened in a browser. */
-export const validateSubmitTokenPage = (
+export function validateSubmitTokenPages(
   medium: Medium,
-  validation: Validation,
-  render: RenderResultPage,
-) => {
-  const page = async (status: number, result: ResultPage): Promise<Answer> => {
-    const { html, contentSecurityPolicy } = await render(result);
+  { validation, renderPage, confirmFirst }: SubmitTokenPages,
+): Endpoint[] {
+  const page = async (status: number, content: Parameters<RenderPage>[0]): Promise<Answer> => {
+    const { html, contentSecurityPolicy } = await renderPage(content);
     return new PageAnswer(status, html, contentSecurityPolicy);
   };
-  return endpoint({
-    method: 'GET',
-    path: `/validate/${medium}/submitToken`,
+  const path = `/validate/${medium}/submitToken`;
+  const common = {
     servlet: SERVLETS[medium],
-    summary: 'The link in the message',
-    faults: ['session-expired', 'session-unknown', 'token-incorrect'],
     answer: undefined,
     fields: { sid, client_secret: clientSecret, token: text },
-    changesOnGet: true,
-    async handle(args, { brand }) {
-      const { nextLink } = await validation.submit(args.sid, args.client_secret, args.token);
-      if (nextLink !== undefined) return new RedirectAnswer(nextLink);
-      return page(200, { brand, success: true, message: SUCCESS[medium] });
-    },
-    onError(error, { brand, version }) {
+    onError(error: unknown, { brand, version }: RequestContext) {
       const { status, errcode } = toApiError(error, { version });
       if (status >= 500) throw error;
-      return page(status, { brand, success: false, message: FAILURES[errcode] ?? INCOMPLETE });
+      return page(status, { brand, message: FAILURES[errcode] ?? INCOMPLETE });
     },
-  });
-};
+  } as const;
+  const submits = {
+    faults: ['session-expired', 'session-unknown', 'token-incorrect'],
+    async handle(
+      args: { sid: number; client_secret: string; token: string },
+      { brand }: RequestContext,
+    ) {
+      const { nextLink } = await validation.submit(args.sid, args.client_secret, args.token);
+      if (nextLink !== undefined) return new RedirectAnswer(nextLink);
+      return page(200, { brand, message: SUCCESS[medium] });
+    },
+  } as const;
+
+  if (!confirmFirst) {
+    const summary = 'The link in the message';
+    return [endpoint({ ...common, ...submits, method: 'GET', path, summary, changesOnGet: true })];
+  }
+  return [
+    endpoint({
+      ...common,
+      method: 'GET',
+      path,
+      summary: 'The link in the message: asks for a click',
+      handle: (_args, { brand, signed }) =>
+        page(200, {
+          brand,
+          message: QUESTION[medium],
+          // Relative, whatever a proxy has put before it.
+          action: `submitToken/confirm?${signed.uri.split('?')[1] ?? ''}`,
+        }),
+    }),
+    endpoint({
+      ...common,
+      ...submits,
+      method: 'POST',
+      path: `${path}/confirm`,
+      summary: 'The click on the page of the link in the message',
+      takesNoBody: true,
+    }),
+  ];
+}
