@@ -289,7 +289,7 @@ describe.each(Object.entries(PROVIDERS))('when %s', (_name, start) => {
   test.each(misbehaving)('%s, that is told, and logged without secrets', async (...each) => {
     const [, behaviour, outcome] = each;
     const provider = await opened(start);
-    const { send, logs, count } = sender(provider.config, 400);
+    const { send, logs, count } = sender(provider.config, outcome === 'refused' ? 5000 : 400);
     provider.behave(behaviour);
     await expect(send()).rejects.toMatchObject({ fault: 'sms-not-sent' });
     expect(logs.some((line) => JSON.parse(line).level === 50)).toBe(true);
@@ -298,10 +298,11 @@ describe.each(Object.entries(PROVIDERS))('when %s', (_name, start) => {
     // Once is enough to be charged for.
     expect(provider.posts).toHaveLength(1);
     provider.behave(undefined);
-    await send();
+    const patient = sender(provider.config);
+    await patient.send();
     expect(provider.messages).toHaveLength(1);
-    expect(await count('sent')).toBe(1);
-    expect(logs.join('')).not.toMatch(secrets);
+    expect(await patient.count('sent')).toBe(1);
+    expect(patient.logs.join('')).not.toMatch(secrets);
   });
 
   test('is not there, that is told', async () => {

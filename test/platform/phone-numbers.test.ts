@@ -90,11 +90,17 @@ test('no text holds the server up', async () => {
       `${(a + b).repeat(40)}!77${a.repeat(100)}`,
     ]),
   );
+  // Of three tries the quickest: a busy machine makes anything slow once.
+  const timed = async (text: string) => {
+    const times: number[] = [];
+    for (let turn = 0; turn < 3; turn++) {
+      const before = performance.now();
+      await parse(text, 'GB');
+      times.push(performance.now() - before);
+    }
+    return Math.min(...times);
+  };
   let slowest = 0;
-  for (const text of texts) {
-    const before = performance.now();
-    await parse(text.slice(0, 250), 'GB');
-    slowest = Math.max(slowest, performance.now() - before);
-  }
-  expect(slowest).toBeLessThan(100);
+  for (const text of texts) slowest = Math.max(slowest, await timed(text.slice(0, 250)));
+  expect(slowest).toBeLessThan(10);
 });
