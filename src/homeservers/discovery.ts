@@ -39,14 +39,17 @@ function split(serverName: string): NameParts {
   return { hostname: inBrackets ?? plain, port: port === undefined ? undefined : Number(port) };
 }
 
-/** In the order in which they are to be tried (RFC 2782): by priority, then drawn by weight. */
+/** More are not tried, however many there are. */
+const MAX_RECORDS = 8;
+
+/** Those to be tried, in their order (RFC 2782): by priority, then drawn by weight. */
 export function orderRecords(
   records: readonly ServiceRecord[],
   random: Random,
 ): readonly ServiceRecord[] {
   const left = records.toSorted((a, b) => a.priority - b.priority || a.weight - b.weight);
   const ordered: ServiceRecord[] = [];
-  for (let first = left[0]; first !== undefined; first = left[0]) {
+  for (let first = left[0]; first && ordered.length < MAX_RECORDS; first = left[0]) {
     const { priority } = first;
     const equals = left.filter((record) => record.priority === priority);
     const total = equals.reduce((sum, { weight }) => sum + weight, 0);

@@ -2,7 +2,7 @@ import type { Clock } from '../platform/clock.ts';
 import { createExpiringCache } from '../platform/expiring-cache.ts';
 import { createSingleFlight } from '../platform/single-flight.ts';
 import { decodeBase64 } from '../signing/base64.ts';
-import { verifySignedJson } from '../signing/signed-json.ts';
+import { signatureChecker } from '../signing/signed-json.ts';
 import { nonsense } from './failures.ts';
 import type { FederationClient } from './federation-client.ts';
 import { isObject, jsonObject } from './json.ts';
@@ -38,11 +38,12 @@ interface KnownKeys {
 function selfSigned(answer: Record<string, unknown>, serverName: string): VerifyKeys {
   const listed = isObject(answer['verify_keys']) ? answer['verify_keys'] : {};
   const keys = new Map<string, Uint8Array>();
+  const isSignedBy = signatureChecker(answer);
   for (const [keyId, entry] of Object.entries(listed).slice(0, MAX_KEYS)) {
     const encoded = isObject(entry) ? entry['key'] : undefined;
     const key = typeof encoded === 'string' ? decodeBase64(encoded) : undefined;
     if (!keyId.startsWith('ed25519:') || key === undefined) continue;
-    if (verifySignedJson(answer, serverName, keyId, key)) keys.set(keyId, key);
+    if (isSignedBy(serverName, keyId, key)) keys.set(keyId, key);
   }
   return keys;
 }

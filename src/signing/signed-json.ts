@@ -35,24 +35,36 @@ export function signJson<T extends object>(
   return { ...object, signatures };
 }
 
-/** Whether the object holds that server's signature with that key. */
-export function verifySignedJson(
-  object: object,
+/** Says whether one object holds a server's signature with a key. */
+export type SignatureChecker = (
   serverName: string,
   keyId: string,
   publicKey: Uint8Array,
-): boolean {
-  const signatures = 'signatures' in object ? object.signatures : undefined;
-  const byServer = isObject(signatures) ? signatures[serverName] : undefined;
-  const encoded = isObject(byServer) ? byServer[keyId] : undefined;
-  const signature = typeof encoded === 'string' ? decodeBase64(encoded) : undefined;
-  if (signature === undefined) return false;
-  try {
-    return verifySignature(publicKey, signedPart(object), signature);
-  } catch {
-    return false;
-  }
+) => boolean;
+
+/** Checks the signatures of an object; what they sign is made once, however many there are. */
+export function signatureChecker(object: object): SignatureChecker {
+  const all = 'signatures' in object ? object.signatures : undefined;
+  let message: string | undefined;
+  let unsignable = false;
+  return (serverName, keyId, publicKey) => {
+    const byServer = isObject(all) && Object.hasOwn(all, serverName) ? all[serverName] : undefined;
+    const encoded = isObject(byServer) ? byServer[keyId] : undefined;
+    const signature = typeof encoded === 'string' ? decodeBase64(encoded) : undefined;
+    if (signature === undefined || unsignable) return false;
+    try {
+      message ??= signedPart(object);
+    } catch {
+      unsignable = true;
+      return false;
+    }
+    return verifySignature(publicKey, message, signature);
+  };
 }
+
+/** Whether the object holds that server's signature with that key. */
+export const verifySignedJson = (object: object, ...signature: Parameters<SignatureChecker>) =>
+  signatureChecker(object)(...signature);
 
 /** Nobody signs one object with more keys. */
 const MOST_SIGNATURES = 10;

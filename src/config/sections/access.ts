@@ -29,7 +29,8 @@ export const ACCESS = {
     default: '0',
     parse: burst,
     own: true,
-    about: 'How often one client address may register at once. 0: as often as it likes.',
+    about:
+      'How often one client address may register at once; an IPv6 network of /64 counts as one. 0: as often as it likes.',
   },
   registerRate: {
     section,
@@ -62,7 +63,7 @@ export const ACCESS = {
     parse: burst,
     own: true,
     about:
-      'How many addresses may be looked up from one client address at once, in all versions. 0: any number.',
+      'How many addresses may be looked up from one client address (of IPv6, one network of /64) at once, in all versions. 0: any number.',
   },
   lookupClientRate: {
     section,

@@ -11,9 +11,9 @@ export interface LookupLimits {
 /** Counts so many addresses looked up. @throws IdentityError `limit-exceeded` */
 export async function enforceLookups(
   limits: LookupLimits,
-  { user, clientAddress }: RequestContext,
+  { user, clientNetwork }: RequestContext,
   addresses: number,
 ): Promise<void> {
   if (user !== undefined) await enforce(limits.byAccount, user, addresses);
-  await enforce(limits.byClientAddress, clientAddress ?? 'unknown', addresses);
+  await enforce(limits.byClientAddress, clientNetwork, addresses);
 }

@@ -1,6 +1,8 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyReply } from 'fastify';
 import { type Answer, JsonAnswer, PageAnswer, RedirectAnswer } from './endpoint.ts';
-import { type AnswerContext, toApiError } from './errors.ts';
+import { type AnswerContext, connectionError, toApiError } from './errors.ts';
 
 /** On every answer: web clients of any origin use these APIs. */
 export const CORS = {
@@ -62,4 +64,20 @@ export function sendError(
   const answer = toApiError(error, context);
   if (answer.status >= 500) reply.log.error({ err: answer.cause ?? answer }, 'Request failed');
   return sendJson(reply.headers({ ...CORS, ...answer.headers }), answer.status, answer.body);
+}
+
+/** Answers what is no HTTP request, as far as anything can be read of it; the connection ends. */
+export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const { status, body } = connectionError(error.code);
+  const json = JSON.stringify(body);
+  const headers = {
+    ...CORS,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(json),
+    connection: 'close',
+  };
+  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${json}`);
+  socket.destroySoon();
 }

@@ -1,5 +1,7 @@
 import { ApiError, badJson, invalidParam } from './errors.ts';
 import type { Field } from './fields.ts';
+import { parseForm } from './form.ts';
+import { parseJson } from './json.ts';
 
 /** Arguments as they came, before anything is known of their types. */
 export type RawArguments = ReadonlyMap<string, unknown>;
@@ -18,43 +20,6 @@ export interface ArgumentSource {
   /** Behind the `?`, not decoded. */
   readonly query: string;
   readonly body: Buffer | undefined;
-}
-
-/** Percent-decodes; characters of the component stand for the bytes that came, as in Latin-1. */
-function decodeComponent(component: string, name: string): string {
-  const decoded = component
-    .replaceAll('+', ' ')
-    .replace(/%([0-9A-Fa-f]{2})/g, (_match, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
-  const bytes = Buffer.from(decoded, 'latin1');
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    throw new ApiError(400, 'M_INVALID_PARAM', `${name} is not UTF-8`, { cause });
-  }
-}
-
-/** The parameters of a query string or form body; one given more than once counts as not given. */
-export function parseForm(...sources: readonly string[]): Map<string, string> {
-  const values = new Map<string, string>();
-  const repeated = new Set<string>();
-  for (const pair of sources.flatMap((source) => source.split('&'))) {
-    if (pair === '') continue;
-    const equals = pair.indexOf('=');
-    const name = decodeComponent(equals < 0 ? pair : pair.slice(0, equals), 'A parameter name');
-    const value = equals < 0 ? '' : decodeComponent(pair.slice(equals + 1), name);
-    if (values.has(name)) repeated.add(name);
-    values.set(name, value);
-  }
-  for (const name of repeated) values.delete(name);
-  return values;
-}
-
-export function parseJson(body: Buffer | undefined): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body ?? Buffer.alloc(0)));
-  } catch (cause) {
-    throw new ApiError(400, 'M_BAD_JSON', 'The request body is not JSON', { cause });
-  }
 }
 
 function members(value: unknown): RawArguments {

@@ -1,5 +1,5 @@
-import { parseForm } from './arguments.ts';
 import type { SignedRequest } from './endpoint.ts';
+import { parseForm } from './form.ts';
 
 /**
  * Whose access token it is.

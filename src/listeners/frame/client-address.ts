@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { beginsWith, dotted, hextets, MAPPED } from '../../platform/ipv6.ts';
 
 /** An address without port, brackets and the prefix of IPv4 in IPv6; undefined when it is none. */
 function parseAddress(text: string): string | undefined {
@@ -48,4 +49,17 @@ export function clientAddressReader(config: ClientAddressConfig) {
     }
     return client;
   };
+}
+
+/**
+ * What limits count as one client: an IPv4 address, or the /64 network of an IPv6 address, as whoever has
+ * one address there has them all.
+ */
+export function clientNetwork(address: string | undefined): string {
+  if (address === undefined) return 'unknown';
+  if (isIP(address) !== 6) return address;
+  const parts = hextets(address);
+  if (beginsWith(parts, MAPPED)) return dotted(parts[6], parts[7]);
+  const network = parts.slice(0, 4).map((part) => part.toString(16));
+  return `${network.join(':')}::/64`;
 }

@@ -12,6 +12,8 @@ export interface RequestContext {
   readonly accessToken: string | undefined;
   /** Undefined where the connection has none, such as a Unix socket. */
   readonly clientAddress: string | undefined;
+  /** The same for limits: whose addresses are one client's. */
+  readonly clientNetwork: string;
   /** The `brand` of the query string, when it can name one. */
   readonly brand: string | undefined;
   /** Parts of the path that vary, percent-decoded. */
@@ -20,8 +22,7 @@ export interface RequestContext {
 }
 
 /** Who asks, for limits: a user, and without accounts a client address. */
-export const sender = ({ user, clientAddress }: RequestContext): string =>
-  user ?? clientAddress ?? 'unknown';
+export const sender = ({ user, clientNetwork }: RequestContext): string => user ?? clientNetwork;
 
 /** What a homeserver signs when it makes a request, as received. */
 export interface SignedRequest {
@@ -90,6 +91,8 @@ interface EndpointDescription<F extends Fields> {
   readonly needs?: 'user' | 'token';
   /** Required arguments that are all in the query string of a POST stand for token and body. */
   readonly queryIsEnough?: boolean;
+  /** Bytes, where bodies must be smaller than elsewhere. */
+  readonly bodyLimit?: number;
   /** Whatever is in the body is not looked at. */
   readonly takesNoBody?: boolean;
   /** How arguments come, where it is not as in the rest of the API version. */

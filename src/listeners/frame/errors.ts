@@ -90,9 +90,19 @@ export function faultAnswer(
 const FRAMEWORK: Readonly<Record<string, readonly [number, string, string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: [413, 'M_TOO_LARGE', 'The request body is too large'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, 'M_BAD_JSON', 'Content-Length and body differ'],
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: [400, 'M_NOT_JSON', 'The Content-Type is no media type'],
   FST_ERR_BAD_URL: [400, 'M_INVALID_PARAM', 'The path is not valid percent-encoded UTF-8'],
 };
+
+/** What is wrong with a request of which nothing else is known, by the code of the HTTP parser. */
+export function connectionError(code: string | undefined): ApiError {
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return new ApiError(431, 'M_TOO_LARGE', 'The headers are too large');
+  }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return new ApiError(408, 'M_UNKNOWN', 'The request did not come in time');
+  }
+  return new ApiError(400, 'M_UNRECOGNIZED', 'This is no HTTP request');
+}
 
 /** The header that says in seconds what the member of that name says in milliseconds. */
 const retryAfter = (ms: unknown): Record<string, string> =>

@@ -10,22 +10,24 @@ import type { Logger } from 'pino';
 import type { Listener } from '../../config/config.ts';
 import { isBrandName } from '../../identity/brand.ts';
 import type { Metrics } from '../../platform/metrics.ts';
-import { CORS, send, sendError } from './answers.ts';
+import { CORS, refuseConnection, send, sendError } from './answers.ts';
 import {
   type ArgumentStyle,
   isComplete,
-  parseForm,
-  parseJson,
   rawArguments,
   readArguments,
   textArguments,
 } from './arguments.ts';
 import { type Authenticate, tokenReader } from './authentication.ts';
-import { type ClientAddressConfig, clientAddressReader } from './client-address.ts';
+import { type ClientAddressConfig, clientAddressReader, clientNetwork } from './client-address.ts';
 import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
 import { type AnswerContext, ApiError } from './errors.ts';
+import { parseForm } from './form.ts';
+import { parseJson } from './json.ts';
 
 const BODY_LIMIT = 512 * 1024;
+/** More than a path can have: Node takes 16 KiB of headers. */
+const MAX_PARAMETER_LENGTH = 16 * 1024;
 const REQUEST_TIMEOUT = 30_000;
 /** Longer than the 60 s that common proxies keep connections: they close first. */
 const KEEP_ALIVE_TIMEOUT = 75_000;
@@ -69,14 +71,19 @@ function brandOf(query: string): string | undefined {
   return brand !== undefined && isBrandName(brand) ? brand : undefined;
 }
 
-function signedRequest(request: FastifyRequest): SignedRequest {
+/** The values of a header as they came; its name in lower case. */
+function headerValues(request: FastifyRequest, name: string): string[] {
   const { rawHeaders } = request.raw;
+  return rawHeaders.filter(
+    (_value, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name,
+  );
+}
+
+function signedRequest(request: FastifyRequest): SignedRequest {
   return {
     method: request.method,
     uri: request.raw.url ?? '',
-    authorization: rawHeaders.filter(
-      (_value, index) => index % 2 === 1 && /^authorization$/i.test(rawHeaders[index - 1] ?? ''),
-    ),
+    authorization: headerValues(request, 'authorization'),
     content: () => parseJson(request.body as Buffer | undefined),
   };
 }
@@ -100,14 +107,16 @@ function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerO
     const accessToken = protects ? tokenOf(signed, query) : undefined;
     const user = protects ? await authenticate?.(accessToken, needs) : undefined;
     const forwardedFor = request.headers['x-forwarded-for'];
+    const address = clientAddress(
+      request.raw.socket.remoteAddress,
+      Array.isArray(forwardedFor) ? forwardedFor.join(',') : forwardedFor,
+    );
     const context: RequestContext = {
       version,
       user,
       accessToken,
-      clientAddress: clientAddress(
-        request.raw.socket.remoteAddress,
-        Array.isArray(forwardedFor) ? forwardedFor.join(',') : forwardedFor,
-      ),
+      clientAddress: address,
+      clientNetwork: clientNetwork(address),
       brand: brandOf(query),
       pathParameters: request.params as Record<string, string>,
       signed,
@@ -119,7 +128,7 @@ function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerO
           ? parseForm(query)
           : rawArguments(endpoint.argumentStyle ?? version, {
               method: request.method,
-              contentType: request.headers['content-type'],
+              contentType: headerValues(request, 'content-type')[0],
               query,
               body: request.body as Buffer | undefined,
             });
@@ -143,7 +152,9 @@ function register(app: FastifyInstance, options: ApiServerOptions): void {
       const config = { servlet, answers: { version: style, statuses } };
       const runs: HTTPMethods[] =
         endpoint.method === 'GET' && !endpoint.changesOnGet ? ['GET', 'HEAD'] : [endpoint.method];
-      app.route({ method: runs, url, config, handler: handler(endpoint, style, options) });
+      const { bodyLimit = BODY_LIMIT } = endpoint;
+      const run = handler(endpoint, style, options);
+      app.route({ method: runs, url, config, bodyLimit, handler: run });
       for (const method of runs) methods.add(method);
       if (endpoint.changesOnGet) {
         app.route({ method: 'HEAD', url, config, handler: (_request, reply) => reply.send() });
@@ -179,8 +190,9 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1000 },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAMETER_LENGTH },
     frameworkErrors: (error, _request, reply) => sendError(reply as FastifyReply, error),
+    clientErrorHandler: refuseConnection,
   }) as unknown as FastifyInstance;
 
   app.removeAllContentTypeParsers();
@@ -189,6 +201,8 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(CORS);
     if (request.method === 'OPTIONS') return reply.code(200).send();
+    // Bodies are read by what their endpoints take; Fastify would refuse a type that is none.
+    request.raw.headers['content-type'] = 'application/octet-stream';
   });
   app.addHook('onResponse', async (request, reply) => {
     const { url, config } = request.routeOptions;

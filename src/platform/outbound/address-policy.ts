@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { beginsWith, dotted, hextets, MAPPED } from '../ipv6.ts';
 
 /** Where outbound requests may go. */
 export interface AddressPolicy {
@@ -42,28 +43,6 @@ const DEFAULT_BLACKLIST = [
   'ff00::/8',
 ];
 
-/** The eight parts of an IPv6 address. */
-function hextets(address: string): number[] {
-  const parts = (text: string) =>
-    text === ''
-      ? []
-      : text.split(':').flatMap((part) => {
-          if (!part.includes('.')) return [Number.parseInt(part, 16)];
-          const [a = 0, b = 0, c = 0, d = 0] = part.split('.').map(Number);
-          return [a * 256 + b, c * 256 + d];
-        });
-  const [left = '', right] = address.replace(/%.*$/, '').split('::');
-  const head = parts(left);
-  if (right === undefined) return head;
-  const tail = parts(right);
-  return [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail];
-}
-
-const dotted = (high = 0, low = 0) => `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
-const beginsWith = (parts: readonly number[], start: readonly number[]) =>
-  start.every((part, index) => parts[index] === part);
-
-const MAPPED = [0, 0, 0, 0, 0, 0xffff];
 const COMPATIBLE = [0, 0, 0, 0, 0, 0];
 const TRANSLATED = [0, 0, 0, 0, 0xffff, 0];
 const NAT64 = [0x64, 0xff9b, 0, 0, 0, 0];

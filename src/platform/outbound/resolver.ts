@@ -38,6 +38,8 @@ const QUERY = { timeout: 2000, tries: 2, maxTimeout: 4000 };
 const QUERIES = { places: 1000, waiting: 1000 };
 const CACHED_NAMES = 10_000;
 const MAX_LIFETIME = 60 * 60 * 1000;
+/** Each is checked against the address lists. */
+const MAX_ADDRESSES = 256;
 
 /** Whether DNS said that there is no such thing, which is an answer. */
 const isNothing = (error: unknown) => /^(ENOTFOUND|ENODATA)$/.test(codeOf(error));
@@ -46,6 +48,7 @@ const explain = (name: string) => (error: unknown) => {
   if (error instanceof GateFullError) {
     throw new OutboundError('overloaded', 'Too many names are being looked up');
   }
+  if (error instanceof OutboundError) throw error;
   throw new OutboundError(
     'name-unresolved',
     isNothing(error)
@@ -81,6 +84,9 @@ export function createNameResolver(options: NameResolverOptions): NameResolver {
     );
     const serious = failures.find((error) => !isNothing(error));
     if (records.length === 0) throw serious ?? failures[0];
+    if (records.length > MAX_ADDRESSES) {
+      throw new OutboundError('name-unresolved', `${name} has too many addresses`);
+    }
     const addresses = records.map(({ address }) => address);
     // Half an answer is good for now, not for later.
     const lifetime =

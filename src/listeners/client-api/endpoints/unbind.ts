@@ -15,6 +15,8 @@ export const unbind = (unbinding: Unbinding, verifyRequest: VerifyRequest) =>
     path: '/3pid/unbind',
     servlet: 'ThreePidUnbindServlet',
     argumentStyle: 'v2',
+    // A signature over it is checked in several ways.
+    bodyLimit: 64 * 1024,
     summary: 'Take back a binding: by a session, or signed by the user’s homeserver',
     faults: [
       'forbidden',

@@ -1,0 +1,54 @@
+import { ApiError, badJson } from './errors.ts';
+
+/** Nobody means to send more, and while it is parsed everybody else waits. */
+const MAX_DEPTH = 100;
+const MAX_MEMBERS = 1000;
+/** Lists and objects: `bulk_lookup` has one for each address. */
+const MAX_LISTS = 50_000;
+
+const QUOTE = 0x22;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+const OPENING = new Set([0x5b, 0x7b]);
+const CLOSING = new Set([0x5d, 0x7d]);
+
+/** Where the string that begins there ends. */
+function endOfString(text: Buffer, start: number): number {
+  for (let i = start + 1; i < text.length; i++) {
+    if (text[i] === QUOTE) return i;
+    if (text[i] === BACKSLASH) i++;
+  }
+  return text.length;
+}
+
+function refuseCostly(text: Buffer): void {
+  let depth = 0;
+  let members = 0;
+  let lists = 0;
+  for (let i = 0; i < text.length; i++) {
+    const byte = text[i] ?? 0;
+    if (byte === QUOTE) i = endOfString(text, i);
+    else if (byte === COLON) members++;
+    else if (CLOSING.has(byte)) depth--;
+    else if (OPENING.has(byte)) {
+      depth++;
+      lists++;
+    }
+    if (depth > MAX_DEPTH) throw badJson('The request body is nested too deeply');
+    if (members > MAX_MEMBERS || lists > MAX_LISTS)
+      throw badJson('The request body holds too much');
+  }
+}
+
+/**
+ * A request body as JSON, in UTF-8.
+ * @throws ApiError `M_BAD_JSON`, also for what would take long to parse
+ */
+export function parseJson(body: Buffer = Buffer.alloc(0)): unknown {
+  refuseCostly(body);
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch (cause) {
+    throw new ApiError(400, 'M_BAD_JSON', 'The request body is not JSON', { cause });
+  }
+}
