@@ -121,11 +121,11 @@ function cognomen(server: BenchServer, ...args: string[]): ChildProcess {
   return child;
 }
 
-async function start(server: BenchServer): Promise<void> {
-  cognomen(server);
+async function start(server: BenchServer): Promise<ChildProcess> {
+  const child = cognomen(server);
   for (;;) {
     const answer = await fetch(`http://127.0.0.1:${server.ports.client}/health`).catch(() => {});
-    if (answer?.ok) return;
+    if (answer?.ok) return child;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -162,6 +162,13 @@ async function knows(server: BenchServer, address: string): Promise<boolean> {
   return 'mxid' in ((await (await fetch(url)).json()) as object);
 }
 
+/** Seconds of processor time that a process has had; undefined where the system does not tell. */
+async function processorTime(child: ChildProcess): Promise<number | undefined> {
+  const stat = await readFile(`/proc/${child.pid}/stat`, 'utf8').catch(() => undefined);
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 function quantile(values: readonly number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
@@ -176,8 +183,7 @@ try {
   const origin = await makeServer(root, 'origin.test');
   const peer = await makeServer(root, 'peer.test');
   await fillLog(origin);
-  await start(origin);
-  await start(peer);
+  const processes = [await start(origin), await start(peer)];
   await addPeer(peer, origin);
 
   for (let i = 0; i < 50; i++) await bind(origin, `warm${i}@sample.test`);
@@ -187,6 +193,7 @@ try {
 
   await addPeer(origin, peer);
   const from = performance.now();
+  const usedBefore = await Promise.all(processes.map(processorTime));
   const busy: number[] = [];
   const last = `user${COUNT - 1}@sample.test`;
   while (!(await knows(peer, last))) {
@@ -195,6 +202,10 @@ try {
   const seconds = (performance.now() - from) / 1000;
   const rate = COUNT / seconds;
   say(`${COUNT} associations to a new peer: ${seconds.toFixed(1)} s, ${rate.toFixed(0)} a second`);
+  const used = (await Promise.all(processes.map(processorTime))).map((after, index) =>
+    ((after ?? Number.NaN) - (usedBefore[index] ?? Number.NaN)).toFixed(1),
+  );
+  say(`processor time for it, the binds below included: ${used.join(' s and ')} s`);
   say(`ratio to Sydent’s rate of ${SYDENT_RATE} a second: ${(rate / SYDENT_RATE).toFixed(0)}`);
   say(`a bind on the origin meanwhile: ${describe(busy)}`);
   const ratio = quantile(busy, 0.5) / quantile(idle, 0.5);

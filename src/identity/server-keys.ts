@@ -1,4 +1,5 @@
 import { decodeBase64, encodeBase64 } from '../signing/base64.ts';
+import { canonicalJson } from '../signing/canonical-json.ts';
 import { keyPairFromSeed } from '../signing/ed25519.ts';
 import { type Signatures, signJson } from '../signing/signed-json.ts';
 
@@ -13,8 +14,11 @@ export interface ServerKeys {
   isValid(publicKey: string): boolean;
   /** The object with this server's signature added. */
   sign<T extends object>(object: T): T & { signatures: Signatures };
-  /** The same, also under the key id that Sydent looks for whatever the key's is. */
-  signForPeers<T extends object>(object: T): T & { signatures: Signatures };
+  /**
+   * An object without signatures, signed also under the key id that Sydent looks for whatever the key's is.
+   * In a thread beside: peers are sent thousands.
+   */
+  signForPeers<T extends object>(object: T): Promise<T & { signatures: Signatures }>;
 }
 
 export interface KeyMaterial {
@@ -46,12 +50,11 @@ export function createServerKeys(serverName: string, material: KeyMaterial): Ser
       return bytes !== undefined && all.has(encodeBase64(bytes));
     },
     sign: (object) => signJson(object, serverName, currentId, current.sign),
-    signForPeers(object) {
-      const signed = signJson(object, serverName, currentId, current.sign);
-      const signature = signed.signatures[serverName]?.[currentId] ?? '';
-      // Another id does not change what is signed.
+    async signForPeers(object) {
+      const signature = encodeBase64(await current.signAside(canonicalJson(object)));
+      // The id is not part of what is signed.
       const both = { [SYDENT_KEY_ID]: signature, [currentId]: signature };
-      return { ...signed, signatures: { ...signed.signatures, [serverName]: both } };
+      return { ...object, signatures: { [serverName]: both } };
     },
   };
 }

@@ -34,8 +34,8 @@ export interface ReceiverDependencies {
   readonly bound?: (stores: Stores, associations: readonly GlobalAssociation[]) => Promise<void>;
 }
 
-/** Signatures checked between turns of the event loop: about 4 ms. */
-const CHECKED_AT_ONCE = 25;
+/** Checked at the same time; they make for about a millisecond of work here, more of it in other threads. */
+const CHECKED_AT_ONCE = 32;
 
 type Received =
   | { readonly kind: 'bind'; readonly association: GlobalAssociation }
@@ -45,15 +45,15 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
   const { storage, clock, metrics, bound = async () => {} } = deps;
   let busy: Promise<unknown> = Promise.resolve();
 
-  function read(
+  /** Undefined when it is none, or not signed by the peer. */
+  async function read(
     peer: Peer,
     verifiers: readonly Verifier[],
     { id, signed }: PushedAssociation,
-  ): Received | undefined {
+  ): Promise<Received | undefined> {
     const parsed = parseAssociation(signed);
-    if (parsed === undefined || !hasSignatureOf(parsed.signed, peer.name, verifiers)) {
-      return undefined;
-    }
+    if (parsed === undefined) return undefined;
+    if (!(await hasSignatureOf(parsed.signed, peer.name, verifiers))) return undefined;
     const { medium, address, ts, mxid, notBefore, notAfter, signedJson } = parsed;
     if (mxid === undefined)
       return { kind: 'unbind', deletion: { medium, address, ts, originId: id } };
@@ -95,11 +95,16 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
     const verifiers = verifiersOf(peer);
     const refused: number[] = [];
     const received: Received[] = [];
-    for (const [index, association] of pushed.toSorted((a, b) => a.id - b.id).entries()) {
-      const entry = read(peer, verifiers, association);
-      if (entry === undefined) refused.push(association.id);
-      else received.push(entry);
-      if (index % CHECKED_AT_ONCE === CHECKED_AT_ONCE - 1) await nextTurn();
+    const ordered = pushed.toSorted((a, b) => a.id - b.id);
+    for (let from = 0; from < ordered.length; from += CHECKED_AT_ONCE) {
+      const portion = ordered.slice(from, from + CHECKED_AT_ONCE);
+      const entries = await Promise.all(portion.map((entry) => read(peer, verifiers, entry)));
+      for (const [index, { id }] of portion.entries()) {
+        const entry = entries[index];
+        if (entry === undefined) refused.push(id);
+        else received.push(entry);
+      }
+      await nextTurn();
     }
     if (refused.length > 0 || received.length === 0) return refused;
     await store(peer, received);

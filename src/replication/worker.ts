@@ -62,6 +62,7 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
   let failures = 0;
   let woken = false;
   let isIdle = false;
+  let holdsClaim = false;
   let endWait = () => {};
 
   function wait(pause: number | undefined): Promise<void> {
@@ -196,9 +197,22 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
     }
     const now = clock.now();
     if (!(await peers.claim(name, holder, now, now + CLAIM))) return { pause: CLAIMED_PAUSE };
+    if (!holdsClaim) {
+      holdsClaim = true;
+      // Another process may have pushed between the look at the peer and the claim.
+      const [claimed] = await peers.list([name]);
+      if (claimed?.lastSent !== peer.lastSent) return 'again';
+    }
     const url = pushUrl(peer, deps.configuredUrl);
     const pushed = await push(url, entries);
     return stopping.signal.aborted ? 'idle' : conclude(peer, url, entries, pushed);
+  }
+
+  async function release(): Promise<void> {
+    if (!holdsClaim) return;
+    holdsClaim = false;
+    // It lapses by itself, too.
+    await peers.release(name, holder).catch(() => {});
   }
 
   async function run(): Promise<void> {
@@ -210,14 +224,14 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
         return { pause: FIRST_PAUSE };
       });
       if (outcome === 'again' || stopping.signal.aborted) continue;
-      await peers.release(name, holder).catch(() => {});
+      await release();
       // Woken meanwhile: what came is not in what was read.
       if (outcome === 'idle' && woken) continue;
       isIdle = outcome === 'idle';
       await wait(outcome === 'idle' ? undefined : outcome.pause);
       isIdle = false;
     }
-    await peers.release(name, holder).catch(() => {});
+    await release();
   }
 
   const running = run();

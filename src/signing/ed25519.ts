@@ -1,10 +1,13 @@
-import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { promisify } from 'node:util';
 
 export interface KeyPair {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
   /** The signature, 64 bytes. */
   sign(message: Uint8Array | string): Uint8Array;
+  /** The same in a thread beside, for those who have many to make. */
+  signAside(message: Uint8Array | string): Promise<Uint8Array>;
 }
 
 // What stands before the bare key in its DER forms (RFC 8410).
@@ -27,25 +30,28 @@ export function keyPairFromSeed(seed: Uint8Array): KeyPair {
   return {
     publicKey: spki.subarray(SPKI_PREFIX.length),
     sign: (message) => sign(null, bytesOf(message), privateKey),
+    signAside: (message) => promisify(sign)(null, bytesOf(message), privateKey),
   };
 }
 
-/** Says whether a signature is one key's of the message. */
-export type Verifier = (message: Uint8Array | string, signature: Uint8Array) => boolean;
+/** Says whether a signature is one key's of the message; works in a thread beside. */
+export type Verifier = (message: Uint8Array | string, signature: Uint8Array) => Promise<boolean>;
 
-/** A key made ready for many signatures; undefined for bytes that are no key. */
-export function createVerifier(publicKey: Uint8Array): Verifier | undefined {
+function publicKeyObject(publicKey: Uint8Array): KeyObject | undefined {
   if (publicKey.length !== KEY_LENGTH) return undefined;
   try {
-    const key = createPublicKey({
-      key: Buffer.concat([SPKI_PREFIX, publicKey]),
-      format: 'der',
-      type: 'spki',
-    });
-    return (message, signature) => verify(null, bytesOf(message), key, signature);
+    const key = Buffer.concat([SPKI_PREFIX, publicKey]);
+    return createPublicKey({ key, format: 'der', type: 'spki' });
   } catch {
     return undefined;
   }
+}
+
+/** A key made ready for many signatures; undefined for bytes that are no key. */
+export function createVerifier(publicKey: Uint8Array): Verifier | undefined {
+  const key = publicKeyObject(publicKey);
+  if (key === undefined) return undefined;
+  return (message, signature) => promisify(verify)(null, bytesOf(message), key, signature);
 }
 
 /** Whether the signature is that key's of the message; false for a key or signature that is none. */
@@ -54,5 +60,11 @@ export function verifySignature(
   message: Uint8Array | string,
   signature: Uint8Array,
 ): boolean {
-  return createVerifier(publicKey)?.(message, signature) ?? false;
+  const key = publicKeyObject(publicKey);
+  if (key === undefined) return false;
+  try {
+    return verify(null, bytesOf(message), key, signature);
+  } catch {
+    return false;
+  }
 }

@@ -70,11 +70,11 @@ export const verifySignedJson = (object: object, ...signature: Parameters<Signat
 const MOST_SIGNATURES = 10;
 
 /** Whether one of that server's ed25519 signatures in the object, under whatever key id, fits one of the keys. */
-export function hasSignatureOf(
+export async function hasSignatureOf(
   object: object,
   serverName: string,
   verifiers: readonly Verifier[],
-): boolean {
+): Promise<boolean> {
   const all = 'signatures' in object ? object.signatures : undefined;
   const byServer = isObject(all) && Object.hasOwn(all, serverName) ? all[serverName] : undefined;
   if (!isObject(byServer)) return false;
@@ -86,7 +86,10 @@ export function hasSignatureOf(
   if (signatures.length === 0) return false;
   try {
     const message = signedPart(object);
-    return signatures.some((signature) => verifiers.some((fits) => fits(message, signature)));
+    for (const signature of signatures) {
+      for (const fits of verifiers) if (await fits(message, signature)) return true;
+    }
+    return false;
   } catch {
     return false;
   }

@@ -37,7 +37,7 @@ export async function certificateFolder(ca: TestCa, name: string) {
 }
 
 /** The `[http]` lines of a server that takes part in replication. */
-const replicationLines = (certFile: string, ca: TestCa, port: number) =>
+export const replicationLines = (certFile: string, ca: TestCa, port: number) =>
   [
     `replication.https.certfile = ${certFile}`,
     `replication.https.cacert = ${ca.file}`,

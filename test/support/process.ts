@@ -79,13 +79,14 @@ export interface ProcessPorts {
 export async function writeConfig(
   folder: string,
   sections: Readonly<Record<string, string>> = {},
+  serverName = SERVER_NAME,
 ): Promise<{ file: string; ports: ProcessPorts; url: string; internalUrl: string }> {
   const ports = { client: await freePort(), internal: await freePort() };
   const file = path.join(folder, 'sydent.conf');
   await writeFile(
     file,
     renderConfig({
-      general: `server.name = ${SERVER_NAME}\n${sections['general'] ?? ''}`,
+      general: `server.name = ${serverName}\n${sections['general'] ?? ''}`,
       db: sections['db'] ?? '',
       http: `clientapi.http.bind_address = 127.0.0.1\nclientapi.http.port = ${ports.client}\ninternalapi.http.bind_address = 127.0.0.1\ninternalapi.http.port = ${ports.internal}\nclient_http_base = https://id.test\n${sections['http'] ?? ''}`,
       email: sections['email'] ?? '',

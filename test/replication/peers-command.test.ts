@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { run } from '../../src/cli/run.ts';
+import { type MeshServer, newSigningKey, startMeshServer } from '../support/mesh.ts';
+import { createMeshProcess } from '../support/mesh-process.ts';
+import { createTestCa, type TestCa } from '../support/tls.ts';
+
+describe('the command line', () => {
+  let ca: TestCa;
+  let server: MeshServer;
+
+  beforeAll(async () => {
+    ca = await createTestCa();
+    server = await startMeshServer(ca, 'a.test');
+  });
+  afterAll(async () => {
+    await server?.stop();
+    await ca?.remove();
+  });
+
+  /** As `cognomen peers` beside the server, but in this process. */
+  async function peers(...args: string[]) {
+    let output = '';
+    const write = (text: unknown) => {
+      output += text;
+      return true;
+    };
+    const spies = [process.stdout, process.stderr].map((stream) =>
+      vi.spyOn(stream, 'write').mockImplementation(write),
+    );
+    const status = await run(['peers', ...args, '-c', server.config.file]);
+    for (const spy of spies) spy.mockRestore();
+    return { status, output };
+  }
+
+  test('peers are taken in and out by command', async () => {
+    const { publicKey } = newSigningKey();
+    const hex = Buffer.from(newSigningKey().pair.publicKey).toString('hex');
+    const add = ['add', 'C.test', '--key', publicKey, '--key', hex, '--port', '1234'];
+    expect(await peers(...add)).toEqual({ status: 0, output: 'c.test added\n' });
+    expect(await peers('add', 'c.test', '--key', publicKey)).toMatchObject({
+      output: 'c.test changed\n',
+    });
+    expect(await peers('disable', 'c.test')).toMatchObject({ output: 'c.test disabled\n' });
+    expect((await peers('list')).output).toMatch(
+      /^c\.test {2}inactive {2}https:\/\/c\.test:1001\/_matrix.*\n {2}key \S+\n$/,
+    );
+    expect(await peers('enable', 'c.test')).toMatchObject({ output: 'c.test enabled\n' });
+    expect(await peers('remove', 'c.test')).toMatchObject({ output: 'c.test removed\n' });
+    expect((await peers('list')).output).not.toContain('c.test');
+  });
+
+  test.each([
+    [['remove', 'nobody.test'], /no peer nobody\.test/],
+    [['enable', 'nobody.test'], /no peer nobody\.test/],
+    [[], /peers add NAME/],
+    [['dance'], /peers add NAME/],
+    [['list', 'too', 'much'], /peers add NAME/],
+    [['add', 'c.test'], /--key is missing/],
+    [['add', 'c.test', '--key', 'short'], /no ed25519 public key/],
+    [['add', 'not a name', '--key', 'x'], /no server name/],
+    [['add', 'a.test', '--key', 'x'], /this server itself/],
+    [['add', 'c.test', '--key', 'A'.repeat(43), '--port', '70000'], /no port/],
+    [['add', 'c.test', '--key', 'A'.repeat(43), '--url', 'http://c.test'], /https:\/\//],
+  ])('peers %j is refused, with what is wrong', async (args, message) => {
+    const { status, output } = await peers(...args);
+    expect(output).toMatch(message);
+    expect(status).toBe(2);
+  });
+});
+
+test('peers are looked after only in a database that the server has used', async () => {
+  const ca = await createTestCa();
+  const server = await createMeshProcess(ca, 'fresh.test');
+  expect(await server.peers('list')).toMatchObject({
+    status: 1,
+    output: expect.stringContaining('start the server once first'),
+  });
+  await server.remove();
+  await ca.remove();
+});
