@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { parseConfig } from '../config/load.ts';
+import { readConfig } from '../config/load.ts';
 import { loadTerms } from '../config/terms.ts';
 import { hostname } from '../platform/hostname.ts';
 import { report } from './report.ts';
@@ -8,8 +7,7 @@ import type { CommandOptions } from './run.ts';
 /** Reads the configuration as `serve` does, changes nothing, and says what it found. */
 export async function checkConfig({ config: file }: CommandOptions): Promise<number> {
   const loaded = await report(async () => {
-    const text = await readFile(file, 'utf8');
-    const parsed = parseConfig(file, text, { env: process.env, hostname: hostname() });
+    const parsed = await readConfig(file, { env: process.env, hostname: hostname() });
     await loadTerms(parsed.config.general.termsPath);
     return parsed;
   });

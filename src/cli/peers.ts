@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import pino from 'pino';
 import type { Config } from '../config/config.ts';
-import { parseConfig } from '../config/load.ts';
+import { readConfig } from '../config/load.ts';
 import { isServerName } from '../identity/server-name.ts';
 import { hostname } from '../platform/hostname.ts';
 import { peerKey, pushUrl } from '../replication/peers.ts';
@@ -116,11 +115,7 @@ async function perform(options: CommandOptions, work: Work): Promise<void> {
 export async function peers(options: CommandOptions): Promise<number> {
   let unusable: UsageError | undefined;
   const done = await report(async () => {
-    const text = await readFile(options.config, 'utf8');
-    const { config } = parseConfig(options.config, text, {
-      env: process.env,
-      hostname: hostname(),
-    });
+    const { config } = await readConfig(options.config, { env: process.env, hostname: hostname() });
     const storage = await openBeside(config.db, pino({ level: 'silent' }));
     try {
       await perform(options, { config, storage });

@@ -5,11 +5,12 @@ import type { Random } from '../platform/random.ts';
 import { encodeBase64 } from '../signing/base64.ts';
 import type { Key } from './keys.ts';
 import { FAMILIES, SECTIONS } from './known-keys.ts';
+import { parseIni } from './parser.ts';
 import type { Surroundings } from './reader.ts';
 import { CRYPTO } from './sections/crypto.ts';
 import { GENERAL } from './sections/general.ts';
 
-const KEY_NAME = CRYPTO.signingKey.name;
+const { section: KEY_SECTION, name: KEY_NAME } = CRYPTO.signingKey;
 
 const newKey = (random: Random) => `ed25519 0 ${encodeBase64(random.bytes(32))}`;
 
@@ -104,32 +105,36 @@ export async function writeFirstConfig(
   return text;
 }
 
-/** The text with the key's line in [crypto] added or filled in, and nothing else changed. */
+/**
+ * The text with the key's line in [crypto] added or filled in, and nothing else changed.
+ * @throws ConfigSyntaxError
+ */
 export function withSigningKey(text: string, key: string): string {
+  const ini = parseIni(text);
   const newline = text.includes('\r\n') ? '\r\n' : '\n';
-  const lines = text.split(/(?<=\n)/);
-  const isHeader = (line: string) => /^\s*\[.+\]/.test(line);
-  const header = lines.findIndex((line) => /^\s*\[crypto\]/.test(line));
-  const line = `${KEY_NAME} = ${key}`;
-  if (header < 0) {
-    const gap = text === '' || text.endsWith('\n') ? '' : newline;
-    return `${text}${gap}${text === '' ? '' : newline}[crypto]${newline}${line}${newline}`;
+  const lines = text.split(/(?<=\n|\r(?!\n))/);
+  const replaceLine = (index: number, by: string[]) =>
+    [...lines.slice(0, index), ...by, ...lines.slice(index + 1)].join('');
+  const setting = `${KEY_NAME} = ${key}`;
+  const indentOf = (line: number | undefined) =>
+    /^[^\S\r\n]*/.exec(lines[line ?? -1] ?? '')?.[0] ?? '';
+
+  const header = ini.lineOf(KEY_SECTION);
+  if (header === undefined) {
+    const gap = text === '' || /[\r\n]$/.test(text) ? '' : newline;
+    return `${text}${gap}${text === '' ? '' : newline}[${KEY_SECTION}]${newline}${setting}${newline}`;
   }
-  const following = lines.slice(header + 1).findIndex(isHeader);
-  const end = following < 0 ? lines.length : header + 1 + following;
-  const empty = lines.findIndex(
-    (candidate, index) =>
-      index > header && index < end && /^ed25519\.signingkey\s*[=:]\s*$/i.test(candidate),
-  );
-  if (empty >= 0) {
-    const ending = /\r?\n$/.exec(lines[empty] ?? '')?.[0] ?? '';
-    return [...lines.slice(0, empty), `${line}${ending}`, ...lines.slice(empty + 1)].join('');
+  const own = ini.lineOf(KEY_SECTION, KEY_NAME);
+  if (own !== undefined) {
+    const end = /[\r\n]*$/.exec(lines[own] ?? '')?.[0] ?? '';
+    return replaceLine(own, [`${indentOf(own)}${setting}${end}`]);
   }
+  const [next] = ini.keys(KEY_SECTION);
+  // Standing further left than what follows, it would have that for its continuation.
+  const indent = next === undefined ? '' : indentOf(ini.lineOf(KEY_SECTION, next));
   const headerLine = lines[header] ?? '';
-  const closed = headerLine.endsWith('\n') ? headerLine : `${headerLine}${newline}`;
-  return [...lines.slice(0, header), closed, `${line}${newline}`, ...lines.slice(header + 1)].join(
-    '',
-  );
+  const closed = /[\r\n]$/.test(headerLine) ? headerLine : `${headerLine}${newline}`;
+  return replaceLine(header, [closed, `${indent}${setting}${newline}`]);
 }
 
 /** Adds a new signing key to an existing file, keeping owner and mode; the new text. */

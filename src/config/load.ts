@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import type { Random } from '../platform/random.ts';
 import type { Config } from './config.ts';
@@ -43,7 +44,7 @@ export interface LoadedConfig {
 
 function parse(file: string, text: string): IniFile {
   try {
-    return parseIni(text.replace(/^\ufeff/, ''));
+    return parseIni(text);
   } catch (error) {
     if (error instanceof ConfigSyntaxError) {
       throw new ConfigError(file, [error.message], { cause: error });
@@ -52,9 +53,19 @@ function parse(file: string, text: string): IniFile {
   }
 }
 
+function decodeUtf8(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  const line = bytes
+    .toString('latin1')
+    .split('\n')
+    .findIndex((text) => !isUtf8(Buffer.from(text, 'latin1')));
+  throw new Error(`line ${line + 1} is not UTF-8`);
+}
+
+/** The text, its byte order mark included: it may be written back. */
 async function read(file: string): Promise<string | undefined> {
   try {
-    return await readFile(file, 'utf8');
+    return decodeUtf8(await readFile(file));
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     const reason = error instanceof Error ? error.message : String(error);
@@ -80,6 +91,13 @@ export function parseConfig(file: string, text: string, surroundings: Surroundin
   };
   if (reader.problems.length > 0) throw new ConfigError(file, [...new Set(reader.problems)]);
   return { config, warnings: [...unknownNames(ini), ...reader.warnings] };
+}
+
+/** Reads and validates an existing configuration; changes nothing. @throws ConfigError */
+export async function readConfig(file: string, surroundings: Surroundings): Promise<LoadedConfig> {
+  const text = await read(file);
+  if (text === undefined) throw new ConfigError(file, ['it does not exist']);
+  return parseConfig(file, text, surroundings);
 }
 
 const hasKey = (ini: IniFile) =>
@@ -111,6 +129,9 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const text = await addSigningKey(file, existing, random).catch((error: unknown) => {
     throw refuse(error);
   });
+  // Anything else would sign with a key that is none.
+  if (!hasKey(parse(file, text)))
+    throw new Error(`The new signing key cannot be read from ${file}`);
   const { config, warnings } = parseConfig(file, text, surroundings);
   return { config, warnings: [`Added a new signing key to ${file}`, ...warnings] };
 }

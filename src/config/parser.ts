@@ -22,13 +22,17 @@ export interface IniFile {
   getRaw(section: string, key: string): string | undefined;
   /** The value with `%(name)s` filled in and `%%` made `%`. @throws ConfigSyntaxError */
   get(section: string, key: string): string | undefined;
+  /** The line, counted from 0, of the section's header, or of a key of the section itself. */
+  lineOf(section: string, key?: string): number | undefined;
 }
 
-// What Python's str.strip() and \s take for white space, as far as text files hold it.
-const SPACE = '[\\s\\x1c-\\x1f\\x85]';
-const strip = (text: string) => text.replace(new RegExp(`^${SPACE}+|${SPACE}+$`, 'gu'), '');
-const SECTION = /^\[(.+)\]/u;
-const OPTION = /^(.*?)\s*(?:([=:])\s*(.*))$/su;
+// What Python's str.strip() and \s take for white space; unlike JavaScript's, not U+FEFF.
+const SPACE = '(?:[^\\S\\ufeff]|[\\x1c-\\x1f\\x85])';
+const STRIPPED = new RegExp(`^${SPACE}+|${SPACE}+$`, 'gu');
+const NOT_SPACE = new RegExp(`(?!${SPACE}).`, 'su');
+const strip = (text: string) => text.replace(STRIPPED, '');
+const SECTION = /^\[(.+)\]/su;
+const OPTION = /^(.*?)[=:](.*)$/su;
 
 interface Cursor {
   section: Map<string, string[]> | undefined;
@@ -37,7 +41,7 @@ interface Cursor {
   indent: number;
 }
 
-/** @throws ConfigSyntaxError that names the line. */
+/** Text with or without a byte order mark. @throws ConfigSyntaxError that names the line. */
 export function parseIni(text: string): IniFile {
   const sections = new Map<string, Map<string, string[]>>([[DEFAULT_SECTION, new Map()]]);
   const seen = new Set<string>();
@@ -48,7 +52,8 @@ export function parseIni(text: string): IniFile {
     indent: 0,
   };
 
-  const lines = text.split(/\r\n|\r|\n/);
+  const positions = new Map<string, number>();
+  const lines = text.replace(/^\ufeff/, '').split(/\r\n|\r|\n/);
   if (lines.at(-1) === '') lines.pop();
   lines.forEach((line, index) => {
     const fail = (what: string) => new ConfigSyntaxError(`line ${index + 1}: ${what}`);
@@ -62,7 +67,7 @@ export function parseIni(text: string): IniFile {
       // Python counts what is left of a comment line as an empty one.
       return;
     }
-    const indent = line.search(new RegExp(`(?!${SPACE}).`, 'u'));
+    const indent = line.search(NOT_SPACE);
     if (current !== undefined && indent > cursor.indent) {
       current.push(value);
       return;
@@ -76,6 +81,7 @@ export function parseIni(text: string): IniFile {
       const section = sections.get(header) ?? new Map<string, string[]>();
       sections.set(header, section);
       Object.assign(cursor, { section, sectionName: header, key: undefined });
+      positions.set(position(header), index);
       return;
     }
     if (cursor.section === undefined) {
@@ -88,21 +94,28 @@ export function parseIni(text: string): IniFile {
     if (cursor.section.has(key)) {
       throw fail(`${key} is there twice in section [${cursor.sectionName}]`);
     }
-    cursor.section.set(key, [strip(option[3] ?? '')]);
+    cursor.section.set(key, [strip(option[2] ?? '')]);
     cursor.key = key;
+    positions.set(position(cursor.sectionName, key), index);
   });
 
   return iniFile(
     new Map(
       [...sections].map(([name, keys]) => [
         name,
-        new Map([...keys].map(([key, parts]) => [key, parts.join('\n').trimEnd()])),
+        new Map([...keys].map(([key, parts]) => [key, parts.join('\n').replace(/\n+$/, '')])),
       ]),
     ),
+    positions,
   );
 }
 
-function iniFile(sections: ReadonlyMap<string, ReadonlyMap<string, string>>): IniFile {
+const position = (section: string, key?: string) => JSON.stringify([section, key]);
+
+function iniFile(
+  sections: ReadonlyMap<string, ReadonlyMap<string, string>>,
+  positions: ReadonlyMap<string, number>,
+): IniFile {
   const getRaw = (section: string, key: string) =>
     sections.get(section)?.get(key) ?? sections.get(DEFAULT_SECTION)?.get(key);
 
@@ -141,5 +154,6 @@ function iniFile(sections: ReadonlyMap<string, ReadonlyMap<string, string>>): In
       const raw = getRaw(section, key);
       return raw === undefined ? undefined : interpolate(section, key, raw, 1);
     },
+    lineOf: (section, key) => positions.get(position(section, key)),
   };
 }

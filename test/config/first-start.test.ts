@@ -88,6 +88,26 @@ describe('a file without a signing key', () => {
     ],
     ['CRLF, no section', '[db]\r\n', '[db]\r\n\r\n[crypto]\r\ned25519.signingkey = K\r\n'],
     [
+      'indented keys',
+      '[crypto]\n\n  # c\n  x = 1\n',
+      '[crypto]\n  ed25519.signingkey = K\n\n  # c\n  x = 1\n',
+    ],
+    [
+      'an empty indented key',
+      '[crypto]\n\ted25519.signingkey :\n\tx = 1\n',
+      '[crypto]\n\ted25519.signingkey = K\n\tx = 1\n',
+    ],
+    [
+      'a value that looks like the section',
+      '[email]\nx = a\n   [crypto]\n',
+      '[email]\nx = a\n   [crypto]\n\n[crypto]\ned25519.signingkey = K\n',
+    ],
+    [
+      'a byte order mark and the oldest line ends',
+      '\ufeff[crypto]\rx = 1\r',
+      '\ufeff[crypto]\red25519.signingkey = K\nx = 1\r',
+    ],
+    [
       'an empty key in DEFAULT',
       '[DEFAULT]\ned25519.signingkey =\n',
       '[DEFAULT]\ned25519.signingkey =\n\n[crypto]\ned25519.signingkey = K\n',
@@ -135,6 +155,13 @@ describe('a file without a signing key', () => {
     await load();
   });
 
+  test('that is not UTF-8 is refused, and not touched', async () => {
+    const bytes = Buffer.from('[general]\n# f\u00fcr\nserver.name = id.test\n', 'latin1');
+    await writeFile(file, bytes);
+    await expect(load()).rejects.toThrow('line 2 is not UTF-8');
+    expect(await readFile(file)).toEqual(bytes);
+  });
+
   test('that is wrong in other ways is not touched', async () => {
     const text = '[general]\nlog.level = LOUD\n';
     await writeFile(file, text);
@@ -153,6 +180,9 @@ test('whatever the file, the key can be read from it afterwards and all else as 
     'a = 1',
     'b: 2',
     '  more',
+    '  c = 3',
+    '  [crypto]',
+    ' ed25519.signingkey:',
     'ed25519.signingkey =',
     'ed25519.old_keys =',
   );
@@ -170,7 +200,7 @@ test('whatever the file, the key can be read from it afterwards and all else as 
         }
         if (ini.getRaw('crypto', 'ed25519.signingkey')) return;
         const after = parseIni(withSigningKey(before, 'ed25519 0 AAAA'));
-        expect(after.getRaw('crypto', 'ed25519.signingkey')?.split('\n')[0]).toBe('ed25519 0 AAAA');
+        expect(after.getRaw('crypto', 'ed25519.signingkey')).toBe('ed25519 0 AAAA');
         for (const section of ini.sections) {
           for (const key of ini.keys(section)) {
             if (key === 'ed25519.signingkey') continue;

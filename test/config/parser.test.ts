@@ -38,6 +38,14 @@ describe('reading INI files as Python does', () => {
     expect(ini.sections).toEqual(['s', 't']);
   });
 
+  test('white space is what Python takes for it', () => {
+    const text = '\ufeff[s]\n\u00a0\u2003a\x1c = \x85\ufeffx\u3000\n[t]\u2028]\n\ufeffb = 1\n';
+    const ini = parseIni(text);
+    expect(ini.getRaw('s', 'a')).toBe('\ufeffx');
+    expect(ini.sections).toEqual(['s', 't]\u2028']);
+    expect(ini.keys('t]\u2028')).toEqual(['\ufeffb']);
+  });
+
   test('section names have a case, and anything may follow the bracket', () => {
     expect(parseIni('[S] x\na = 1\n[s]\na = 2').get('S', 'a')).toBe('1');
   });
