@@ -52,12 +52,14 @@ test.skipIf(browserPath === undefined && !process.env['CI'])(
           problems.push(message.text());
       });
       await page.goto(demo.pageUrl);
+      expect(await page.isVisible('#no-mail')).toBe(true);
       await page.fill('#email', 'Curious@Example.org');
       await page.click('#step-request button');
       await page.waitForSelector('#step-request pre >> text=send_attempt');
       expect(await page.textContent('#step-request dl')).toContain('"success": true');
 
       await page.waitForSelector('.mail >> text=To: Curious@Example.org');
+      expect(await page.isVisible('#no-mail')).toBe(false);
       expect(await page.getAttribute('.mail iframe', 'srcdoc')).toContain('Confirm');
       await page.click('.mail button');
       await page.waitForSelector('#step-validate dl');

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { get, postJson, request } from '../support/http.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
@@ -256,6 +258,32 @@ describe('arguments', () => {
       body: body(512 * 1024),
     });
     expect(fitting.json.errcode).toBe('M_MISSING_PARAMS');
+  });
+
+  test('a client that is still sending too large a body is listened to', async () => {
+    const { port } = server.app.addresses.client;
+    const socket = connect(port, '127.0.0.1');
+    const head = 'POST /_matrix/identity/api/v1/lookup HTTP/1.1\r\nHost: x\r\n';
+    const size = 8 * 1024 * 1024;
+    socket.write(`${head}Content-Length: ${size}\r\n\r\n`);
+    const [answer] = await once(socket, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 413 /);
+    await promisify(socket.end.bind(socket) as (data: Buffer, done: () => void) => void)(
+      Buffer.alloc(size),
+    );
+    await once(socket, 'close');
+    expect(socket.bytesWritten).toBeGreaterThan(size);
+  });
+
+  test('a client that breaks off is no failure of the server', async () => {
+    const { port } = server.app.addresses.client;
+    const seen = server.logs.length;
+    const socket = connect(port, '127.0.0.1');
+    const head = 'POST /_matrix/identity/api/v1/lookup HTTP/1.1\r\nHost: x\r\n';
+    socket.write(`${head}Transfer-Encoding: chunked\r\n\r\nnonsense\r\n`);
+    await once(socket.resume(), 'close');
+    expect((await get(`${server.url}/health`)).status).toBe(200);
+    expect(server.logs.slice(seen).join('')).not.toContain('failed');
   });
 
   test('bulk_lookup takes a list of pairs, and not too many', async () => {

@@ -62,6 +62,8 @@ export function sendError(
   context: AnswerContext = { version: 'v2' },
 ): FastifyReply {
   const answer = toApiError(error, context);
+  // Hanging up on a client that is still sending, it would not get to see the answer.
+  if (answer.status === 413) reply.removeHeader('connection');
   if (answer.status >= 500) reply.log.error({ err: answer.cause ?? answer }, 'Request failed');
   return sendJson(reply.headers({ ...CORS, ...answer.headers }), answer.status, answer.body);
 }

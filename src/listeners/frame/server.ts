@@ -21,7 +21,7 @@ import {
 import { type Authenticate, tokenReader } from './authentication.ts';
 import { type ClientAddressConfig, clientAddressReader, clientNetwork } from './client-address.ts';
 import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
-import { type AnswerContext, ApiError } from './errors.ts';
+import { type AnswerContext, ApiError, badJson } from './errors.ts';
 import { parseForm } from './form.ts';
 import { parseJson } from './json.ts';
 
@@ -220,9 +220,12 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     });
     request.log.info({ method, route, status, ms: Math.round(reply.elapsedTime) }, 'Request');
   });
-  app.setErrorHandler((error, request, reply) =>
-    sendError(reply, error, request.routeOptions.config.answers),
-  );
+  app.setErrorHandler((error, request, reply) => {
+    const { answers } = request.routeOptions.config;
+    // Nobody reads the answer; it tells log and metrics that the fault was not here.
+    const brokenOff = request.raw.readableAborted;
+    return sendError(reply, brokenOff ? badJson('The request broke off') : error, answers);
+  });
   app.setNotFoundHandler((_request, reply) =>
     sendError(reply, new ApiError(404, 'M_UNRECOGNIZED', 'There is nothing at this path')),
   );
