@@ -5,8 +5,8 @@ import type { FederationClient } from './federation-client.ts';
 
 const PATH = '/_matrix/federation/v1/3pid/onbind';
 const ANSWER_LIMIT = 64 * 1024;
-/** A homeserver takes up the invitations before it answers. */
-const TIMEOUT = 30_000;
+/** Milliseconds. A homeserver takes up the invitations before it answers. */
+const TIMEOUT = { withInvites: 30_000, without: 10_000 };
 const HOUR = 60 * 60 * 1000;
 
 function errcodeOf({ body }: OutboundAnswer): string | undefined {
@@ -47,10 +47,11 @@ function verdict(answer: OutboundAnswer): NoticeAnswer {
 /**
  * Tells a homeserver of a binding of one of its users. Homeservers take POST, the specification says
  * PUT: where the one is not understood, the other is tried.
- * @param timeout milliseconds for each of them
+ * @param limit milliseconds for each of them, where it is not to be the usual time
  */
-export function createOnbind(federation: FederationClient, timeout = TIMEOUT): SendNotice {
+export function createOnbind(federation: FederationClient, limit?: number): SendNotice {
   return async (serverName, body) => {
+    const timeout = limit ?? (body.invites.length > 0 ? TIMEOUT.withInvites : TIMEOUT.without);
     const send = (method: 'POST' | 'PUT') =>
       federation.request({ method, serverName, path: PATH, body, timeout, maxBytes: ANSWER_LIMIT });
     try {

@@ -62,7 +62,13 @@ export interface NotNow {
 /** The notice is done with, or to be tried again. */
 export type NoticeResult = { readonly kind: 'done' } | NotNow;
 
-export type SendNotice = (serverName: string, body: object) => Promise<NoticeAnswer>;
+/** What a homeserver is told, signed. */
+export type NoticeBody = Association & {
+  readonly invites: readonly SignedInvite[];
+  readonly signatures: Signatures;
+};
+
+export type SendNotice = (serverName: string, body: NoticeBody) => Promise<NoticeAnswer>;
 
 export interface NoticesDependencies {
   readonly storage: Storage;
@@ -123,7 +129,7 @@ export function createNotices(deps: NoticesDependencies): Notices {
   }
 
   /** Always the same for the same invitations: what is sent again is what was sent before. */
-  function body(association: Association, invites: readonly Invite[]): object {
+  function body(association: Association, invites: readonly Invite[]): NoticeBody {
     const signed = invites.map((invite) => sign(invite, association.mxid));
     return keys.sign({ ...association, invites: signed });
   }

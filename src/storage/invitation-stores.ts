@@ -77,6 +77,8 @@ export interface Claim {
   readonly holder: string;
   /** Whether of those that have failed lately, or of the others. */
   readonly troubled: boolean;
+  /** Whose turn came last, or first. */
+  readonly newestFirst: boolean;
   readonly now: number;
   /** When the claim lapses unless renewed. */
   readonly until: number;
@@ -91,7 +93,7 @@ export interface OutboxStore {
   /** Notes what is owed, and that its homeserver has its turn. */
   add(notice: NewNotice): Promise<void>;
   hasDue(now: number): Promise<boolean>;
-  /** Claims homeservers whose turn it is, those that wait longest first. In a transaction. */
+  /** Claims homeservers whose turn it is. In a transaction. */
   claim(claim: Claim): Promise<ClaimedServer[]>;
   /** Which of these claims still hold, and do so until then. */
   renew(holder: string, serverNames: readonly string[], until: number): Promise<Set<string>>;
@@ -109,6 +111,8 @@ export interface OutboxStore {
   invitesOf(id: number): Promise<Invite[]>;
   remove(id: number): Promise<void>;
   postpone(id: number, attempts: number, until: number): Promise<void>;
+  /** When the homeserver's oldest notice came; undefined when there is none. */
+  oldest(serverName: string): Promise<number | undefined>;
   /** Removes notices that old, their invitations stay pending; the number removed. */
   removeCreatedBefore(serverName: string, time: number, limit: number): Promise<number>;
   /** How many notices there are, counted up to the limit, and when the oldest came. */

@@ -47,14 +47,14 @@ export function outboxStore(engine: Engine, db: Db): OutboxStore {
       return row !== undefined;
     },
 
-    async claim({ holder, troubled, now, until, limit }) {
+    async claim({ holder, troubled, newestFirst, now, until, limit }) {
       if (limit <= 0) return [];
       const due = db
         .selectFrom('cognomen_notice_servers')
         .select(['server_name', 'failures'])
         .where('troubled', '=', troubled ? 1 : 0)
         .where('due_ts', '<=', now)
-        .orderBy('due_ts')
+        .orderBy('due_ts', newestFirst ? 'desc' : 'asc')
         .limit(limit);
       const rows = await (engine.locksRows ? due.forUpdate().skipLocked() : due).execute();
       if (rows.length === 0) return [];
@@ -151,6 +151,17 @@ export function outboxStore(engine: Engine, db: Db): OutboxStore {
         .set({ attempts, next_attempt_ts: until })
         .where('id', '=', id)
         .execute();
+    },
+
+    async oldest(serverName) {
+      const row = await db
+        .selectFrom('cognomen_notices')
+        .select('created_ts')
+        .where('server_name', '=', serverName)
+        .orderBy('created_ts')
+        .limit(1)
+        .executeTakeFirst();
+      return row?.created_ts;
     },
 
     async removeCreatedBefore(serverName, time, limit) {

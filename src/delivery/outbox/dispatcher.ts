@@ -39,14 +39,23 @@ export interface DispatcherTimings {
 
 const TIMINGS: DispatcherTimings = { poll: 1000, lease: 8000, drain: 3000 };
 
-/** So many homeservers are delivered to at a time, and so many of them may be such as failed lately. */
-const PLACES = { all: 32, troubled: 16 };
+/**
+ * So many homeservers are delivered to at a time: of all kinds; of such as answer, or have not had the
+ * time for it, so that slow ones are not in the way of others; and of such as failed lately.
+ */
+const PLACES = { all: 128, quick: 32, troubled: 32 };
+/** Milliseconds after which a homeserver counts as slow. */
+const SLOW = 2000;
+
+/** Milliseconds. */
+const GATHER = 10;
 
 const MEASURED_UP_TO = 100_000;
 
 /** A homeserver that this process has claimed. */
 interface Place {
   readonly troubled: boolean;
+  slow: boolean;
   /** Aborts when the claim is lost or the dispatcher stops. */
   readonly ending: AbortController;
   readonly done: Promise<void>;
@@ -61,37 +70,47 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
   let stopped = false;
   let looking: Promise<void> | undefined;
   let lookAgain = false;
+  let newestFirst = false;
+  let waking: NodeJS.Timeout | undefined;
 
   function occupy(server: ClaimedServer): void {
     const ending = new AbortController();
+    const timer = setTimeout(() => {
+      place.slow = true;
+      wake();
+    }, SLOW);
     const session = runSession(server, { ...deps, holder, ending: ending.signal });
-    const done = session.then((more) => {
+    const done = session.then(() => {
+      clearTimeout(timer);
       places.delete(server.serverName);
-      if (more) wake();
+      wakeSoon();
     });
-    places.set(server.serverName, { troubled: server.failures > 0, ending, done });
+    const place: Place = { troubled: server.failures > 0, slow: false, ending, done };
+    places.set(server.serverName, place);
+  }
+
+  function freePlaces(): { all: number; troubled: number } {
+    let [quick, troubled] = [0, 0];
+    for (const place of places.values()) {
+      if (!place.slow) quick++;
+      if (place.troubled) troubled++;
+    }
+    const all = Math.min(PLACES.all - places.size, PLACES.quick - quick);
+    return { all, troubled: Math.min(all, PLACES.troubled - troubled) };
   }
 
   /** Claims homeservers whose turn it is, as many as there are places for. */
   async function claim(): Promise<void> {
     const now = clock.now();
-    if (places.size >= PLACES.all || !(await outbox.hasDue(now))) return;
+    const free = freePlaces();
+    if (free.all <= 0 || !(await outbox.hasDue(now))) return;
     const servers = await storage.transaction(async (stores) => {
-      const until = now + timings.lease;
-      const common = { holder, now, until };
-      const healthy = await stores.outbox.claim({
-        ...common,
-        troubled: false,
-        limit: PLACES.all - places.size,
-      });
-      const free = PLACES.all - places.size - healthy.length;
-      const inTrouble = [...places.values()].filter(({ troubled }) => troubled).length;
-      const troubled = await stores.outbox.claim({
-        ...common,
-        troubled: true,
-        limit: Math.min(free, PLACES.troubled - inTrouble),
-      });
-      return [...healthy, ...troubled];
+      // By turns: a crowd of new ones that do not answer keeps neither those behind nor itself waiting.
+      newestFirst = !newestFirst;
+      const claims = { holder, newestFirst, now, until: now + timings.lease };
+      const healthy = await stores.outbox.claim({ ...claims, troubled: false, limit: free.all });
+      const limit = Math.min(free.all - healthy.length, free.troubled);
+      return [...healthy, ...(await stores.outbox.claim({ ...claims, troubled: true, limit }))];
     });
     // What this process itself has let lapse it goes on with.
     for (const server of servers) if (!places.has(server.serverName)) occupy(server);
@@ -103,6 +122,14 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
     looking ??= look().finally(() => {
       looking = undefined;
     });
+  }
+
+  /** Places that become free at about the same time are given away at once. */
+  function wakeSoon(): void {
+    waking ??= setTimeout(() => {
+      waking = undefined;
+      wake();
+    }, GATHER);
   }
 
   async function look(): Promise<void> {
@@ -141,6 +168,7 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
     async stop() {
       stopped = true;
       clearInterval(polling);
+      clearTimeout(waking);
       await looking;
       for (const { ending } of places.values()) ending.abort();
       const drained = Promise.all([...places.values()].map(({ done }) => done));

@@ -10,7 +10,7 @@ export interface SessionDependencies extends DispatcherDependencies {
   readonly ending: AbortSignal;
 }
 
-/** Deliveries to one homeserver at a time. */
+/** Deliveries to one homeserver at a time, once one was taken: those before it try it out. */
 const WIDTH = 4;
 const BATCH = 20;
 /** After so many the others get their turn. */
@@ -19,17 +19,14 @@ const GIVEN_UP_AT_ONCE = 500;
 
 /**
  * Delivers to a claimed homeserver what is to be tried now, until it does not take something, and
- * gives the claim back. One that failed lately is tried with a single notice first.
- * Never rejects; resolves to whether there is more to do at once.
+ * gives the claim back. Never rejects.
  */
-export async function runSession(
-  server: ClaimedServer,
-  deps: SessionDependencies,
-): Promise<boolean> {
+export async function runSession(server: ClaimedServer, deps: SessionDependencies): Promise<void> {
   const { storage, clock, random, logger, metrics, holder, ending } = deps;
   const { serverName } = server;
   const { outbox } = storage.stores;
-  let { failures } = server;
+  const postponed: Notice[] = [];
+  let taken = 0;
   let failure: NotNow | undefined;
 
   async function tryOut(notice: Notice): Promise<NotNow | undefined> {
@@ -45,23 +42,21 @@ export async function runSession(
   async function deliver(notice: Notice): Promise<void> {
     const notNow = await tryOut(notice);
     if (notNow === undefined) {
-      failures = 0;
+      taken++;
       return;
     }
     // What this server itself broke off says nothing of the other.
     if (ending.aborted) return;
     failure ??= notNow;
-    metrics.notice('postponed');
-    const attempts = notice.attempts + 1;
-    await outbox.postpone(notice.id, attempts, clock.now() + backoff(attempts, random));
+    postponed.push(notice);
   }
 
   async function deliverDue(): Promise<void> {
-    for (let taken = 0; taken < QUOTA && !ending.aborted && failure === undefined; ) {
-      const width = failures > 0 ? 1 : WIDTH;
-      const notices = await outbox.due(serverName, clock.now(), width === 1 ? 1 : BATCH);
+    for (let tried = 0; tried < QUOTA && !ending.aborted && failure === undefined; ) {
+      const width = taken === 0 ? 1 : WIDTH;
+      const notices = await outbox.due(serverName, clock.now(), taken === 0 ? 1 : BATCH);
       if (notices.length === 0) return;
-      taken += notices.length;
+      tried += notices.length;
       const queue = notices.values();
       const work = async () => {
         for (const notice of queue) {
@@ -73,43 +68,49 @@ export async function runSession(
     }
   }
 
-  /** When the homeserver's next turn is. */
-  function nextTurn(): number {
-    if (failure === undefined) return clock.now();
-    failures++;
-    const wait = Math.max(backoff(failures, random), failure.wait);
+  /** What it did not take it is offered again, each time later. */
+  async function backOff({ reason, wait }: NotNow): Promise<void> {
+    const failures = (taken > 0 ? 0 : server.failures) + 1;
+    const now = clock.now();
+    const retryInMs = Math.max(backoff(failures, random), wait);
+    await storage.transaction(async (stores) => {
+      for (const { id, attempts } of postponed) {
+        await stores.outbox.postpone(id, attempts + 1, now + backoff(attempts + 1, random));
+      }
+      const dueAt = now + retryInMs;
+      await stores.outbox.release({ serverName, holder, failures, dueAt });
+    });
+    metrics.notice('postponed', postponed.length);
     logger.warn(
-      { homeserver: serverName, reason: failure.reason, failures, retryInMs: wait },
+      { homeserver: serverName, reason, failures, retryInMs },
       'A homeserver did not take a notice; it is tried again',
     );
-    return clock.now() + wait;
   }
 
-  async function release(): Promise<boolean> {
-    const turn = nextTurn();
-    return storage.transaction(async (stores) => {
+  /** Ends the claim. */
+  async function release(): Promise<void> {
+    const failures = taken > 0 ? 0 : server.failures;
+    await storage.transaction(async (stores) => {
       // With the lock nobody adds a notice between these two.
       await stores.associations.lockLog();
       const next = await stores.outbox.nextAttempt(serverName);
       if (next === undefined) {
         await stores.outbox.forget(serverName, holder);
-        return false;
+        return;
       }
-      const dueAt = Math.max(turn, next);
+      const dueAt = Math.max(clock.now(), next);
       await stores.outbox.release({ serverName, holder, failures, dueAt });
-      return dueAt <= clock.now();
     });
   }
 
   /** What is too old goes, once the homeserver has failed again. */
   async function giveUpOld(): Promise<void> {
     const before = clock.now() - deps.noticeLifetime;
-    for (let count = GIVEN_UP_AT_ONCE; count === GIVEN_UP_AT_ONCE; ) {
-      count = await storage.transaction(async (stores) => {
+    while (((await outbox.oldest(serverName)) ?? Number.POSITIVE_INFINITY) <= before) {
+      const count = await storage.transaction(async (stores) => {
         await stores.associations.lockLog();
         return stores.outbox.removeCreatedBefore(serverName, before, GIVEN_UP_AT_ONCE);
       });
-      if (count === 0) return;
       metrics.notice('given-up', count);
       logger.warn(
         { homeserver: serverName, count },
@@ -120,13 +121,13 @@ export async function runSession(
 
   try {
     await deliverDue();
-    if (failure !== undefined) await giveUpOld();
-    return await release();
+    if (failure === undefined) return await release();
+    await giveUpOld();
+    await backOff(failure);
   } catch (error) {
     // The claim lapses by itself.
     if (!ending.aborted) {
       logger.error({ err: error, homeserver: serverName }, 'Delivering to a homeserver failed');
     }
-    return false;
   }
 }
