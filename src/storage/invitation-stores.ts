@@ -92,7 +92,8 @@ export interface Claim {
 export interface OutboxStore {
   /** Notes what is owed, and that its homeserver has its turn. */
   add(notice: NewNotice): Promise<void>;
-  hasDue(now: number): Promise<boolean>;
+  /** Whether it is any homeserver's turn, of those in trouble or of the others. */
+  hasDue(troubled: boolean, now: number): Promise<boolean>;
   /** Claims homeservers whose turn it is. In a transaction. */
   claim(claim: Claim): Promise<ClaimedServer[]>;
   /** Which of these claims still hold, and do so until then. */

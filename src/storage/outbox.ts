@@ -36,11 +36,11 @@ export function outboxStore(engine: Engine, db: Db): OutboxStore {
         .execute();
     },
 
-    async hasDue(now) {
+    async hasDue(troubled, now) {
       const row = await db
         .selectFrom('cognomen_notice_servers')
         .select('server_name')
-        .where('troubled', 'in', [0, 1])
+        .where('troubled', '=', troubled ? 1 : 0)
         .where('due_ts', '<=', now)
         .limit(1)
         .executeTakeFirst();

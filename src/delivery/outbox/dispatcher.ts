@@ -5,6 +5,7 @@ import type { OutboxMetrics } from '../../platform/outbox-metrics.ts';
 import type { Random } from '../../platform/random.ts';
 import type { ClaimedServer, Storage } from '../../storage/stores.ts';
 import { runSession } from './session.ts';
+import { createSetbacks } from './setbacks.ts';
 
 /** Delivers what is owed to homeservers, as long as it runs. */
 export interface Dispatcher {
@@ -66,11 +67,13 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
   const timings = { ...TIMINGS, ...deps.timings };
   const { outbox } = storage.stores;
   const holder = random.alphanumeric(16);
+  const setbacks = createSetbacks(storage, holder, logger);
   const places = new Map<string, Place>();
   let stopped = false;
   let looking: Promise<void> | undefined;
   let lookAgain = false;
   let newestFirst = false;
+  let troubledToo = true;
   let waking: NodeJS.Timeout | undefined;
 
   function occupy(server: ClaimedServer): void {
@@ -79,7 +82,16 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
       place.slow = true;
       wake();
     }, SLOW);
-    const session = runSession(server, { ...deps, holder, ending: ending.signal });
+    const session = runSession(server, {
+      ...{ ...deps, holder, ending: ending.signal },
+      noteSetback(setback) {
+        place.slow = true;
+        wakeSoon();
+        const noted = setbacks.add(setback);
+        if (stopped) void setbacks.flush();
+        return noted;
+      },
+    });
     const done = session.then(() => {
       clearTimeout(timer);
       places.delete(server.serverName);
@@ -103,13 +115,20 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
   async function claim(): Promise<void> {
     const now = clock.now();
     const free = freePlaces();
-    if (free.all <= 0 || !(await outbox.hasDue(now))) return;
+    // Those that failed only now and then: many of them must not keep the database busy.
+    const ofTroubled = troubledToo ? free.troubled : 0;
+    troubledToo = false;
+    const due = {
+      healthy: free.all > 0 && (await outbox.hasDue(false, now)),
+      troubled: ofTroubled > 0 && (await outbox.hasDue(true, now)),
+    };
+    if (!due.healthy && !due.troubled) return;
     const servers = await storage.transaction(async (stores) => {
       // By turns: a crowd of new ones that do not answer keeps neither those behind nor itself waiting.
       newestFirst = !newestFirst;
       const claims = { holder, newestFirst, now, until: now + timings.lease };
       const healthy = await stores.outbox.claim({ ...claims, troubled: false, limit: free.all });
-      const limit = Math.min(free.all - healthy.length, free.troubled);
+      const limit = Math.min(free.all - healthy.length, ofTroubled);
       return [...healthy, ...(await stores.outbox.claim({ ...claims, troubled: true, limit }))];
     });
     // What this process itself has let lapse it goes on with.
@@ -157,7 +176,11 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
     const { size, oldest } = await outbox.measure(MEASURED_UP_TO);
     return { size, age: oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000 };
   });
-  const polling = setInterval(wake, timings.poll);
+  const polling = setInterval(() => {
+    troubledToo = true;
+    void setbacks.flush();
+    wake();
+  }, timings.poll);
   const renewing = setInterval(renew, timings.lease / 4);
   polling.unref();
   renewing.unref();
@@ -171,6 +194,7 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
       clearTimeout(waking);
       await looking;
       for (const { ending } of places.values()) ending.abort();
+      await setbacks.flush();
       const drained = Promise.all([...places.values()].map(({ done }) => done));
       let timer: NodeJS.Timeout | undefined;
       const limit = new Promise((resolve) => {

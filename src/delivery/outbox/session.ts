@@ -2,10 +2,13 @@ import type { NotNow } from '../../identity/notices.ts';
 import type { ClaimedServer, Notice } from '../../storage/stores.ts';
 import { backoff } from './backoff.ts';
 import type { DispatcherDependencies } from './dispatcher.ts';
+import type { Setback } from './setbacks.ts';
 
 export interface SessionDependencies extends DispatcherDependencies {
   /** The process that has the claim. */
   readonly holder: string;
+  /** Ends the claim on a homeserver that failed. */
+  readonly noteSetback: (setback: Setback) => Promise<void>;
   /** Aborts when no further delivery is to start. */
   readonly ending: AbortSignal;
 }
@@ -73,18 +76,18 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
     const failures = (taken > 0 ? 0 : server.failures) + 1;
     const now = clock.now();
     const retryInMs = Math.max(backoff(failures, random), wait);
-    await storage.transaction(async (stores) => {
-      for (const { id, attempts } of postponed) {
-        await stores.outbox.postpone(id, attempts + 1, now + backoff(attempts + 1, random));
-      }
-      const dueAt = now + retryInMs;
-      await stores.outbox.release({ serverName, holder, failures, dueAt });
-    });
     metrics.notice('postponed', postponed.length);
     logger.warn(
       { homeserver: serverName, reason, failures, retryInMs },
       'A homeserver did not take a notice; it is tried again',
     );
+    await deps.noteSetback({
+      ...{ serverName, failures, dueAt: now + retryInMs },
+      postponed: postponed.map(({ id, attempts }) => {
+        const until = now + backoff(attempts + 1, random);
+        return { id, attempts: attempts + 1, until };
+      }),
+    });
   }
 
   /** Ends the claim. */
