@@ -36,21 +36,24 @@ export function createOutboxMetrics(registers: Registry[]): OutboxMetrics {
     labelNames: ['outcome'],
     registers,
   });
-  const age = new Gauge({
-    name: 'cognomen_outbox_oldest_seconds',
-    help: 'Age of the oldest notice that its homeserver has not taken yet; 0 when there is none',
-    registers,
-  });
+  /** A database that does not answer must not take the other metrics with it. */
+  const measured = () => measure?.().catch(() => undefined);
   new Gauge({
     name: 'cognomen_outbox_notices',
     help: 'Notices that homeservers have not taken yet, of all processes on the database; counted up to 100000',
     registers,
     async collect() {
-      // A database that does not answer must not take the other metrics with it.
-      const measured = await measure?.().catch(() => undefined);
-      if (measured === undefined) return;
-      this.set(measured.size);
-      age.set(measured.age);
+      const outbox = await measured();
+      if (outbox) this.set(outbox.size);
+    },
+  });
+  new Gauge({
+    name: 'cognomen_outbox_oldest_seconds',
+    help: 'Age of the oldest notice that its homeserver has not taken yet; 0 when there is none',
+    registers,
+    async collect() {
+      const outbox = await measured();
+      if (outbox) this.set(outbox.age);
     },
   });
   return {
