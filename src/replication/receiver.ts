@@ -34,8 +34,8 @@ export interface ReceiverDependencies {
   readonly bound?: (stores: Stores, associations: readonly GlobalAssociation[]) => Promise<void>;
 }
 
-/** Checked at the same time; they make for about a millisecond of work here, more of it in other threads. */
-const CHECKED_AT_ONCE = 32;
+/** Checked at the same time: half a millisecond of work here, more of it in other threads. */
+const CHECKED_AT_ONCE = 16;
 
 type Received =
   | { readonly kind: 'bind'; readonly association: GlobalAssociation }

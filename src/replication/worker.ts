@@ -5,7 +5,7 @@ import { nextTurn } from '../platform/next-turn.ts';
 import type { Random } from '../platform/random.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
 import type { Peer, Storage, StoredLocalAssociation } from '../storage/stores.ts';
-import { signBatch } from './batch.ts';
+import { type Batch, signBatch } from './batch.ts';
 import { type PeerClient, PUSH_TIMEOUT, type PushAnswer } from './peer-client.ts';
 import { pushUrl, takesPart } from './peers.ts';
 import { passRefused } from './refusals.ts';
@@ -42,7 +42,7 @@ const LARGEST_SIZE = 1000;
 /** Milliseconds for which a peer that refused larger pushes gets none. */
 const SIZE_MEMORY = 60 * 60 * 1000;
 /** Log entries read at once. */
-const READ_AT_ONCE = 100;
+const READ_AT_ONCE = 50;
 
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 2 * 60 * 1000;
@@ -53,16 +53,21 @@ const CLAIM = PUSH_TIMEOUT + 30_000;
 /** What a round ended with: nothing left to do, a pause before the next, or another round at once. */
 type Outcome = 'idle' | 'again' | { readonly pause: number };
 
+const lastOf = (entries: readonly StoredLocalAssociation[]) => entries.at(-1)?.id ?? 0;
+
 export function startWorker(name: string, deps: WorkerDependencies): Worker {
   const { storage, keys, clock, random, logger, metrics, client, holder } = deps;
   const { peers } = storage.stores;
   const stopping = new AbortController();
   let size = SAFE_SIZE;
-  let largest = { size: LARGEST_SIZE, until: Number.POSITIVE_INFINITY };
+  /** The most that the peer takes, as far as was learnt lately. */
+  let largest = { size: LARGEST_SIZE, until: 0 };
   let failures = 0;
   let woken = false;
   let isIdle = false;
-  let holdsClaim = false;
+  let claimedUntil = 0;
+  /** A batch made while the one before it was on its way. */
+  let ahead: { readonly after: number; readonly batch: Batch } | undefined;
   let endWait = () => {};
 
   function wait(pause: number | undefined): Promise<void> {
@@ -77,10 +82,10 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
   }
 
   /** Reads what is to be sent next, in steps that leave the database to others in between. */
-  async function readLog(after: number): Promise<StoredLocalAssociation[]> {
+  async function readLog(after: number, count: number): Promise<StoredLocalAssociation[]> {
     const entries: StoredLocalAssociation[] = [];
-    while (entries.length < size) {
-      const wanted = Math.min(READ_AT_ONCE, size - entries.length);
+    while (entries.length < count) {
+      const wanted = Math.min(READ_AT_ONCE, count - entries.length);
       const read = await storage.stores.associations.logAfter(entries.at(-1)?.id ?? after, wanted);
       entries.push(...read);
       if (read.length < wanted) break;
@@ -105,20 +110,13 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
     logger.info({ peer: name, size }, 'A peer takes smaller pushes only');
   }
 
-  function grow(): void {
-    if (clock.now() >= largest.until)
-      largest = { size: LARGEST_SIZE, until: Number.POSITIVE_INFINITY };
-    size = Math.min(size * 2, largest.size);
+  function grownSize(): number {
+    const most = clock.now() < largest.until ? largest.size : LARGEST_SIZE;
+    return Math.min(size * 2, most);
   }
 
   const advance = (peer: Peer, to: number) =>
     storage.transaction((stores) => stores.peers.advance(name, peer.lastSent, to, clock.now()));
-
-  async function push(url: string, entries: readonly StoredLocalAssociation[]) {
-    const { ids, body } = await signBatch(entries, keys);
-    const answer = await client.push(url, body, stopping.signal);
-    return { ids, answer };
-  }
 
   /** Goes on after a refusal as far as the peer does. */
   async function afterRefusal(
@@ -142,10 +140,11 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
     );
     if (upTo === undefined) return fail(`it refuses association ${refused[0]}`);
     if (send.length > 0) {
-      const { ids, answer } = await push(url, send);
+      const { body } = await signBatch(send, keys);
+      const answer = await client.push(url, body, stopping.signal);
       metrics.push(name, answer.kind === 'accepted' ? 'accepted' : 'failed');
       if (answer.kind !== 'accepted') return fail('it refuses what it seemed to take');
-      metrics.sent(name, ids.length);
+      metrics.sent(name, send.length);
     }
     if (skipped.length > 0) {
       metrics.skipped(name, skipped.length);
@@ -160,57 +159,83 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
     peer: Peer,
     url: string,
     entries: readonly StoredLocalAssociation[],
-    { ids, answer }: { ids: readonly number[]; answer: PushAnswer },
+    answer: PushAnswer,
   ): Promise<Outcome> {
+    const count = entries.length;
     if (answer.kind === 'accepted') {
       metrics.push(name, 'accepted');
-      metrics.sent(name, ids.length);
+      metrics.sent(name, count);
       failures = 0;
-      await advance(peer, ids.at(-1) ?? 0);
-      if (ids.length === size) grow();
+      await advance(peer, lastOf(entries));
+      if (count === size) size = grownSize();
       return 'again';
     }
     if (answer.kind === 'refused') {
-      const sent = entries.slice(0, ids.length);
-      const refused = ids.filter((id) => answer.ids.includes(id));
-      if (refused.length > 0) return afterRefusal(peer, url, sent, refused);
+      const refused = entries.map(({ id }) => id).filter((id) => answer.ids.includes(id));
+      if (refused.length > 0) return afterRefusal(peer, url, entries, refused);
       metrics.push(name, 'failed');
       return fail('it refuses associations without naming them');
     }
     const isTooLarge =
-      (answer.kind === 'too-large' && ids.length > 1) ||
-      (answer.kind === 'dropped' && ids.length > SAFE_SIZE);
+      (answer.kind === 'too-large' && count > 1) ||
+      (answer.kind === 'dropped' && count > SAFE_SIZE);
     metrics.push(name, answer.kind === 'too-large' ? 'too-large' : 'failed');
     if (!isTooLarge) return fail(answer.reason);
-    shrink(ids.length);
+    shrink(count);
     return 'again';
   }
+
+  /** Makes this process the one that pushes to the peer, if there is something to push. */
+  async function claim(peer: Peer): Promise<Outcome | 'claimed'> {
+    const now = clock.now();
+    if (now < claimedUntil - CLAIM / 2) return 'claimed';
+    const [next] = await storage.stores.associations.logAfter(peer.lastSent ?? 0, 1);
+    if (next === undefined) {
+      metrics.backlog(name, 0);
+      return 'idle';
+    }
+    if (!(await peers.claim(name, holder, now, now + CLAIM))) return { pause: CLAIMED_PAUSE };
+    claimedUntil = now + CLAIM;
+    // Another process may have pushed between the look at the peer and the claim.
+    const [claimed] = await peers.list([name]);
+    return claimed?.lastSent === peer.lastSent ? 'claimed' : 'again';
+  }
+
+  const prepare = async (after: number, count: number) =>
+    signBatch(await readLog(after, count), keys);
 
   /** One push, if there is something to push. */
   async function round(): Promise<Outcome> {
     const [peer] = await peers.list([name]);
     if (peer === undefined || !takesPart(peer)) return 'idle';
-    const entries = await readLog(peer.lastSent ?? 0);
+    const claimed = await claim(peer);
+    if (claimed !== 'claimed') return claimed;
+    const after = peer.lastSent ?? 0;
+    const batch = ahead?.after === after ? ahead.batch : await prepare(after, size);
+    ahead = undefined;
+    const { entries, body } = batch;
     if (entries.length === 0) {
       metrics.backlog(name, 0);
       return 'idle';
     }
-    const now = clock.now();
-    if (!(await peers.claim(name, holder, now, now + CLAIM))) return { pause: CLAIMED_PAUSE };
-    if (!holdsClaim) {
-      holdsClaim = true;
-      // Another process may have pushed between the look at the peer and the claim.
-      const [claimed] = await peers.list([name]);
-      if (claimed?.lastSent !== peer.lastSent) return 'again';
-    }
     const url = pushUrl(peer, deps.configuredUrl);
-    const pushed = await push(url, entries);
-    return stopping.signal.aborted ? 'idle' : conclude(peer, url, entries, pushed);
+    const pushing = client.push(url, body, stopping.signal);
+    // While the peer checks these, those behind them are signed; what goes wrong with that, shows later.
+    const next =
+      entries.length === size
+        ? await prepare(lastOf(entries), grownSize()).catch(() => undefined)
+        : undefined;
+    const answer = await pushing;
+    if (stopping.signal.aborted) return 'idle';
+    if (answer.kind === 'accepted' && next !== undefined && next.entries.length > 0) {
+      ahead = { after: lastOf(entries), batch: next };
+    }
+    return conclude(peer, url, entries, answer);
   }
 
   async function release(): Promise<void> {
-    if (!holdsClaim) return;
-    holdsClaim = false;
+    if (claimedUntil === 0) return;
+    claimedUntil = 0;
     // It lapses by itself, too.
     await peers.release(name, holder).catch(() => {});
   }
