@@ -377,6 +377,7 @@ test('the order is by priority, and in a priority by weight', () => {
   expect(firsts.get(30)).toBeGreaterThan(2 * (firsts.get(10) ?? 0));
   expect(firsts.get(10)).toBeGreaterThan(2 * (firsts.get(0) ?? 0));
   expect(firsts.get(0)).toBeGreaterThan(0);
+  expect(orderRecords(Array(3000).fill(record(1, 1)), secureRandom)).toHaveLength(8);
 });
 
 test('certificates of homeservers do not matter where the configuration says so', async () => {

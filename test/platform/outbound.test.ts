@@ -298,6 +298,11 @@ describe('answers', () => {
       (socket: Socket) => socket.write(`HTTP/1.1 200 OK\r\nA: ${'b'.repeat(70_000)}\r\n\r\n`),
       'protocol',
     ],
+    [
+      'promises without end',
+      (socket: Socket) => socket.write('HTTP/1.1 100 Continue\r\n\r\n'.repeat(100)),
+      'protocol',
+    ],
   ])('a server that answers with %s', async (_what, answer, kind) => {
     const port = await tcp((socket) => socket.once('data', () => answer(socket)));
     const request = client().get(`http://127.0.0.1:${port}/path?token=hush`, { timeout: 300 });

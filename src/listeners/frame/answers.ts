@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply } from 'fastify';
+import { IdentityError } from '../../identity/errors.ts';
 import { type Answer, JsonAnswer, PageAnswer, RedirectAnswer } from './endpoint.ts';
 import { type AnswerContext, connectionError, toApiError } from './errors.ts';
 
@@ -64,7 +65,12 @@ export function sendError(
   const answer = toApiError(error, context);
   // Hanging up on a client that is still sending, it would not get to see the answer.
   if (answer.status === 413) reply.removeHeader('connection');
-  if (answer.status >= 500) reply.log.error({ err: answer.cause ?? answer }, 'Request failed');
+  // What the domain refuses is no failure of this server, such as a homeserver that is down.
+  if (error instanceof IdentityError) {
+    if (answer.status >= 500) reply.log.info({ reason: error.message }, 'Request refused');
+  } else if (answer.status >= 500) {
+    reply.log.error({ err: answer.cause ?? answer }, 'Request failed');
+  }
   return sendJson(reply.headers({ ...CORS, ...answer.headers }), answer.status, answer.body);
 }
 

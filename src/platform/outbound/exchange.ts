@@ -56,10 +56,18 @@ function explain(error: unknown, host: string): OutboundError {
     : new OutboundError('unreachable', `${host} closed the connection (${code})`, { cause: error });
 }
 
+/** So often a server may say that its answer is still to come. */
+const MAX_INFORMATION = 20;
+
 /** The answer's head. */
 function responseTo(request: ClientRequest, body: string | undefined): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     request.once('response', resolve);
+    let information = 0;
+    request.on('information', () => {
+      if (++information <= MAX_INFORMATION) return;
+      reject(new OutboundError('protocol', 'The server does not come to its answer'));
+    });
     request.once('upgrade', (_response, socket) => {
       socket.destroy();
       reject(new OutboundError('protocol', 'The server changed to another protocol'));
