@@ -5,6 +5,9 @@ import { ConfigError } from './load.ts';
 /** Notes a fault at a place in the file: the path of keys that leads there. */
 type Fault = (path: readonly string[], what: string) => void;
 
+/** A few names and addresses: more is some other file. */
+const MAX_LENGTH = 256 * 1024;
+
 type YamlMap = Readonly<Record<string, unknown>>;
 
 const isMap = (value: unknown): value is YamlMap =>
@@ -12,9 +15,12 @@ const isMap = (value: unknown): value is YamlMap =>
 
 function readText(parent: YamlMap, path: readonly string[], fault: Fault): string {
   const value = parent[path.at(-1) ?? ''];
-  if (typeof value === 'string' && value !== '') return value;
-  fault(path, value === undefined ? 'is missing' : 'must be text; write it in quotes');
-  return '';
+  if (typeof value !== 'string' || value === '') {
+    fault(path, value === undefined ? 'is missing' : 'must be text; write it in quotes');
+    return '';
+  }
+  if (/[\p{Cc}\p{Cs}]/u.test(value)) fault(path, 'must not hold control characters');
+  return value;
 }
 
 function readMap(parent: YamlMap, path: readonly string[], fault: Fault): [string, YamlMap][] {
@@ -69,8 +75,10 @@ export async function loadTerms(file: string): Promise<TermsPolicy | undefined> 
     const reason = error instanceof Error ? error.message : String(error);
     throw refuse([`[general] terms.path: it cannot be read: ${reason}`], error);
   });
+  if (text.length > MAX_LENGTH) throw refuse([`is longer than ${MAX_LENGTH} characters`]);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
+  // As the YAML of Sydent's day had it, `<<` takes over the members of another map.
+  const document = parseDocument(text, { lineCounter: lines, merge: true });
   if (document.errors.length > 0) {
     throw refuse(document.errors.map((error) => error.message.split('\n', 1)[0] ?? ''));
   }

@@ -167,6 +167,35 @@ describe('a terms file with a fault is refused, and the place named', () => {
     expect(await problems(text)).toEqual(expected);
   });
 
+  test.each([
+    [
+      'master_version: "1\\0"\ndocs: {}\n',
+      'line 1: master_version must not hold control characters',
+    ],
+    [
+      'master_version: "\\uD800"\ndocs: {}\n',
+      'line 1: master_version must not hold control characters',
+    ],
+    [`# ${'x'.repeat(300_000)}\n`, 'is longer than 262144 characters'],
+    [`a: &a [x, x, x]\nb: &b [${'*a,'.repeat(99)}]\nc: [${'*b,'.repeat(99)}]\n`, 'alias count'],
+  ])('%.40j, which no text can be', async (text, expected) => {
+    expect((await problems(text)).join()).toContain(expected);
+  });
+
+  test('members taken over from another map, or by name, are no fault', async () => {
+    const langs = '{en: {name: A, url: "https://a.test/"}}';
+    await writeFile(
+      file,
+      `x: &x {version: "1"}\nl: &l ${langs}\nmaster_version: "1"\ndocs: {a: {<<: *x, langs: *l}, __proto__: {<<: *x, langs: ${langs}}}\n`,
+    );
+    const document = { version: '1', languages: { en: { name: 'A', url: 'https://a.test/' } } };
+    const terms = await loadTerms(file);
+    expect(Object.entries(terms?.documents ?? {})).toEqual([
+      ['a', document],
+      ['__proto__', document],
+    ]);
+  });
+
   test('YAML that is none', async () => {
     expect((await problems('master_version: "1\n'))[0]).toMatch(/line 1|line 2/);
   });

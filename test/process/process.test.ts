@@ -134,6 +134,30 @@ describe('a running server', () => {
     expect(server.log()).toBe('');
   });
 
+  test('reads its terms again on SIGHUP, and keeps the old ones when there is a fault', async () => {
+    const file = path.join(folder.path, 'terms.yaml');
+    const terms = (url: string) =>
+      writeFile(
+        file,
+        `master_version: "1"\ndocs: {a: {version: "1", langs: {en: {name: A, url: "${url}"}}}}\n`,
+      );
+    await terms('https://a.test/');
+    const { url } = await writeConfig(folder.path, { general: `terms.path = ${file}` });
+    const server = spawn([]);
+    await server.untilLogged('Ready');
+    const shown = async () =>
+      (await get(`${url}/_matrix/identity/v2/terms`)).json.policies.a.en.url;
+    expect(await shown()).toBe('https://a.test/');
+    await terms('nowhere');
+    server.child.kill('SIGHUP');
+    await server.untilLogged('must be an http:// or https:// URL');
+    expect(await shown()).toBe('https://a.test/');
+    await terms('https://b.test/');
+    server.child.kill('SIGHUP');
+    await expect.poll(shown).toBe('https://b.test/');
+    expect(await server.stop()).toBe(0);
+  });
+
   test('refuses a second on the same file, which says who has it', async () => {
     const { file } = await writeConfig(folder.path);
     const first = spawn([]);
