@@ -147,8 +147,9 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     if (user !== undefined && user !== sender) {
       throw notPermitted('sender must be the user whose access token it is');
     }
-    const homeserver = parseMxid(sender)?.serverName ?? '';
-    if (rules.roomBlocklist.includes(roomId) || rules.homeserverBlocklist.includes(homeserver)) {
+    const homeserver = parseMxid(sender)?.serverName.toLowerCase() ?? '';
+    const isBlocked = rules.homeserverBlocklist.some((name) => name.toLowerCase() === homeserver);
+    if (isBlocked || rules.roomBlocklist.includes(roomId)) {
       throw notPermitted('Invitations from this homeserver or to this room are not sent');
     }
     await request.admit();

@@ -4,7 +4,7 @@ import { keyPairFromSeed } from '../../src/signing/ed25519.ts';
 import { verifySignedJson } from '../../src/signing/signed-json.ts';
 import { ENGINES } from '../support/databases.ts';
 import { get, postForm, postJson, request, type TestAnswer } from '../support/http.ts';
-import { INVITE } from '../support/invitations.ts';
+import { bind, INVITE } from '../support/invitations.ts';
 import { PUBLIC_KEY, SERVER_NAME, startTestServer, type TestServer } from '../support/server.ts';
 import type { ReceivedMail } from '../support/smtp.ts';
 
@@ -164,6 +164,7 @@ email.third_party_invite_keyword_blocklist =
     [{ 'org.matrix.web_client_location': 'javascript:alert(1)' }, 400, 'M_INVALID_PARAM'],
     [{ 'org.matrix.web_client_location': 'https://a b' }, 400, 'M_INVALID_PARAM'],
     [{ sender: '@x:evil.test:8448' }, 403, 'M_UNAUTHORIZED'],
+    [{ sender: '@x:EVIL.test:8448' }, 403, 'M_UNAUTHORIZED'],
     [{ room_id: '!spam:sample.test' }, 403, 'M_UNAUTHORIZED'],
     [{ medium: 'msisdn', address: '447700900000' }, 400, 'M_UNRECOGNIZED'],
     [{ medium: 'pigeon' }, 400, 'M_UNRECOGNIZED'],
@@ -247,6 +248,39 @@ test('invitations are counted like other mails, after the checks of who is invit
     const limited = await invite();
     expect([limited.status, limited.json.errcode]).toEqual([429, 'M_LIMIT_EXCEEDED']);
     expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0);
+  } finally {
+    await server.stop();
+  }
+});
+
+test('an address that is bound while the mail is under way is not invited', async () => {
+  const mailing = Promise.withResolvers<void>();
+  const bound = Promise.withResolvers<void>();
+  const server = await startTestServer({
+    smtp: {
+      onMailFrom(_address, _session, done) {
+        mailing.resolve();
+        void bound.promise.then(() => done());
+      },
+    },
+  });
+  try {
+    const address = 'grace@sample.test';
+    const v1 = `${server.url}/_matrix/identity/api/v1`;
+    const invited = postJson(`${v1}/store-invite`, { ...INVITE, address });
+    await mailing.promise;
+    await bind(server, address, '@grace:sample.test');
+    bound.resolve();
+    const refused = await invited;
+    expect(refused.status).toBe(400);
+    expect(refused.json).toMatchObject({
+      errcode: 'M_THREEPID_IN_USE',
+      mxid: '@grace:sample.test',
+    });
+    const { signUrl } = linkIn(await server.smtp.nextMail());
+    signUrl.searchParams.set('mxid', '@grace:sample.test');
+    expect((await request(here(server, signUrl), { method: 'POST' })).status).toBe(404);
+    expect(await server.database.execute('select token from cognomen_invite_keys')).toEqual([]);
   } finally {
     await server.stop();
   }
