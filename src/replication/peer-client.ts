@@ -24,7 +24,7 @@ export interface PeerClient {
 }
 
 /** Milliseconds for a whole push: a peer checks every signature before it answers. */
-export const PUSH_TIMEOUT = 60_000;
+const PUSH_TIMEOUT = 60_000;
 const MOST_ANSWER_BYTES = 256 * 1024;
 
 function createAgent(certificates: Certificates): Agent {

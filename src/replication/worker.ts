@@ -6,7 +6,7 @@ import type { Random } from '../platform/random.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
 import type { Peer, Storage, StoredLocalAssociation } from '../storage/stores.ts';
 import { type Batch, signBatch } from './batch.ts';
-import { type PeerClient, PUSH_TIMEOUT, type PushAnswer } from './peer-client.ts';
+import type { PeerClient, PushAnswer } from './peer-client.ts';
 import { pushUrl, takesPart } from './peers.ts';
 import { passRefused } from './refusals.ts';
 
@@ -48,7 +48,8 @@ const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 2 * 60 * 1000;
 /** While another process pushes to the peer. */
 const CLAIMED_PAUSE = 250;
-const CLAIM = PUSH_TIMEOUT + 30_000;
+/** A killed process's claim lapses after that; a push that takes longer may be made twice, which does no harm. */
+const CLAIM = 15_000;
 
 /** What a round ended with: nothing left to do, a pause before the next, or another round at once. */
 type Outcome = 'idle' | 'again' | { readonly pause: number };
