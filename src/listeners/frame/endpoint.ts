@@ -78,6 +78,8 @@ interface EndpointDescription<F extends Fields> {
   readonly summary: string;
   /** What the domain may refuse, beside what is wrong with any request. */
   readonly faults?: readonly IdentityFault[];
+  /** What it may refuse to a user, and so in v2 only. */
+  readonly faultsOfUsers?: readonly IdentityFault[];
   /** The JSON of a success; undefined: a page. */
   readonly answer: Schema | undefined;
   /** The statuses of faults, where they are not as everywhere. */

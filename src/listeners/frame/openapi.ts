@@ -60,10 +60,12 @@ function commonRefusals(endpoint: Endpoint, protects: boolean): (readonly [numbe
 }
 
 function refusals(endpoint: Endpoint, version: ArgumentStyle, protects: boolean) {
-  const { statuses } = endpoint;
+  const { statuses, faults = [], faultsOfUsers = [] } = endpoint;
   const all = [
     ...commonRefusals(endpoint, protects),
-    ...(endpoint.faults ?? []).map((fault) => faultAnswer(fault, { version, statuses })),
+    ...[...faults, ...(protects ? faultsOfUsers : [])].map((fault) =>
+      faultAnswer(fault, { version, statuses }),
+    ),
   ];
   const byStatus = new Map<number, Set<string>>();
   for (const [status, errcode] of all) {

@@ -13,7 +13,8 @@ export const bind = (validation: Validation, associations: Associations) =>
     servlet: 'ThreePidBindServlet',
     needs: 'user',
     summary: 'Publish that a proven address is a user’s',
-    faults: ['session-unknown', 'session-expired', 'session-not-validated', 'not-permitted'],
+    faults: ['session-unknown', 'session-expired', 'session-not-validated'],
+    faultsOfUsers: ['not-permitted'],
     answer: signedAssociation,
     fields: { sid, client_secret: clientSecret, mxid },
     async handle(args, { user }) {
