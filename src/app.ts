@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { Config, Listener, RateLimit } from './config/config.ts';
+import { buildClientApi } from './client-api.ts';
+import type { Config, Listener } from './config/config.ts';
 import { loadTerms } from './config/terms.ts';
 import { createDelivery } from './delivery/delivery.ts';
 import { type DispatcherTimings, startDispatcher } from './delivery/outbox/dispatcher.ts';
@@ -9,18 +10,10 @@ import { createOnbind } from './homeservers/onbind.ts';
 import { createAccounts } from './identity/accounts.ts';
 import { adoptSydentData } from './identity/adoption.ts';
 import { createAssociations } from './identity/associations.ts';
-import { createEmailValidation } from './identity/email-validation.ts';
-import { createInvitations } from './identity/invitations.ts';
-import { createLookup } from './identity/lookup.ts';
 import { createNotices } from './identity/notices.ts';
-import { createPhoneValidation } from './identity/phone-validation.ts';
-import { limitedByRecipient } from './identity/rate-limits.ts';
-import { createRegistration } from './identity/registration.ts';
 import { createServerKeys } from './identity/server-keys.ts';
 import { createTerms } from './identity/terms.ts';
-import { createUnbinding } from './identity/unbinding.ts';
 import { createValidation } from './identity/validation.ts';
-import { clientApiRoutes, ROOT } from './listeners/client-api/routes.ts';
 import { createApiServer, listen, type Mount } from './listeners/frame/server.ts';
 import { internalApiRoutes } from './listeners/internal-api/routes.ts';
 import { startMetricsListener } from './listeners/metrics/server.ts';
@@ -31,7 +24,6 @@ import { createOutboundClient } from './platform/outbound/outbound.ts';
 import { createNameResolver } from './platform/outbound/resolver.ts';
 import { createPhoneNumbers } from './platform/phone-numbers.ts';
 import { type Random, secureRandom } from './platform/random.ts';
-import { createRateLimiter } from './platform/rate-limiter.ts';
 import { repeat } from './platform/repeat.ts';
 import { pruneLog } from './replication/pruning.ts';
 import { openStorage } from './storage/storage.ts';
@@ -68,8 +60,6 @@ const PRUNING_INTERVAL = 60 * 60 * 1000;
 export async function startApp(config: Config, deps: AppDependencies): Promise<App> {
   const { logger, clock = systemClock, random = secureRandom } = deps;
   const { general, http, access } = config;
-  const optionalLimiter = (limit: RateLimit | undefined) =>
-    limit && createRateLimiter(limit, clock);
   const closing: (() => Promise<void>)[] = [];
   const close = async () => {
     for (const step of closing.splice(0).reverse()) await step();
@@ -114,7 +104,6 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     closing.push(() => delivery.close());
     for (const warning of await delivery.checkTemplates()) logger.warn(warning);
 
-    const recipientLimit = createRateLimiter(config.email.recipientRateLimit, clock);
     const phoneNumbers = createPhoneNumbers();
     // Now, and not while somebody waits.
     if (canSendSms(config.sms)) await phoneNumbers.load();
@@ -160,22 +149,15 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
         mesh?.wake();
       },
     });
-    const apiRoot = general.enableV1Access ? `${ROOT}/api/v1` : `${ROOT}/v2`;
-    const invitations = createInvitations({
-      storage,
-      keys,
-      clock,
-      random,
-      rules: config.email,
-      sendInvitation: limitedByRecipient(recipientLimit, delivery.sendInvitation),
-      onStored: metrics.outbox.invitationStored,
-      signUrl: `${http.clientHttpBase}${apiRoot}/sign-ed25519`,
+    const clientApi = buildClientApi(config, {
+      ...{ storage, keys, clock, random, metrics, delivery, homeservers, phoneNumbers },
+      ...{ validation, terms, accounts, associations },
     });
     const cleanup = repeat(CLEANUP_INTERVAL, () =>
       inBackground(logger, 'Deleting what is old', async () => {
         const sessions = await validation.deleteOld();
         const tokens = await accounts.deleteUnused();
-        const invites = await invitations.deleteOld();
+        const invites = await clientApi.invitations.deleteOld();
         const deleted = sessions + tokens + invites;
         if (deleted > 0) logger.info({ sessions, tokens, invites }, 'Deleted what was old');
       }),
@@ -199,62 +181,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const internal = http.internalApi
       ? await serve('internal', internalApiRoutes(associations), http.internalApi)
       : undefined;
-    const client = await serve(
-      'client',
-      clientApiRoutes(
-        {
-          keys,
-          accounts,
-          registration: createRegistration({
-            accounts,
-            userOf: homeservers.openIdUser,
-            allowedHomeservers: general.homeserverAllowList,
-          }),
-          terms,
-          validation,
-          emailValidation: createEmailValidation({
-            validation,
-            sendVerification: limitedByRecipient(recipientLimit, delivery.sendVerification),
-            submitUrl: `${http.clientHttpBase}${apiRoot}/validate/email/submitToken`,
-            nextLinkSchemes: http.nextLinkSchemes,
-          }),
-          phoneValidation: createPhoneValidation({
-            validation,
-            parsePhoneNumber: phoneNumbers.parse,
-            sendVerification: delivery.sendVerificationSms,
-            rules: config.sms.rules,
-            numberLimit: createRateLimiter(config.sms.msisdnRateLimit, clock),
-            countryLimit: createRateLimiter(config.sms.countryRateLimit, clock),
-            nextLinkSchemes: http.nextLinkSchemes,
-          }),
-          associations,
-          unbinding: createUnbinding({ validation, associations }),
-          verifyRequest: homeservers.verifyRequest,
-          lookup: createLookup({
-            storage,
-            keys,
-            clock,
-            addressLimit: general.addressLookupLimit,
-            allowNone: access.lookupAllowNone,
-          }),
-          registerLimit: optionalLimiter(access.registerRateLimit),
-          lookupLimits: {
-            byAccount: optionalLimiter(access.lookupAccountRateLimit),
-            byClientAddress: optionalLimiter(access.lookupClientRateLimit),
-          },
-          senderLimit: createRateLimiter(config.email.senderRateLimit, clock),
-          invitations,
-          renderPage: delivery.renderPage,
-          ping: storage.ping,
-        },
-        {
-          ...general,
-          clientHttpBase: http.clientHttpBase,
-          confirmFirst: http.pageAsksFirst,
-        },
-      ),
-      http.clientApi,
-    );
+    const client = await serve('client', clientApi.mounts, http.clientApi);
     return {
       addresses: {
         client,
