@@ -84,14 +84,19 @@ test('binding, looking up and replicating look at no more rows than concern them
   Database.prototype.prepare = prepare;
   await storage.close();
   const db = new Database(file);
-  const scans = [...statements]
+  const steps = [...statements]
     .filter((text) => /^(?:select|insert|update|delete)\b/.test(text) && !/"peers"/.test(text))
     .flatMap((text) => {
       const values = Array(text.split('?').length - 1).fill(null);
       const plan = db.prepare(`explain query plan ${text}`).all(...values) as { detail: string }[];
-      return plan.filter(({ detail }) => SCANS.test(detail)).map(({ detail }) => [detail, text]);
+      return plan.map(({ detail }) => [detail, text] as const);
     });
-  expect(scans).toEqual([]);
+  expect(steps.filter(([detail]) => SCANS.test(detail))).toEqual([]);
+  const lookups = steps.filter(
+    ([detail, text]) => text.includes('"global"."notAfter" >') && detail.includes('SEARCH lookup'),
+  );
+  expect(lookups).toHaveLength(3);
+  for (const [detail] of lookups) expect(detail).toContain('USING COVERING INDEX');
   expect(statements.size).toBeGreaterThan(20);
   db.close();
   await folder.remove();

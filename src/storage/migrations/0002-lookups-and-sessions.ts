@@ -15,8 +15,10 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn('lookup_hash', 'text', (column) => column.notNull())
     .addPrimaryKeyConstraint('cognomen_lookup_keys_pk', ['global_id', 'spelling'])
     .execute();
-  await index(db, 'cognomen_lookup_keys_spelling', 'cognomen_lookup_keys', ['spelling']);
-  await index(db, 'cognomen_lookup_keys_hash', 'cognomen_lookup_keys', ['lookup_hash']);
+  // With the association in them, the indexes alone lead to it.
+  const keys = 'cognomen_lookup_keys';
+  await index(db, 'cognomen_lookup_keys_spelling', keys, ['spelling', 'global_id']);
+  await index(db, 'cognomen_lookup_keys_hash', keys, ['lookup_hash', 'global_id']);
 
   await db.schema
     .createTable('cognomen_sessions')
