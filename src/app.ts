@@ -110,6 +110,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const homeservers = createHomeservers(config, { outbound, resolver, clock, random, metrics });
 
     const validation = createValidation({ storage, clock, random });
+    await validation.recover();
     const terms = createTerms({ storage, current: () => termsPolicy });
     const { tokenLifetime } = access;
     const accounts = createAccounts({ storage, clock, random, terms, tokenLifetime });

@@ -27,6 +27,8 @@ export interface Validation {
    * @throws IdentityError `session-unknown`, `session-expired`, `session-not-validated`
    */
   validated(sid: number, clientSecret: string): Promise<ValidatedSession>;
+  /** At start: what a process was sending when it died may not have gone out, and does not count. */
+  recover(): Promise<void>;
   /** Deletes sessions past any use; the number deleted. */
   deleteOld(): Promise<number>;
 }
@@ -208,6 +210,8 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
       const { medium, address, typed } = session;
       return { threepid: { medium, address, typed }, validatedAt: session.modifiedAt };
     },
+
+    recover: () => storage.stores.sessions.forgetSends(),
 
     async deleteOld() {
       const before = clock.now() - SESSION_KEPT;

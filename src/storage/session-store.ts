@@ -69,6 +69,8 @@ export interface SessionStore {
   confirmSend(id: number, attempt: number, code: string): Promise<void>;
   /** Puts back what stood before the send, unless a later one has begun meanwhile. */
   abandonSend(id: number, attempt: number, code: string, before: BeforeSend): Promise<void>;
+  /** Ends sends that were under way when their process died; only where no other can be at it. */
+  forgetSends(): Promise<void>;
   /** Deletes a session that nothing was ever sent for, and nothing is being sent. */
   deleteUnused(id: number): Promise<void>;
   countWrongGuess(id: number): Promise<void>;

@@ -208,6 +208,16 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
       if (unused !== undefined) await deleteSessions([id]);
     },
 
+    async forgetSends() {
+      // On PostgreSQL another process may be sending; there a claim lapses by itself.
+      if (engine.name !== 'sqlite') return;
+      await db
+        .updateTable('cognomen_sessions')
+        .set({ sending_attempt: null, sending_until: null })
+        .where('sending_attempt', 'is not', null)
+        .execute();
+    },
+
     async countWrongGuess(id) {
       await db
         .updateTable('cognomen_sessions')

@@ -111,7 +111,7 @@ export async function startSmtpServer(options: SMTPServerOptions = {}): Promise<
   };
 }
 
-/** A relay by hand: what it answers to each line. Undefined: it hangs up. */
+/** A relay by hand: what it answers to each line. Empty: nothing; undefined: it hangs up. */
 export async function startScriptedRelay(
   answer: (line: string, connection: number) => string | undefined,
 ): Promise<{ readonly port: number; close(): void }> {
@@ -121,12 +121,13 @@ export async function startScriptedRelay(
     socket.on('error', () => {});
     socket.write('220 here\r\n');
     let inData = false;
-    createInterface(socket).on('line', (line) => {
+    const lines = createInterface(socket).on('error', () => {});
+    lines.on('line', (line) => {
       if (inData && line !== '.') return;
       const text = answer(line, connection);
       inData = text?.startsWith('354') ?? false;
       if (text === undefined) socket.resetAndDestroy();
-      else socket.write(`${text}\r\n`);
+      else if (text !== '') socket.write(`${text}\r\n`);
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -3,6 +3,7 @@ import { temporaryFolder } from '../support/databases.ts';
 import { get, postJson } from '../support/http.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import { spawnCognomen, writeConfig } from '../support/process.ts';
+import { startScriptedRelay, startSmtpServer } from '../support/smtp.ts';
 
 const KILLS = 5;
 const BINDS_BETWEEN = 60;
@@ -61,4 +62,44 @@ describe.each(['sqlite', 'postgres'] as const)('killed under a load of binds, on
     }
     expect(await server.stop()).toBe(0);
   });
+});
+
+test('a mail that was on its way when the server was killed goes out when it is asked for again', async () => {
+  const folder = await temporaryFolder();
+  let reached = () => {};
+  const stuck = new Promise<void>((resolve) => {
+    reached = resolve;
+  });
+  const deaf = await startScriptedRelay((line) => {
+    if (/^EHLO/.test(line)) return '250 here';
+    if (/^DATA/.test(line)) return '354 go on';
+    if (line !== '.') return '250 yes';
+    reached();
+    return '';
+  });
+  const relay = await startSmtpServer();
+  const start = async (port: number) => {
+    const email = `email.smtphost = 127.0.0.1\nemail.smtpport = ${port}`;
+    const { url } = await writeConfig(folder.path, { email });
+    const server = spawnCognomen([], { cwd: folder.path });
+    await server.untilLogged('Ready');
+    const ask = () =>
+      postJson(`${url}/_matrix/identity/api/v1/validate/email/requestToken`, {
+        ...{ email: 'ada@sample.test', client_secret: 'secret', send_attempt: 1 },
+      });
+    return { server, ask };
+  };
+  const killed = await start(deaf.port);
+  const unanswered = killed.ask().catch(() => undefined);
+  await stuck;
+  await killed.server.stop('SIGKILL');
+  expect(await unanswered).toBeUndefined();
+
+  const { server, ask } = await start(relay.port);
+  expect((await ask()).status).toBe(200);
+  expect(relay.mails).toHaveLength(1);
+  await server.stop();
+  await relay.close();
+  deaf.close();
+  await folder.remove();
 });
