@@ -32,6 +32,11 @@ export function isEmailAddress(text: string): boolean {
   return LOCAL_PART.test(text.slice(0, at));
 }
 
+/** Bytes of UTF-8: with all that stands beside it, an address has to fit into an entry of PostgreSQL's indexes. */
+export const LONGEST_ADDRESS = 2000;
+
+const isTooLong = (address: string) => Buffer.byteLength(address, 'utf8') > LONGEST_ADDRESS;
+
 /** A phone number in E.164 without its plus sign. */
 function isMsisdn(text: string): boolean {
   return /^[1-9][0-9]{1,14}$/.test(text);
@@ -42,8 +47,10 @@ function isMsisdn(text: string): boolean {
  * Undefined when the medium is unknown or the address is none of that medium.
  */
 export function parseThreePid(medium: string, address: string): ThreePid | undefined {
-  if (medium === 'email' && isEmailAddress(address)) {
-    return { medium, address: foldAddress(medium, address), typed: address };
+  if (medium === 'email' && !isTooLong(address) && isEmailAddress(address)) {
+    const folded = foldAddress(medium, address);
+    // Folding can make it longer.
+    return isTooLong(folded) ? undefined : { medium, address: folded, typed: address };
   }
   if (medium === 'msisdn' && isMsisdn(address)) return { medium, address, typed: address };
   return undefined;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { secureRandom } from '../../src/platform/random.ts';
 import { ENGINES } from '../support/databases.ts';
 import { get, postJson, request, type TestAnswer } from '../support/http.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
@@ -33,6 +34,21 @@ describe.each(ENGINES)('on %s', (engine) => {
   afterAll(async () => {
     await server.stop();
     await provider.close();
+  });
+
+  test('an address is as long as the database can hold, or refused', async () => {
+    const internal = `${server.internalUrl}/_matrix/identity/internal`;
+    const bind = (address: string) =>
+      postJson(`${internal}/bind`, { medium: 'email', address, mxid: USER });
+    // So random that no compression makes them fit; the second is longer when folded.
+    const text = secureRandom.alphanumeric(5000);
+    const greek = [...secureRandom.alphanumeric(480)].map((letter) => `${letter}\u0390`).join('');
+    expect((await bind(`${text.slice(0, 1900)}@sample.test`)).status).toBe(200);
+    for (const long of [text, greek]) {
+      expect(code(await bind(`${long}@sample.test`))).toEqual([400, 'M_INVALID_PARAM']);
+      const content = { medium: 'email', address: `${long}@sample.test`, mxid: USER };
+      expect((await postJson(`${internal}/unbind`, content)).status).toBeLessThan(500);
+    }
   });
 
   describe.each(['v1', 'v2'])('%s', (version) => {
