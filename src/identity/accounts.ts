@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../platform/clock.ts';
+import { nextTurn } from '../platform/next-turn.ts';
 import type { Random } from '../platform/random.ts';
 import type { Storage } from '../storage/stores.ts';
 import { IdentityError } from './errors.ts';
@@ -46,8 +47,6 @@ const hashed = (token: string) =>
 
 /** How the token may be stored: one of Sydent's stands there as it is. */
 const forms = (token: string) => [hashed(token), token];
-
-const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 export function createAccounts(deps: AccountsDependencies): Accounts {
   const { storage, clock, random, terms, tokenLifetime } = deps;

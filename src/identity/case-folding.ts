@@ -104,7 +104,5 @@ function foldCharacter(character: string): string {
 
 /** The text with case differences removed: two texts are equal but for case when these are equal. */
 export function foldCase(text: string): string {
-  let folded = '';
-  for (const character of text) folded += foldCharacter(character);
-  return folded;
+  return text.replace(/[A-Z\u0080-\u{10ffff}]/gu, foldCharacter);
 }

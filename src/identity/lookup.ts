@@ -1,4 +1,5 @@
 import type { Clock } from '../platform/clock.ts';
+import { nextTurn } from '../platform/next-turn.ts';
 import type { FoundAssociation, LookupStore, Storage } from '../storage/stores.ts';
 import { foldAddress } from './addresses.ts';
 import { IdentityError } from './errors.ts';
@@ -44,10 +45,8 @@ export interface LookupDependencies {
   readonly allowNone: boolean;
 }
 
-/** So many keys are looked up in one statement; between statements others get their turn. */
+/** So many keys are looked up in one statement, and before each statement others get their turn. */
 const BATCH = 500;
-
-const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 interface Dated {
   readonly ts: number;
@@ -87,7 +86,7 @@ export function createLookup(deps: LookupDependencies): Lookup {
     const now = clock.now();
     const newest = new Map<string, FoundAssociation>();
     for (let from = 0; from < queried.length; from += BATCH) {
-      if (from > 0) await nextTurn();
+      if (queried.length > BATCH) await nextTurn();
       const batch = [...new Set(queried.slice(from, from + BATCH))];
       for (const association of await lookups[by](batch, now)) {
         const name = nameOf(association);
@@ -101,7 +100,11 @@ export function createLookup(deps: LookupDependencies): Lookup {
   async function findPlain(
     threepids: readonly (QueriedThreePid | undefined)[],
   ): Promise<(FoundAssociation | undefined)[]> {
-    const folded = threepids.map((pair) => pair && foldAddress(...pair));
+    const folded: (string | undefined)[] = [];
+    for (const pair of threepids) {
+      if (folded.length % BATCH === BATCH - 1) await nextTurn();
+      folded.push(pair && foldAddress(...pair));
+    }
     const newest = await newestByKey(
       'byAddresses',
       folded.filter((address) => address !== undefined),

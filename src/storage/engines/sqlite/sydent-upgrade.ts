@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import type { Logger } from 'pino';
 import { foldAddress } from '../../../identity/addresses.ts';
 import { lookupHash } from '../../../identity/hashing.ts';
+import { nextTurn } from '../../../platform/next-turn.ts';
 import type { Random } from '../../../platform/random.ts';
 import { newPepper } from '../../pepper.ts';
 import { INDEXES, SYDENT_USER_VERSION, type SydentIndex, TABLES } from './sydent-schema.ts';
@@ -15,8 +16,6 @@ export interface UpgradeDependencies {
 
 const BATCH = 2000;
 const LOGGED_EVERY = 50_000;
-
-const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /**
  * Brings a file of Sydent's, of whatever version or empty, to the schema of Sydent 2.7, in one
