@@ -14,6 +14,7 @@ import type { Receiver } from '../../replication/receiver.ts';
 import type { Peer, Stores } from '../../storage/stores.ts';
 import { send, sendError } from '../frame/answers.ts';
 import { ApiError } from '../frame/errors.ts';
+import { WITHOUT_SCHEMAS } from '../frame/server.ts';
 import { identifyCaller } from './caller.ts';
 import { push, requireJson } from './push.ts';
 
@@ -60,6 +61,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
+    schemaController: WITHOUT_SCHEMAS,
     routerOptions: { ignoreTrailingSlash: true },
     frameworkErrors: (error, _request, reply) => sendError(reply as never, error),
   }) as unknown as FastifyInstance;
