@@ -75,7 +75,11 @@ export function positive(value: string): number {
 /** A number of units, or 0 for no limit. */
 export function burst(value: string): number {
   if (/^0+$/.test(value)) return 0;
-  return positive(value);
+  try {
+    return positive(value);
+  } catch {
+    throw new InvalidValueError('a number, or 0 for no limit');
+  }
 }
 
 /** Booleans as Python's ConfigParser reads them. */

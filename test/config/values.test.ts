@@ -63,6 +63,10 @@ describe('a bad value stops the start, naming section, key, value and what is ri
     ['[db]\ndb.pool_size = 0', '[db] db.pool_size = "0": must be a whole number from 1 to 1000'],
     ['[db]\ndb.backup = maybe', '[db] db.backup = "maybe": must be one of true, yes'],
     ['[http]\nclientapi.http.port = 70000', 'must be a whole number from 0 to 65535'],
+    [
+      '[general]\nregister.ratelimit.burst = -1',
+      '[general] register.ratelimit.burst = "-1": must be a number, or 0 for no limit',
+    ],
     ['[http]\nobey_x_forwarded_for = sometimes', '[http] obey_x_forwarded_for = "sometimes"'],
     ['[http]\nfederation.verifycerts =', '[http] federation.verifycerts = ""'],
     ['[http]\nclient_http_base = ftp://x', 'must be an http:// or https:// URL'],
@@ -140,6 +144,17 @@ describe('values', () => {
     expect(config.http.obeyXForwardedFor).toBe(true);
     expect(warnings.join('\n')).toContain('enable_v1_access = "YES" means false');
     expect(warnings.join('\n')).not.toContain('enable_v1_associations');
+  });
+
+  test('what is odd about proxies is a warning', () => {
+    const warned = (http: string) =>
+      parse(`[http]\n${http}`).warnings.filter((warning) => warning.includes('trusted_proxies'));
+    const obey = 'obey_x_forwarded_for = true';
+    const proxies = 'trusted_proxies = 10.0.0.0/8';
+    expect(warned(obey)).toEqual([expect.stringContaining('clients can claim any address')]);
+    expect(warned(proxies)).toEqual([expect.stringContaining('means nothing without')]);
+    expect(warned(`${obey}\n${proxies}`)).toEqual([]);
+    expect(warned('')).toEqual([]);
   });
 
   test('the environment gives defaults, and the file wins', () => {

@@ -207,6 +207,22 @@ function readReplication(reader: ConfigReader): ReplicationListenerConfig | unde
   return { address, port: listenPort, certFile, caCert, skipRefusedAfter };
 }
 
+function readForwarding(
+  reader: ConfigReader,
+): Pick<HttpConfig, 'obeyXForwardedFor' | 'trustedProxies'> {
+  const obeyXForwardedFor = reader.read(HTTP.obeyXForwardedFor);
+  const trustedProxies = reader.read(HTTP.trustedProxies);
+  if (obeyXForwardedFor && trustedProxies.length === 0) {
+    reader.warn(
+      '[http] obey_x_forwarded_for without trusted_proxies: clients can claim any address where a proxy passes on what they send',
+    );
+  }
+  if (!obeyXForwardedFor && trustedProxies.length > 0) {
+    reader.warn('[http] trusted_proxies means nothing without obey_x_forwarded_for = true');
+  }
+  return { obeyXForwardedFor, trustedProxies };
+}
+
 export function readHttp(reader: ConfigReader, serverName: string): HttpConfig {
   const internalPort = reader.read(HTTP.internalPort);
   const internalAddress = reader.read(HTTP.internalAddress);
@@ -221,8 +237,7 @@ export function readHttp(reader: ConfigReader, serverName: string): HttpConfig {
     internalApi:
       internalPort === undefined ? undefined : { address: internalAddress, port: internalPort },
     replication: readReplication(reader),
-    obeyXForwardedFor: reader.read(HTTP.obeyXForwardedFor),
-    trustedProxies: reader.read(HTTP.trustedProxies),
+    ...readForwarding(reader),
     federationVerifyCerts: reader.read(HTTP.federationVerifyCerts),
     queryAccessTokens: reader.read(HTTP.queryAccessTokens),
     verifyResponseTemplate: reader.read(HTTP.verifyResponseTemplate),
