@@ -63,8 +63,14 @@ function liveLine(key: Key<unknown>, value: string): string {
   return `${key.name} = ${written}`.trimEnd();
 }
 
-/** The file a first start writes: every key with its default and what it means. */
-function renderFirstConfig(values: { serverName: string; signingKey: string }): string {
+/**
+ * The file a first start writes: every key with its default and what it means. From then on the file wins
+ * over the environment, so what that says goes into it.
+ */
+function renderFirstConfig(
+  env: Surroundings['env'],
+  values: { serverName: string; signingKey: string },
+): string {
   const given = new Map([
     [GENERAL.serverName.name, values.serverName],
     [KEY_NAME, values.signingKey],
@@ -77,7 +83,8 @@ function renderFirstConfig(values: { serverName: string; signingKey: string }): 
     lines.push('', `[${section}]`);
     for (const key of keys) {
       if (key.deprecated) continue;
-      const value = given.get(key.name) ?? key.default;
+      const environment = key.environment && env[key.environment];
+      const value = given.get(key.name) ?? (environment || key.default);
       const line = value === undefined ? `# ${key.name} =` : liveLine(key, value);
       lines.push('', ...comment(key.about), line);
     }
@@ -91,11 +98,10 @@ function renderFirstConfig(values: { serverName: string; signingKey: string }): 
 /** Writes the first configuration, readable by its owner only; the text written. */
 export async function writeFirstConfig(
   file: string,
-  { env, hostname }: Surroundings,
+  { env, serverName }: { env: Surroundings['env']; serverName: string },
   random: Random,
 ): Promise<string> {
-  const serverName = env[GENERAL.serverName.environment] || hostname;
-  const text = renderFirstConfig({ serverName, signingKey: newKey(random) });
+  const text = renderFirstConfig(env, { serverName, signingKey: newKey(random) });
   try {
     await writeDurably(file, text, { mode: 0o600 });
   } catch (error) {

@@ -117,9 +117,14 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     return new ConfigError(file, [reason], { cause: error });
   };
   if (existing === undefined) {
-    const text = await writeFirstConfig(file, surroundings, random).catch((error: unknown) => {
-      throw refuse(error);
-    });
+    // What the environment says is found good before it is written down.
+    const { serverName } = parseConfig(file, '', surroundings).config.general;
+    const { env } = surroundings;
+    const text = await writeFirstConfig(file, { env, serverName }, random).catch(
+      (error: unknown) => {
+        throw refuse(error);
+      },
+    );
     const { config, warnings } = parseConfig(file, text, surroundings);
     const written = `There was no configuration; wrote ${file} with the defaults and a new signing key`;
     return { config, warnings: [written, ...warnings] };

@@ -50,13 +50,15 @@ export function createReader(ini: IniFile, surroundings: Surroundings): ConfigRe
     read<T>(key: Key<T>): T {
       const environment = key.environment && surroundings.env[key.environment];
       const fallback = environment || key.default || '';
-      const given = value(key.section, key.name, key.raw === true) ?? fallback;
+      const inFile = value(key.section, key.name, key.raw === true);
+      const given = inFile ?? fallback;
+      const origin = inFile === undefined && environment ? ` (from ${key.environment})` : '';
       try {
         return key.parse(given);
       } catch (error) {
         if (!(error instanceof InvalidValueError)) throw error;
         const is = shown(given, key.secret === true);
-        problems.push(`[${key.section}] ${key.name} = ${is}: must be ${error.message}`);
+        problems.push(`[${key.section}] ${key.name} = ${is}${origin}: must be ${error.message}`);
         // Any valid value serves: with a problem noted nobody gets to see it.
         return key.parse(key.default ?? '');
       }

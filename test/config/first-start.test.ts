@@ -56,6 +56,21 @@ describe('a missing file', () => {
     expect(again.warnings).not.toContain(expect.stringContaining('is no key'));
   });
 
+  test('is written with what the environment says: from then on the file wins', async () => {
+    const env = { SYDENT_DB_PATH: '/data/50%.db', SYDENT_PID_FILE: '/data/sydent.pid' };
+    const first = await load(env);
+    expect(first.config.db).toMatchObject({ file: '/data/50%.db' });
+    expect(first.config.general.pidFile).toBe('/data/sydent.pid');
+    expect((await load()).config).toEqual(first.config);
+  });
+
+  test('is not written while the environment is wrong', async () => {
+    await expect(load({ SYDENT_SERVER_NAME: 'no name' })).rejects.toThrow(
+      '[general] server.name = "no name" (from SYDENT_SERVER_NAME): must be a host name',
+    );
+    expect(await readdir(folder.path)).toEqual([]);
+  });
+
   test('in a folder that is not there is said, and nothing is left behind', async () => {
     file = path.join(folder.path, 'missing', 'sydent.conf');
     await expect(load()).rejects.toThrow(/does not exist and cannot be written/);
