@@ -3,15 +3,15 @@
  * peer, how long a single binding takes, and what a bind costs while the log is pushed, compared with
  * the same binds before, in one run. `npm run bench:replication`, after a build.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import pino from 'pino';
+import { generate } from 'selfsigned';
 import { systemClock } from '../src/platform/clock.ts';
 import { secureRandom } from '../src/platform/random.ts';
 import { encodeBase64 } from '../src/signing/base64.ts';
@@ -27,7 +27,6 @@ const SINGLE_BINDS = 30;
 const SYDENT_RATE = 10;
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-const run = promisify(execFile);
 const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE));
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
@@ -48,18 +47,29 @@ async function freePort(): Promise<number> {
 }
 
 async function makeCertificates(root: string, names: readonly string[]): Promise<void> {
-  const openssl = (...args: string[]) => run('openssl', args, { cwd: root });
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-  await openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=CA');
+  const key = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
+  const named = (name: string) => [{ name: 'commonName', value: name }];
+  const authority = await generate(named('CA'), {
+    ...key,
+    extensions: [{ name: 'basicConstraints', cA: true, critical: true }],
+  });
+  await writeFile(path.join(root, 'ca.pem'), authority.cert);
   for (const name of names) {
-    const alternatives = `subjectAltName=DNS:${name},IP:127.0.0.1`;
-    await openssl(
-      ...['req', '-x509', ...key, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-keyout', `${name}.key`],
-      ...['-out', `${name}.crt`, '-subj', `/CN=${name}`, '-addext', alternatives],
-      ...['-addext', 'basicConstraints=critical,CA:FALSE'],
-    );
-    const parts = [`${name}.key`, `${name}.crt`].map((file) => readFile(path.join(root, file)));
-    await writeFile(path.join(root, `${name}.pem`), (await Promise.all(parts)).join(''));
+    const issued = await generate(named(name), {
+      ...key,
+      ca: { key: authority.private, cert: authority.cert },
+      extensions: [
+        { name: 'basicConstraints', cA: false },
+        {
+          name: 'subjectAltName',
+          altNames: [
+            { type: 2, value: name },
+            { type: 7, ip: '127.0.0.1' },
+          ],
+        },
+      ],
+    });
+    await writeFile(path.join(root, `${name}.pem`), issued.private + issued.cert);
   }
 }
 

@@ -385,6 +385,12 @@ describe('certificates', () => {
     await expect(distrusting(`https://localhost:${right}/`)).rejects.toMatchObject({ kind: 'tls' });
   });
 
+  test('past their time are refused', async () => {
+    const expired = await ca.issueExpired('localhost');
+    const port = await listening(createTlsServer(expired, ok));
+    await expect(client().get(`https://localhost:${port}/`)).rejects.toMatchObject({ kind: 'tls' });
+  });
+
   test('of an IP address are verified too', async () => {
     const right = await https('127.0.0.1', ok);
     const wrong = await https('127.0.0.2', ok);

@@ -1,10 +1,7 @@
-import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
+import { generate } from 'selfsigned';
 import { temporaryFolder } from './databases.ts';
-
-const run = promisify(execFile);
 
 export interface TestCa {
   /** Path of the authority's certificate. */
@@ -12,42 +9,57 @@ export interface TestCa {
   readonly pem: string;
   /** A certificate and its key, PEM, for a host name or address, and for further ones. */
   issue(name: string, ...further: string[]): Promise<{ cert: string; key: string }>;
+  /** One that is past its time. */
+  issueExpired(name: string): Promise<{ cert: string; key: string }>;
   remove(): Promise<void>;
 }
 
-const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+const KEY = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
 
-/** A certificate authority of a test's own, made by openssl. */
+const named = (name: string) => [{ name: 'commonName', value: name }];
+
+/** A certificate authority of a test's own. */
 export async function createTestCa(): Promise<TestCa> {
   const folder = await temporaryFolder();
-  const at = (name: string) => path.join(folder.path, name);
-  await run('openssl', [
-    ...['req', '-x509', ...NEW_KEY, '-keyout', at('ca.key'), '-out', at('ca.pem')],
-    ...['-days', '2', '-subj', '/CN=Test CA', '-addext', 'basicConstraints=critical,CA:TRUE'],
-  ]);
-  let issued = 0;
+  const file = path.join(folder.path, 'ca.pem');
+  const authority = await generate(named('Test CA'), {
+    ...KEY,
+    extensions: [
+      { name: 'basicConstraints', cA: true, critical: true },
+      { name: 'keyUsage', keyCertSign: true, critical: true },
+    ],
+  });
+  await writeFile(file, authority.cert);
+  async function issue(
+    names: readonly string[],
+    period: { notBeforeDate?: Date; notAfterDate?: Date },
+  ) {
+    const altNames = names.map((entry) =>
+      /^[\d.]+$|:/.test(entry)
+        ? ({ type: 7, ip: entry } as const)
+        : ({ type: 2, value: entry } as const),
+    );
+    const issued = await generate(named(names[0] ?? ''), {
+      ...KEY,
+      ...period,
+      ca: { key: authority.private, cert: authority.cert },
+      extensions: [
+        { name: 'basicConstraints', cA: false },
+        { name: 'subjectAltName', altNames },
+      ],
+    });
+    return { cert: issued.cert, key: issued.private };
+  }
+
   return {
-    file: at('ca.pem'),
-    pem: await readFile(at('ca.pem'), 'utf8'),
-    async issue(name, ...further) {
-      const id = `leaf${++issued}`;
-      const alternatives = [name, ...further].map(
-        (entry) => `${/^[\d.]+$|:/.test(entry) ? 'IP' : 'DNS'}:${entry}`,
-      );
-      await run('openssl', [
-        ...['req', ...NEW_KEY, '-keyout', at(`${id}.key`), '-out', at(`${id}.csr`)],
-        ...['-subj', `/CN=${name}`],
-      ]);
-      await writeFile(at(`${id}.ext`), `subjectAltName=${alternatives.join(',')}\n`);
-      await run('openssl', [
-        ...['x509', '-req', '-in', at(`${id}.csr`), '-CA', at('ca.pem'), '-CAkey', at('ca.key')],
-        ...['-CAcreateserial', '-days', '2', '-extfile', at(`${id}.ext`), '-out', at(`${id}.pem`)],
-      ]);
-      const [cert, key] = await Promise.all(
-        [`${id}.pem`, `${id}.key`].map((file) => readFile(at(file), 'utf8')),
-      );
-      return { cert: cert ?? '', key: key ?? '' };
-    },
+    file,
+    pem: authority.cert,
+    issue: (...names) => issue(names, {}),
+    issueExpired: (name) =>
+      issue([name], {
+        notBeforeDate: new Date('2020-01-01T00:00:00Z'),
+        notAfterDate: new Date('2020-02-01T00:00:00Z'),
+      }),
     remove: folder.remove,
   };
 }
