@@ -36,8 +36,14 @@ export interface DeliveryDependencies {
   readonly outbound: OutboundClient;
 }
 
-/** What relays and readers still take for a subject. */
-const MAX_SUBJECT = 200;
+/** What readers still take for a subject, and what on one line, encoded, stays within the 998 octets relays take. */
+const MAX_SUBJECT = { characters: 200, bytes: 500 };
+
+function cutSubject(subject: string): string {
+  const bytes = Buffer.from([...subject].slice(0, MAX_SUBJECT.characters).join(''));
+  // As in a stream, half a character at the end is left out.
+  return new TextDecoder().decode(bytes.subarray(0, MAX_SUBJECT.bytes), { stream: true });
+}
 
 /** The subject of an invitation. A percent sign that marks nothing stays as it is. */
 function subjectOf(format: string, values: TemplateValues): string {
@@ -45,7 +51,7 @@ function subjectOf(format: string, values: TemplateValues): string {
     name === undefined ? '%' : (values[name] ?? ''),
   );
   const subject = filled.replace(/\p{Cc}+/gu, ' ').trim();
-  return encodeHeaderText([...subject].slice(0, MAX_SUBJECT).join(''));
+  return encodeHeaderText(cutSubject(subject));
 }
 
 export function createDelivery(config: Config, deps: DeliveryDependencies): Delivery {

@@ -156,6 +156,14 @@ email.third_party_invite_keyword_blocklist =
     expect(linkIn(mail).query.get('room_name')).toBe('');
   });
 
+  test('whose name is written in code is not read to anybody', async () => {
+    // U+202E and a letter, as mail headers have them.
+    const sender_display_name = '=?utf-8?b?4oCuYQ==?=';
+    await invite({ sender_display_name });
+    const mail = await server.smtp.nextMail();
+    expect(mail.parsed.subject).toBe(`${sender_display_name} has invited you to chat`);
+  });
+
   test.each([
     [{ room_id: undefined, sender: undefined }, 400, 'M_MISSING_PARAMS'],
     [{ sender: 'ada' }, 400, 'M_INVALID_PARAM'],
@@ -248,6 +256,26 @@ test('invitations are counted like other mails, after the checks of who is invit
     const limited = await invite();
     expect([limited.status, limited.json.errcode]).toEqual([429, 'M_LIMIT_EXCEEDED']);
     expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0);
+  } finally {
+    await server.stop();
+  }
+});
+
+test('a subject of anything fits the lines that relays take', async () => {
+  const server = await startTestServer({
+    sections: { email: 'email.invite.subject = %(room_alias)s' },
+  });
+  try {
+    const stored = await postJson(`${server.url}/_matrix/identity/api/v1/store-invite`, {
+      ...{ ...INVITE, address: 'x@sample.test' },
+      room_alias: `#x${'\u{1f375}'.repeat(1000)}`,
+    });
+    expect(stored.status).toBe(200);
+    const mail = await server.smtp.nextMail();
+    expect(mail.parsed.subject).toMatch(/^#x\u{1f375}{120,}$/u);
+    for (const line of mail.raw.toString('latin1').split('\r\n')) {
+      expect(line.length).toBeLessThanOrEqual(998);
+    }
   } finally {
     await server.stop();
   }

@@ -221,6 +221,7 @@ describe('messages', () => {
   test.each([
     ['plain', 'plain'],
     ['Grüße', '=?utf-8?B?R3LDvMOfZQ==?='],
+    ['=?utf-8?q?a?=', '=?utf-8?B?PT91dGYtOD9xP2E/PQ==?='],
   ])('header text %s becomes %s', (text, encoded) => {
     expect(encodeHeaderText(text)).toBe(encoded);
   });

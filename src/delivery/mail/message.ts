@@ -16,9 +16,12 @@ export interface MessageOptions {
 /** So much text fits an encoded word of 75 characters, in whole characters of up to four bytes. */
 const ENCODED_WORD_BYTES = 42;
 
-/** Header text with anything but ASCII in RFC 2047 encoded words. */
+/**
+ * Header text in RFC 2047 encoded words, where anything in it is not ASCII, or would be read as such a
+ * word: whoever made it up could say in code what is taken out of plain text.
+ */
 export function encodeHeaderText(text: string): string {
-  if (/^[\x20-\x7e]*$/.test(text)) return text;
+  if (/^[\x20-\x7e]*$/.test(text) && !text.includes('=?')) return text;
   const words: string[] = [''];
   for (const character of text) {
     const extended = `${words.at(-1)}${character}`;
