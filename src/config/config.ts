@@ -226,6 +226,8 @@ export interface CryptoConfig {
   readonly signingKey: SigningKeyConfig;
   /** Keys that signed before: still served and valid. */
   readonly oldKeys: readonly OldKeyConfig[];
+  /** The same with their seeds: they sign invitations still. */
+  readonly oldSigningKeys: readonly SigningKeyConfig[];
 }
 
 export interface SigningKeyConfig {

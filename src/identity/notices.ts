@@ -124,7 +124,8 @@ export function createNotices(deps: NoticesDependencies): Notices {
   }
 
   function sign({ medium, address, roomId, sender, token }: Invite, mxid: string): SignedInvite {
-    const signed = keys.sign({ mxid, token });
+    // A homeserver checks it by the keys of the time when it stored the invitation in the room.
+    const signed = keys.signWithAll({ mxid, token });
     return { medium, address, room_id: roomId, sender, token, mxid, signed };
   }
 

@@ -309,6 +309,34 @@ describe.each(ENGINES)('on %s', (engine) => {
     }
   });
 
+  test('an invitation from before a change of the signing key is signed by the key of its time, too', async () => {
+    const old = 'ed25519 old T8BYuX0nQJ1N0gwJ8eRkR1jBgq2xSx0rO6q8M2Zk3lE';
+    const before = await start('', { signingKey: old });
+    const { public_key } = await invite(before, 'grace@sample.test');
+    expect(public_key).not.toBe(PUBLIC_KEY);
+    await before.app.close();
+    const server = await start('', {
+      sections: {
+        general: hs.reachable,
+        db: before.database.config,
+        crypto: `ed25519.old_signing_keys =\n  ${old}`,
+      },
+    });
+    try {
+      await bind(server, 'grace@sample.test', `@grace:${hs.serverName}`);
+      const [{ signed }] = (await hs.nextOnbind()).invites;
+      const key = decodeBase64(public_key) ?? new Uint8Array();
+      expect(verifySignedJson(signed, SERVER_NAME, 'ed25519:old', key)).toBe(true);
+      expect(isSigned(signed)).toBe(true);
+      const v2 = `${server.url}/_matrix/identity/v2`;
+      expect((await get(`${v2}/pubkey/isvalid`, { public_key })).json).toEqual({ valid: true });
+      expect((await get(`${v2}/pubkey/ed25519:old`)).json).toEqual({ public_key });
+    } finally {
+      await server.stop();
+      await before.stop();
+    }
+  });
+
   test('a homeserver that is down for days is given up; its invitations wait for the next bind', async () => {
     const server = await start('onbind.give_up_after_days = 2');
     try {

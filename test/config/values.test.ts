@@ -119,6 +119,14 @@ describe('a bad value stops the start, naming section, key, value and what is ri
     ['[sms]\nsmsrule.44 = perhaps', '[sms] smsrule.44: must be allow or reject; it is "perhaps"'],
     ['[crypto]\ned25519.signingkey = rsa 0 abc', '[crypto] ed25519.signingkey = (hidden)'],
     ['[crypto]\ned25519.signingkey = ed25519 0 c2hvcnQ', '[crypto] ed25519.signingkey = (hidden)'],
+    [
+      `${CRYPTO}ed25519.old_signing_keys = ed25519 1 c2hvcnQ`,
+      '[crypto] ed25519.old_signing_keys = (hidden)',
+    ],
+    [
+      `${CRYPTO}ed25519.old_signing_keys = ${SIGNING_KEY}`,
+      '[crypto] ed25519.old_signing_keys: each key must have a version of its own',
+    ],
     ['[peer.x]\nbase_replication_url = http://x', 'must be an https:// URL'],
   ])('%j', (text, message) => {
     const problems = problemsOf(text);

@@ -38,7 +38,11 @@ test('binding, looking up and replicating look at no more rows than concern them
   } as typeof prepare;
 
   const seed = secureRandom.bytes(32);
-  const keys = createServerKeys(SERVER_NAME, { signingKey: { version: '0', seed }, oldKeys: [] });
+  const keys = createServerKeys(SERVER_NAME, {
+    signingKey: { version: '0', seed },
+    oldKeys: [],
+    oldSigningKeys: [],
+  });
   const ada = parseThreePid('email', 'ada@sample.test');
   if (ada === undefined) throw new Error('That is an address');
   const notices = createNotices({

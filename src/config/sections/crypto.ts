@@ -30,6 +30,8 @@ function oldKeys(value: string): OldKeyConfig[] {
   });
 }
 
+const oldSigningKeys = (value: string): SigningKeyConfig[] => lines(value).map(signingKey);
+
 export const CRYPTO = {
   signingKey: {
     section,
@@ -51,11 +53,25 @@ export const CRYPTO = {
     about:
       'Public keys that signed before, one a line: ed25519, the version, the key in base64. They are still served, and valid.',
   },
+  oldSigningKeys: {
+    section,
+    name: 'ed25519.old_signing_keys',
+    default: '',
+    parse: oldSigningKeys,
+    own: true,
+    secret: true,
+    about:
+      'Keys that signed before, one a line, as they stood in ed25519.signingkey. They are served and valid like old_keys, and sign invitations still: a homeserver takes one up only if it is signed by a key of the time when it was sent. Each needs a version of its own.',
+  },
 } satisfies Record<string, Key<unknown>>;
 
 export function readCrypto(reader: ConfigReader): CryptoConfig {
-  return {
-    signingKey: reader.read(CRYPTO.signingKey),
-    oldKeys: reader.read(CRYPTO.oldKeys),
-  };
+  const signingKey = reader.read(CRYPTO.signingKey);
+  const oldSigningKeys = reader.read(CRYPTO.oldSigningKeys);
+  const versions = [signingKey, ...oldSigningKeys].map(({ version }) => version);
+  if (new Set(versions).size < versions.length) {
+    const { name } = CRYPTO.oldSigningKeys;
+    reader.problem(section, name, 'each key must have a version of its own, the signing key too');
+  }
+  return { signingKey, oldKeys: reader.read(CRYPTO.oldKeys), oldSigningKeys };
 }
