@@ -22,6 +22,7 @@ const BULK = 10_000;
 const keys = createServerKeys('id.test', {
   signingKey: { version: '0', seed: secureRandom.bytes(32) },
   oldKeys: [],
+  oldSigningKeys: [],
 });
 const address = (number: number) => `user${number}@sample.test`;
 const say = (text: string) => process.stdout.write(`${text}\n`);
