@@ -27,7 +27,11 @@ interface Work {
 }
 
 /** Reads NAME and the options of `add`. @throws UsageError */
-function parsePeer(name: string, own: CommandOptions['own'], serverName: string): PeerSettings {
+function parsePeer(
+  name: string,
+  own: CommandOptions['own'],
+  serverName: string,
+): Omit<PeerSettings, 'name'> {
   const refuse = (message: string) => {
     throw new UsageError(message);
   };
@@ -46,7 +50,7 @@ function parsePeer(name: string, own: CommandOptions['own'], serverName: string)
   if (url !== undefined && !(URL.canParse(url) && /^https:\/\/[^?#\s]+$/.test(url))) {
     refuse('--url must begin with https:// and have neither query nor fragment');
   }
-  return { name: name.toLowerCase(), port, url, keys };
+  return { port, url, keys };
 }
 
 const urlOf = (peer: Peer, { config }: Work) =>
@@ -73,27 +77,40 @@ async function status(work: Work): Promise<void> {
   }
 }
 
+/** The name as the peer's row has it, in whatever case it is given. */
+async function spelling(peers: PeerStore, name: string): Promise<string> {
+  const found = (await peers.named([name.toLowerCase()])).map((peer) => peer.name);
+  return found.find((known) => known === name) ?? found[0] ?? name.toLowerCase();
+}
+
 type Change = (peers: PeerStore) => Promise<string>;
 
 /** What the command line asks to be changed; undefined when it asks for something else. */
 function change({ args, own }: CommandOptions, serverName: string): Change | undefined {
   const [action, name = '', ...more] = args;
   if (name === '' || more.length > 0) return undefined;
-  const known = (found: boolean, done: string) => {
-    if (!found) throw new UsageError(`there is no peer ${name}`);
-    return `${name} ${done}`;
-  };
+  const known =
+    (done: string, work: (peers: PeerStore, name: string) => Promise<boolean>): Change =>
+    async (peers) => {
+      const spelt = await spelling(peers, name);
+      if (!(await work(peers, spelt))) throw new UsageError(`there is no peer ${name}`);
+      return `${spelt} ${done}`;
+    };
   switch (action) {
     case 'add': {
       const peer = parsePeer(name, own, serverName);
-      return async (peers) => `${peer.name} ${(await peers.save(peer)) ? 'added' : 'changed'}`;
+      return async (peers) => {
+        const spelt = await spelling(peers, name);
+        const isNew = await peers.save({ ...peer, name: spelt });
+        return `${spelt} ${isNew ? 'added' : 'changed'}`;
+      };
     }
     case 'remove':
-      return async (peers) => known(await peers.remove(name), 'removed');
+      return known('removed', (peers, spelt) => peers.remove(spelt));
     case 'enable':
-      return async (peers) => known(await peers.setActive(name, true), 'enabled');
+      return known('enabled', (peers, spelt) => peers.setActive(spelt, true));
     case 'disable':
-      return async (peers) => known(await peers.setActive(name, false), 'disabled');
+      return known('disabled', (peers, spelt) => peers.setActive(spelt, false));
     default:
       return undefined;
   }

@@ -191,8 +191,10 @@ export function createNotices(deps: NoticesDependencies): Notices {
           const binding = byAddress.get(address);
           if (binding === undefined) continue;
           const { mxid, ts, notBefore, notAfter } = binding;
+          // The clock of the server that made it may be ahead of this one's.
+          const from = Math.max(now, notBefore);
           // Of several bindings of the address only the newest counts, whoever made it.
-          if ((await currentMxid(stores.lookups, medium, address, now)) !== mxid) continue;
+          if ((await currentMxid(stores.lookups, medium, address, from)) !== mxid) continue;
           const association = {
             medium,
             address,

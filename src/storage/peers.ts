@@ -15,42 +15,54 @@ export function peerStore(engine: Engine, db: Db): PeerStore {
       .execute();
   }
 
+  async function list(names?: readonly string[]): Promise<Peer[]> {
+    if (names?.length === 0) return [];
+    const rows = await db
+      .selectFrom('peers as peer')
+      .leftJoin('cognomen_peers as extra', 'extra.name', 'peer.name')
+      .$if(names !== undefined, (query) => query.where('peer.name', 'in', names ?? []))
+      .select(['peer.name', 'peer.port', 'peer.active', 'peer.lastSentVersion'])
+      .select(['peer.lastPokeSucceededAt', 'extra.url'])
+      .select(['extra.last_failure', 'extra.last_failure_ts'])
+      .orderBy('peer.name')
+      .execute();
+    if (rows.length === 0) return [];
+    const keys = await db
+      .selectFrom('peer_pubkeys')
+      .select(['peername', 'alg', 'key'])
+      .$if(names !== undefined, (query) => query.where('peername', 'in', names ?? []))
+      .orderBy('alg')
+      .execute();
+    return rows.map(
+      (row): Peer => ({
+        name: row.name,
+        port: row.port ?? undefined,
+        url: row.url ?? undefined,
+        active: row.active === 1,
+        keys: keys
+          .filter(({ peername, alg }) => peername === row.name && alg.split(':')[0] === ALGORITHM)
+          .map(({ key }) => key),
+        lastSent: row.lastSentVersion ?? undefined,
+        lastSuccessAt: row.lastPokeSucceededAt ?? undefined,
+        lastFailure:
+          row.last_failure === null || row.last_failure_ts === null
+            ? undefined
+            : { at: row.last_failure_ts, reason: row.last_failure },
+      }),
+    );
+  }
+
   return {
-    async list(names) {
-      if (names?.length === 0) return [];
+    list,
+
+    async named(names) {
+      if (names.length === 0) return [];
       const rows = await db
-        .selectFrom('peers as peer')
-        .leftJoin('cognomen_peers as extra', 'extra.name', 'peer.name')
-        .$if(names !== undefined, (query) => query.where('peer.name', 'in', names ?? []))
-        .select(['peer.name', 'peer.port', 'peer.active', 'peer.lastSentVersion'])
-        .select(['peer.lastPokeSucceededAt', 'extra.url'])
-        .select(['extra.last_failure', 'extra.last_failure_ts'])
-        .orderBy('peer.name')
+        .selectFrom('peers')
+        .select('name')
+        .where(({ fn }) => fn<string>('lower', ['name']), 'in', names)
         .execute();
-      if (rows.length === 0) return [];
-      const keys = await db
-        .selectFrom('peer_pubkeys')
-        .select(['peername', 'alg', 'key'])
-        .$if(names !== undefined, (query) => query.where('peername', 'in', names ?? []))
-        .orderBy('alg')
-        .execute();
-      return rows.map(
-        (row): Peer => ({
-          name: row.name,
-          port: row.port ?? undefined,
-          url: row.url ?? undefined,
-          active: row.active === 1,
-          keys: keys
-            .filter(({ peername, alg }) => peername === row.name && alg.split(':')[0] === ALGORITHM)
-            .map(({ key }) => key),
-          lastSent: row.lastSentVersion ?? undefined,
-          lastSuccessAt: row.lastPokeSucceededAt ?? undefined,
-          lastFailure:
-            row.last_failure === null || row.last_failure_ts === null
-              ? undefined
-              : { at: row.last_failure_ts, reason: row.last_failure },
-        }),
-      );
+      return list(rows.map(({ name }) => name));
     },
 
     async save({ name, port, url, keys }) {

@@ -32,6 +32,8 @@ export interface RefusedAssociation {
 export interface PeerStore {
   /** By name; all of them, or those of these names. */
   list(names?: readonly string[]): Promise<Peer[]>;
+  /** Those of these names, which are in lower case; rows made by hand may have them in any. */
+  named(names: readonly string[]): Promise<Peer[]>;
   /** Makes the peer, active, or changes the one of that name; whether it is a new one. */
   save(peer: PeerSettings): Promise<boolean>;
   /** These two: whether there is such a peer. */

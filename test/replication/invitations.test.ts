@@ -44,5 +44,15 @@ describe.each(ENGINES)(
       for (const notice of bySigner('binding.test')) expect(notice.invites).toEqual([]);
       expect(await lookup(inviting, 'grace@sample.test')).not.toHaveProperty('invites');
     });
+
+    test('is delivered though the clock there is ahead', async () => {
+      await invite(inviting, 'ahead@sample.test');
+      binding.clock.advance(5000);
+      const mxid = `@ahead:${hs.serverName}`;
+      await bind(binding, 'ahead@sample.test', mxid);
+      const delivered = () =>
+        hs.onbinds.filter((notice) => notice.mxid === mxid && notice.signatures['inviting.test']);
+      await expect.poll(() => delivered().length).toBe(1);
+    });
   },
 );

@@ -44,9 +44,19 @@ describe('the command line', () => {
     expect((await peers('list')).output).toMatch(
       /^c\.test {2}inactive {2}https:\/\/c\.test:1001\/_matrix.*\n {2}key \S+\n$/,
     );
-    expect(await peers('enable', 'c.test')).toMatchObject({ output: 'c.test enabled\n' });
+    expect(await peers('enable', 'C.test')).toMatchObject({ output: 'c.test enabled\n' });
     expect(await peers('remove', 'c.test')).toMatchObject({ output: 'c.test removed\n' });
     expect((await peers('list')).output).not.toContain('c.test');
+  });
+
+  test('a row made by hand is changed, whatever the case of its name', async () => {
+    await server.database.execute('insert into peers (name, active) values (?, 0)', ['Hand.test']);
+    const { publicKey } = newSigningKey();
+    expect(await peers('add', 'hand.test', '--key', publicKey)).toMatchObject({
+      output: 'Hand.test changed\n',
+    });
+    expect(await peers('enable', 'HAND.test')).toMatchObject({ output: 'Hand.test enabled\n' });
+    expect(await peers('remove', 'hand.test')).toMatchObject({ output: 'Hand.test removed\n' });
   });
 
   test.each([

@@ -95,6 +95,26 @@ describe.each(ENGINES)('the replication listener on %s', (engine) => {
       expect(await rawPush({ ...tls, cert, key: certKey, body })).toMatchObject({ status: 200 });
       expect(await lookup(server, 'san@sample.test')).toHaveProperty('mxid');
     });
+
+    test('a peer whose row has its name in another case', async () => {
+      const name = 'Mixed.Test';
+      const rows = server.database;
+      await rows.execute('insert into peers (name, active) values (?, 1)', [name]);
+      await rows.execute('insert into peer_pubkeys (peername, alg, key) values (?, ?, ?)', [
+        ...[name, 'ed25519', oldKey.publicKey],
+      ]);
+      const mixed = signedAssociation(
+        { name, pair: oldKey.pair },
+        { address: 'mixed@sample.test' },
+      );
+      for (const certified of ['mixed.test', name]) {
+        const { cert, key: certKey } = await ca.issue(certified);
+        const body = JSON.stringify({ sgAssocs: { 1: mixed } });
+        const answer = await rawPush({ ...tls, cert, key: certKey, body });
+        expect(answer).toMatchObject({ status: 200 });
+      }
+      expect(await lookup(server, 'mixed@sample.test')).toHaveProperty('mxid');
+    });
   });
 
   describeOnce('refuses, and stores nothing of,', () => {

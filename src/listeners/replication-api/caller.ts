@@ -23,7 +23,7 @@ function namesOfCaller(socket: TLSSocket): string[] {
  */
 export async function identifyCaller(socket: TLSSocket, stores: Stores): Promise<Peer> {
   const names = namesOfCaller(socket).slice(0, MOST_NAMES);
-  const known = (await stores.peers.list(names)).filter(takesPart);
+  const known = (await stores.peers.named(names)).filter(takesPart);
   const peer = names
     .map((name) => known.find((candidate) => candidate.name.toLowerCase() === name))
     .find((candidate) => candidate !== undefined);
