@@ -20,6 +20,7 @@ import {
 } from './arguments.ts';
 import { type Authenticate, tokenReader } from './authentication.ts';
 import { type ClientAddressConfig, clientAddressReader, clientNetwork } from './client-address.ts';
+import { watchConnections } from './connections.ts';
 import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
 import { type AnswerContext, ApiError, badJson } from './errors.ts';
 import { parseForm } from './form.ts';
@@ -250,6 +251,8 @@ export async function listen(
   name: string,
   { address, port }: Listener,
 ): Promise<Listener> {
+  const closeUnused = watchConnections(app.server);
+  app.addHook('preClose', async () => closeUnused());
   const listenTextResolver = (url: string) => `The ${name} API listens at ${url}`;
   try {
     await app.listen({ host: address, port, listenTextResolver });
