@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { get, postJson, request } from '../support/http.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
+import { PUBLIC_KEY, startTestServer, type TestServer } from '../support/server.ts';
 
 let server: TestServer;
 const root = () => `${server.url}/_matrix/identity`;
@@ -382,15 +382,19 @@ describe('switches', () => {
 
   test('a key of another version is served under its id and as ed25519:0, old ones under theirs', async () => {
     const old = 'Noi6WqcDj0QmPxCNQqgezwTlBKrfqehY1u2FyWP9uYw';
+    const sameVersion = '2Wg9Rts1QHReWmA6QhsokCie7CeKtoUtpRWA5wQi2fE';
     const other = await startTestServer({
       sections: {
-        crypto: `ed25519.old_keys =\n  ed25519 first ${old}`,
+        crypto: `ed25519.old_keys =\n  ed25519 first ${old}\n  ed25519 0 ${sameVersion}`,
       },
     });
     try {
       const base = `${other.url}/_matrix/identity/v2`;
       expect((await get(`${base}/pubkey/ed25519:first`)).json).toEqual({ public_key: old });
-      expect((await get(`${base}/pubkey/isvalid?public_key=${old}`)).json).toEqual({ valid: true });
+      expect((await get(`${base}/pubkey/ed25519:0`)).json).toEqual({ public_key: PUBLIC_KEY });
+      for (const public_key of [old, sameVersion, PUBLIC_KEY]) {
+        expect((await get(`${base}/pubkey/isvalid`, { public_key })).json).toEqual({ valid: true });
+      }
     } finally {
       await other.stop();
     }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/databases.ts';
 import { startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
 import { postJson, request } from '../support/http.ts';
+import { INVITE } from '../support/invitations.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { startWebhook, type TestProvider } from '../support/sms.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
@@ -138,5 +139,32 @@ test('it proves a phone number', async () => {
   });
   expect(await client.submitMsisdnToken(asked.sid, secret, code, token)).toEqual({
     success: true,
+  });
+});
+
+test('it takes up an invitation by the mailed link, version 1 being off', async () => {
+  const sender = `@ada:${homeserver.serverName}`;
+  const invite = { ...INVITE, sender, address: 'grace@sample.test' };
+  const v2 = `${server.url}/_matrix/identity/v2`;
+  const stored = await postJson(`${v2}/store-invite`, invite, token);
+  const { text = '' } = (await server.smtp.nextMail()).parsed;
+  const link = /https:\/\/\S+\/#\/room\/\S+/.exec(text)?.[0] ?? '';
+  const signUrl = new URL(link.replace('/#', '')).searchParams.get('signurl') ?? '';
+
+  const asked = Promise.withResolvers<unknown>();
+  const grace = createClient({
+    baseUrl: 'https://hs.test',
+    userId: '@grace:hs.test',
+    logger: SILENT,
+    fetchFn: async (url, init) => {
+      if (!String(url).startsWith('https://hs.test/')) return fetch(url, init);
+      asked.resolve(JSON.parse(String(init?.body)));
+      return Response.json({ room_id: INVITE.room_id });
+    },
+  });
+  const inviteSignUrl = signUrl.replace('https://id.test', server.url);
+  await grace.joinRoom(INVITE.room_id, { inviteSignUrl });
+  expect(await asked.promise).toMatchObject({
+    third_party_signed: { mxid: '@grace:hs.test', sender, token: stored.json.token },
   });
 });
