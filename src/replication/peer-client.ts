@@ -130,7 +130,9 @@ export function createPeerClient(certificates: Certificates): PeerClient {
       return exchange(url, body, signal);
     },
     reload(renewed) {
-      agent.destroy();
+      // A push under way is finished as it began; its connection is not kept.
+      agent.maxFreeSockets = 0;
+      for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
       agent = createAgent(renewed);
     },
     close: () => agent.destroy(),

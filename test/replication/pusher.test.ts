@@ -164,6 +164,19 @@ describe('what is pushed to a peer', () => {
     expect(await lastSent(server, 'silent.test')).toBeUndefined();
   });
 
+  test('is not broken off when the certificates are read again', async () => {
+    const { promise: after, resolve: answer } = Promise.withResolvers<void>();
+    const peer = await startPeer({ after });
+    await bind(server, 'ada@sample.test', '@ada:sample.test');
+    await expect.poll(() => peer.count(), PATIENCE).toBe(1);
+    await server.app.reload();
+    answer();
+    await expect.poll(() => lastSent(server, 'sydent.test'), PATIENCE).toBe(1);
+    await bind(server, 'bob@sample.test', '@bob:sample.test');
+    await expect.poll(() => peer.ids(), PATIENCE).toEqual([1, 2]);
+    expect(peer.count()).toBe(2);
+  });
+
   test('is not given up when the peer refuses everything, as with a wrong key', async () => {
     await fillLog(server, 3);
     let refused = [1, 2, 3];

@@ -40,6 +40,8 @@ export interface StandInOptions {
   };
   /** Ids that it does not take. */
   readonly refuses?: () => readonly number[];
+  /** Answers only then. */
+  readonly after?: Promise<unknown>;
   /** Never answers. */
   readonly silent?: boolean;
 }
@@ -86,8 +88,9 @@ export async function startStandInPeer(options: StandInOptions): Promise<StandIn
         body += chunk;
         if (body.length > mostBytes) request.socket.destroy();
       });
-      request.on('end', () => {
+      request.on('end', async () => {
         count++;
+        await options.after;
         if (options.silent) return;
         const caller = (request.socket as TLSSocket).getPeerCertificate().subject.CN;
         const [status, answer] =
