@@ -357,6 +357,21 @@ describe.each(ENGINES)('the replication listener on %s', (engine) => {
       expect(await lookup(server, address)).toHaveProperty('mxid', '@after:x.test');
     });
 
+    test('between bindings of other addresses', async () => {
+      const bound = (name: string) => signedAssociation(peer, { address: `${name}@sample.test` });
+      await pushOne(bound('old'));
+      const gone = deletion(peer, { address: 'old@sample.test' });
+      const answer = await push({
+        [nextId()]: bound('new'),
+        [nextId()]: gone,
+        [nextId()]: bound('newer'),
+      });
+      expect(answer).toMatchObject({ status: 200 });
+      expect(await lookup(server, 'old@sample.test')).toEqual({});
+      expect(await lookup(server, 'new@sample.test')).toHaveProperty('mxid');
+      expect(await lookup(server, 'newer@sample.test')).toHaveProperty('mxid');
+    });
+
     test('is not undone by what the peer had sent before and comes late', async () => {
       const address = 'late@sample.test';
       const [bindId, deletionId] = [nextId(), nextId()];
