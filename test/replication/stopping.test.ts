@@ -41,10 +41,16 @@ test('a server stops at once, whatever hangs: a push, and connections that ask f
   const tls = connectTls({ host, port, ca: ca.pem, ...(await ca.issue('stranger.test')) });
   await once(tls, 'secureConnect');
 
-  const closed = [...sockets, tls].map((socket) => {
-    socket.on('error', () => {});
-    return once(socket.resume(), 'close');
-  });
+  const closed = [...sockets, tls].map(
+    // Whether by an end or a reset.
+    (socket) =>
+      new Promise((resolve) =>
+        socket
+          .on('error', () => {})
+          .on('close', resolve)
+          .resume(),
+      ),
+  );
   expect(await server.process().stop('SIGTERM')).toBe(0);
   await Promise.all(closed);
   expect(server.process().log()).toContain('"Stopped"');
