@@ -256,6 +256,8 @@ test('invitations are counted like other mails, after the checks of who is invit
     const limited = await invite();
     expect([limited.status, limited.json.errcode]).toEqual([429, 'M_LIMIT_EXCEEDED']);
     expect(Number(limited.headers.get('retry-after'))).toBeGreaterThan(0);
+    const other = await invite({ sender: '@another:sample.test', address: 'y@sample.test' });
+    expect(other.status).toBe(200);
   } finally {
     await server.stop();
   }

@@ -2,7 +2,7 @@ import type { Invitations } from '../../../identity/invitations.ts';
 import { enforce } from '../../../identity/rate-limits.ts';
 import type { ServerKeys } from '../../../identity/server-keys.ts';
 import type { RateLimiter } from '../../../platform/rate-limiter.ts';
-import { endpoint, sender } from '../../frame/endpoint.ts';
+import { endpoint } from '../../frame/endpoint.ts';
 import { mxid, roomId, text } from '../../frame/fields.ts';
 import { aList, anObject, aString } from '../../frame/schema.ts';
 
@@ -47,7 +47,8 @@ export const storeInvite = ({ invitations, keys, senderLimit, baseUrl }: StoreIn
         user: context.user,
         texts: texts(),
         brand: context.brand,
-        admit: () => enforce(senderLimit, sender(context)),
+        // In v1 as well: homeservers that use it ask for all their users from one address.
+        admit: () => enforce(senderLimit, args.sender),
       });
       const version = context.version === 'v1' ? 'api/v1' : 'v2';
       const keyUrl = `${baseUrl}/_matrix/identity/${version}/pubkey`;
