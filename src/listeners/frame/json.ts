@@ -1,10 +1,15 @@
 import { ApiError, badJson } from './errors.ts';
 
-/** Nobody means to send more, and while it is parsed everybody else waits. */
-const MAX_DEPTH = 100;
-const MAX_MEMBERS = 1000;
-/** Lists and objects: `bulk_lookup` has one for each address. */
-const MAX_LISTS = 50_000;
+/** The most that a body may hold. */
+export interface JsonLimits {
+  readonly depth: number;
+  readonly members: number;
+  /** Lists and objects. */
+  readonly lists: number;
+}
+
+/** Nobody means to send more, and while it is parsed everybody else waits; `bulk_lookup` has a list for each address. */
+const LIMITS: JsonLimits = { depth: 100, members: 1000, lists: 50_000 };
 
 const QUOTE = 0x22;
 const COLON = 0x3a;
@@ -21,7 +26,7 @@ function endOfString(text: Buffer, start: number): number {
   return text.length;
 }
 
-function refuseCostly(text: Buffer): void {
+function refuseCostly(text: Buffer, most: JsonLimits): void {
   let depth = 0;
   let members = 0;
   let lists = 0;
@@ -34,8 +39,8 @@ function refuseCostly(text: Buffer): void {
       depth++;
       lists++;
     }
-    if (depth > MAX_DEPTH) throw badJson('The request body is nested too deeply');
-    if (members > MAX_MEMBERS || lists > MAX_LISTS)
+    if (depth > most.depth) throw badJson('The request body is nested too deeply');
+    if (members > most.members || lists > most.lists)
       throw badJson('The request body holds too much');
   }
 }
@@ -44,8 +49,8 @@ function refuseCostly(text: Buffer): void {
  * A request body as JSON, in UTF-8.
  * @throws ApiError `M_BAD_JSON`, also for what would take long to parse
  */
-export function parseJson(body: Buffer = Buffer.alloc(0)): unknown {
-  refuseCostly(body);
+export function parseJson(body: Buffer = Buffer.alloc(0), most = LIMITS): unknown {
+  refuseCostly(body, most);
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch (cause) {

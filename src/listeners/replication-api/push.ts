@@ -1,6 +1,10 @@
 import type { PushedAssociation, Receiver } from '../../replication/receiver.ts';
 import type { Peer } from '../../storage/stores.ts';
 import { ApiError, badJson } from '../frame/errors.ts';
+import { type JsonLimits, parseJson } from '../frame/json.ts';
+
+/** What a body of the greatest length can hold of associations, each nested as deeply as can be signed. */
+const LIMITS: JsonLimits = { depth: 102, members: 50_000, lists: 50_000 };
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -14,12 +18,7 @@ export function requireJson(contentType: string | undefined): void {
 
 /** @throws ApiError `M_BAD_JSON` */
 function parseBody(body: Buffer | undefined): PushedAssociation[] {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-  } catch (cause) {
-    throw new ApiError(400, 'M_BAD_JSON', 'The request body is not JSON', { cause });
-  }
+  const parsed = parseJson(body, LIMITS);
   if (!isObject(parsed)) throw badJson('The request body is not a JSON object');
   const pushed = parsed['sgAssocs'];
   if (!isObject(pushed)) throw badJson('sgAssocs must be an object of signed associations by id');
