@@ -1,6 +1,4 @@
-/** Whether the value is a JSON object. */
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+import { isObject } from '../signing/json.ts';
 
 /** The JSON object that the text is, in UTF-8; undefined when it is none. */
 export function jsonObject(text: Buffer): Record<string, unknown> | undefined {

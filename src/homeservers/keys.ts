@@ -2,10 +2,11 @@ import type { Clock } from '../platform/clock.ts';
 import { createExpiringCache } from '../platform/expiring-cache.ts';
 import { createSingleFlight } from '../platform/single-flight.ts';
 import { decodeBase64 } from '../signing/base64.ts';
+import { isObject } from '../signing/json.ts';
 import { signatureChecker } from '../signing/signed-json.ts';
 import { nonsense } from './failures.ts';
 import type { FederationClient } from './federation-client.ts';
-import { isObject, jsonObject } from './json.ts';
+import { jsonObject } from './json.ts';
 
 /** Key id → the 32 bytes of the public key. */
 export type VerifyKeys = ReadonlyMap<string, Uint8Array>;

@@ -2,6 +2,7 @@ import type { NoticeAnswer, SendNotice } from '../identity/notices.ts';
 import type { OutboundAnswer } from '../platform/outbound/outbound.ts';
 import { OutboundError } from '../platform/outbound/outbound-error.ts';
 import type { FederationClient } from './federation-client.ts';
+import { jsonObject } from './json.ts';
 
 const PATH = '/_matrix/federation/v1/3pid/onbind';
 const ANSWER_LIMIT = 64 * 1024;
@@ -10,13 +11,8 @@ const TIMEOUT = { withInvites: 30_000, without: 10_000 };
 const HOUR = 60 * 60 * 1000;
 
 function errcodeOf({ body }: OutboundAnswer): string | undefined {
-  try {
-    const parsed: unknown = JSON.parse(body.toString('utf8'));
-    const isObject = typeof parsed === 'object' && parsed !== null && 'errcode' in parsed;
-    return isObject && typeof parsed.errcode === 'string' ? parsed.errcode : undefined;
-  } catch {
-    return undefined;
-  }
+  const errcode = jsonObject(body)?.['errcode'];
+  return typeof errcode === 'string' ? errcode : undefined;
 }
 
 /** Milliseconds, of a Retry-After in seconds. */

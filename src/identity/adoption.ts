@@ -5,6 +5,7 @@ import { foldAddress } from './addresses.ts';
 import { LOG_POSITION } from './associations.ts';
 import { lookupHash } from './hashing.ts';
 import type { ServerKeys } from './server-keys.ts';
+import { toAssociation } from './signed-association.ts';
 
 export interface AdoptionDependencies {
   readonly storage: Storage;
@@ -126,21 +127,14 @@ async function applyLog({ storage, keys }: AdoptionDependencies): Promise<number
           await stores.associations.deleteGlobal(medium, address, serverName, ts);
           continue;
         }
-        const association = {
-          medium,
-          address,
-          mxid,
-          ts,
-          not_before: notBefore,
-          not_after: notAfter,
-        };
+        const stored = { medium, address, mxid, ts, notBefore, notAfter };
         const hash = lookupHash(address, medium, storage.pepper);
         await stores.associations.insertGlobal(
           {
-            ...{ medium, address, mxid, ts, notBefore, notAfter },
+            ...stored,
             originServer: serverName,
             originId: entry.id,
-            signedJson: JSON.stringify(keys.sign(association)),
+            signedJson: JSON.stringify(keys.sign(toAssociation(stored))),
             lookupHash: hash,
           },
           [{ spelling: address, lookupHash: hash }],

@@ -8,7 +8,7 @@ import { foldAddress } from './addresses.ts';
 import { currentMxid } from './lookup.ts';
 import { parseMxid } from './mxid.ts';
 import type { ServerKeys } from './server-keys.ts';
-import type { Association } from './signed-association.ts';
+import { type Association, toAssociation } from './signed-association.ts';
 
 /**
  * What binds owe to homeservers: that each is told of the bindings of its users, and given their
@@ -190,20 +190,12 @@ export function createNotices(deps: NoticesDependencies): Notices {
         for (const [address, ofAddress] of found) {
           const binding = byAddress.get(address);
           if (binding === undefined) continue;
-          const { mxid, ts, notBefore, notAfter } = binding;
+          const { mxid, notBefore } = binding;
           // The clock of the server that made it may be ahead of this one's.
           const from = Math.max(now, notBefore);
           // Of several bindings of the address only the newest counts, whoever made it.
           if ((await currentMxid(stores.lookups, medium, address, from)) !== mxid) continue;
-          const association = {
-            medium,
-            address,
-            mxid,
-            ts,
-            not_before: notBefore,
-            not_after: notAfter,
-          };
-          await add(stores, association, ofAddress, now);
+          await add(stores, toAssociation(binding), ofAddress, now);
         }
       }
     },

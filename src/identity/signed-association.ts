@@ -1,3 +1,4 @@
+import { isObject } from '../signing/json.ts';
 import type { Signatures } from '../signing/signed-json.ts';
 import type { ServerKeys } from './server-keys.ts';
 
@@ -27,8 +28,17 @@ export function newAssociation(
   return { medium, address, mxid, ts, not_before, not_after: ts + LIFETIME };
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** A stored association, as it stands on the wire. */
+export function toAssociation(stored: {
+  readonly medium: string;
+  readonly address: string;
+  readonly mxid: string;
+  readonly ts: number;
+  readonly notBefore: number;
+  readonly notAfter: number;
+}): Association {
+  const { medium, address, mxid, ts, notBefore, notAfter } = stored;
+  return { medium, address, mxid, ts, not_before: notBefore, not_after: notAfter };
 }
 
 /**

@@ -1,12 +1,10 @@
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { type Verifier, verifySignature } from './ed25519.ts';
+import { isObject } from './json.ts';
 
 /** Server name → key id → signature, unpadded base64. */
 export type Signatures = Record<string, Record<string, string>>;
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function signedPart(object: object): string {
   const {
