@@ -8,7 +8,7 @@ import { canSendSms } from './delivery/sms/sms.ts';
 import { createHomeservers } from './homeservers/homeservers.ts';
 import { createOnbind } from './homeservers/onbind.ts';
 import { createAccounts } from './identity/accounts.ts';
-import { adoptSydentData } from './identity/adoption.ts';
+import { adoptSydentData } from './identity/adoption/adopt.ts';
 import { createAssociations } from './identity/associations.ts';
 import { createNotices } from './identity/notices.ts';
 import { createServerKeys } from './identity/server-keys.ts';
@@ -23,6 +23,7 @@ import { createMetrics } from './platform/metrics.ts';
 import { createOutboundClient } from './platform/outbound/outbound.ts';
 import { createNameResolver } from './platform/outbound/resolver.ts';
 import { createPhoneNumbers } from './platform/phone-numbers.ts';
+import { createProgress } from './platform/progress.ts';
 import { type Random, secureRandom } from './platform/random.ts';
 import { repeat } from './platform/repeat.ts';
 import { pruneLog } from './replication/pruning.ts';
@@ -47,6 +48,10 @@ export interface AppDependencies {
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Aborted when the server is to stop: a start that takes long ends with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Where to say how far a long start is, beside the log. */
+  readonly terminal?: ((line: string) => void) | undefined;
   /** PEM; in place of the authorities that the system trusts, for outbound requests. */
   readonly trustedCa?: string | undefined;
   /** How homeservers are told of bindings, where it is not to be at the usual pace. */
@@ -76,17 +81,16 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     };
     reloading.push({ what: 'Reading the terms again', step: loadTermsAgain });
     const metrics = createMetrics();
+    const progress = createProgress({ ...deps, clock });
     const storage = await openStorage(config.db, {
-      logger,
-      clock,
-      random,
+      ...{ logger, clock, random, progress },
       serverName: general.serverName,
       pidFile: general.pidFile,
     });
     closing.push(() => storage.close());
 
     const keys = createServerKeys(general.serverName, config.crypto);
-    await adoptSydentData({ storage, keys, clock, logger });
+    await adoptSydentData({ storage, keys, clock, logger, progress });
 
     const resolver = createNameResolver({ servers: general.dnsServers, clock });
     closing.push(async () => resolver.close());

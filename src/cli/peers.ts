@@ -1,9 +1,9 @@
 import pino from 'pino';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/load.ts';
-import { isServerName } from '../identity/server-name.ts';
+import { isSameServer, isServerName } from '../identity/server-name.ts';
 import { hostname } from '../platform/hostname.ts';
-import { peerKey, pushUrl } from '../replication/peers.ts';
+import { ofPeer, peerKey, pushUrl } from '../replication/peers.ts';
 import { openBeside } from '../storage/beside.ts';
 import type { Peer, PeerSettings, PeerStore, Storage } from '../storage/stores.ts';
 import { report } from './report.ts';
@@ -37,7 +37,7 @@ function parsePeer(
   };
   const { key: keys = [], port: ports = [], url: urls = [] } = own;
   if (!isServerName(name)) refuse(`${name} is no server name`);
-  if (name.toLowerCase() === serverName) refuse(`${name} is this server itself`);
+  if (isSameServer(name, serverName)) refuse(`${name} is this server itself`);
   if (keys.length === 0) refuse('--key is missing: the peer’s public ed25519 key');
   const wrong = keys.find((key) => peerKey(key) === undefined);
   if (wrong !== undefined) refuse(`--key ${wrong} is no ed25519 public key in base64 or hex`);
@@ -54,7 +54,7 @@ function parsePeer(
 }
 
 const urlOf = (peer: Peer, { config }: Work) =>
-  pushUrl(peer, config.peers.get(peer.name)?.baseReplicationUrl);
+  pushUrl(peer, ofPeer(config.peers, peer.name)?.baseReplicationUrl);
 
 async function list(work: Work): Promise<void> {
   for (const peer of await work.storage.stores.peers.list()) {
@@ -77,10 +77,10 @@ async function status(work: Work): Promise<void> {
   }
 }
 
-/** The name as the peer's row has it, in whatever case it is given. */
+/** The name as the peer's row has it, in whatever case it is given; of a new peer as given: Sydent compares it exactly. */
 async function spelling(peers: PeerStore, name: string): Promise<string> {
   const found = (await peers.named([name.toLowerCase()])).map((peer) => peer.name);
-  return found.find((known) => known === name) ?? found[0] ?? name.toLowerCase();
+  return found.find((known) => known === name) ?? found[0] ?? name;
 }
 
 type Change = (peers: PeerStore) => Promise<string>;

@@ -34,16 +34,24 @@ export async function serve({ config: file }: CommandOptions): Promise<number> {
     logger.info('Reopened the log');
     await app?.reload();
   });
-  // Caught from here on: a stop during the start waits for the start, then stops in order.
-  const stopSignal = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  // Caught from here on: a stop during the start breaks off what takes long, the rest is stopped in order.
+  const stopping = new AbortController();
+  const stopSignal = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]).then(() =>
+    stopping.abort(),
+  );
 
   logger.info({ version: VERSION, config: config.file }, 'Starting');
   for (const warning of warnings) logger.warn(warning);
   try {
     const pidFile = writePidFile(config.general.pidFile);
     process.on('exit', () => pidFile.remove());
-    app = await startApp(config, { logger });
+    app = await startApp(config, { logger, signal: stopping.signal, terminal: logging.terminal });
   } catch (error) {
+    if (isStop(error, stopping.signal)) {
+      logger.info('Stopped before the start was done; the next start goes on from here');
+      await logging.close();
+      return 0;
+    }
     logger.fatal(explain(error), 'The server could not start');
     if (config.general.log.path !== '') process.stderr.write(`${messageOf(error)}\n`);
     await logging.close();
@@ -62,6 +70,12 @@ export async function serve({ config: file }: CommandOptions): Promise<number> {
   logger.info('Stopped');
   await logging.close();
   return 0;
+}
+
+/** Whether the start failed because the signal broke it off. */
+function isStop(error: unknown, signal: AbortSignal): boolean {
+  if (!signal.aborted) return false;
+  return error === signal.reason || (error instanceof Error && isStop(error.cause, signal));
 }
 
 /** An expected failure is explained by its message; of any other the stack is worth having. */

@@ -33,7 +33,9 @@ export function ownNames(names: {
 }): readonly string[] {
   const { host, pathname } = new URL(names.clientHttpBase);
   const path = pathname.replace(/\/$/, '');
-  return [...new Set([names.serverName, host, `${host}${path}`, ...names.serverAliases])];
+  const written = [names.serverName, host, `${host}${path}`, ...names.serverAliases];
+  // Clients, who say under which name a homeserver signs, often write it in lower case.
+  return [...new Set(written.flatMap((name) => [name, name.toLowerCase()]))];
 }
 
 /** A homeserver signs with one key, or with two while it changes them; each costs a few verifications. */

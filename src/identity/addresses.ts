@@ -4,10 +4,15 @@ export const MEDIA = ['email', 'msisdn'] as const;
 export type Medium = (typeof MEDIA)[number];
 
 /** An address as somebody typed it, and as it is stored, hashed and compared. */
-export interface ThreePid {
-  readonly medium: Medium;
+export interface SpeltAddress {
+  readonly medium: string;
   readonly address: string;
   readonly typed: string;
+}
+
+/** The same, of a medium that is known here. */
+export interface ThreePid extends SpeltAddress {
+  readonly medium: Medium;
 }
 
 /** The form in which an address is stored, hashed and compared. */
@@ -60,7 +65,7 @@ export function parseThreePid(medium: string, address: string): ThreePid | undef
  * The spellings whose hashes find a binding: folded, lower-cased as browsers' clients do it,
  * and as typed, which homeservers hash unchanged. Each once, the folded one first.
  */
-export function hashedSpellings(threepid: ThreePid): string[] {
+export function hashedSpellings(threepid: SpeltAddress): string[] {
   if (threepid.medium !== 'email') return [threepid.address];
   return [...new Set([threepid.address, threepid.typed.toLowerCase(), threepid.typed])];
 }

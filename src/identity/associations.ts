@@ -1,7 +1,9 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Storage, Stores } from '../storage/stores.ts';
-import { hashedSpellings, type ThreePid } from './addresses.ts';
+import type { ThreePid } from './addresses.ts';
+import { noteReplaced } from './contested.ts';
 import { lookupHash } from './hashing.ts';
+import { lookupKeys } from './lookup-keys.ts';
 import type { Notices, SignedInvite } from './notices.ts';
 import type { ServerKeys } from './server-keys.ts';
 import { newAssociation, type SignedAssociation } from './signed-association.ts';
@@ -55,16 +57,12 @@ export function createAssociations(deps: AssociationsDependencies): Associations
   return {
     async bind(threepid, mxid) {
       const { medium, address } = threepid;
-      const spellings = hashedSpellings(threepid);
+      const keysOfAddress = lookupKeys(threepid, storage.pepper);
       const { signed, association, invites } = await storage.transaction(async (stores) => {
         await stores.associations.lockLog();
         const now = clock.now();
         const ts = await nextTs(stores, threepid, now);
         const association = newAssociation(threepid, mxid, { ts, now });
-        const lookupKeys = spellings.map((spelling) => ({
-          spelling,
-          lookupHash: lookupHash(spelling, medium, storage.pepper),
-        }));
         const stored = {
           medium,
           address,
@@ -77,7 +75,8 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         // The invitations are for whoever bound the address, not for those who look it up.
         const signed = keys.sign(association);
 
-        const id = await stores.associations.appendToLog(stored, serverName);
+        const { id, replaced } = await stores.associations.appendToLog(stored, serverName);
+        await noteReplaced(stores, replaced);
         await stores.associations.deleteGlobal(medium, address, serverName, undefined);
         await stores.associations.insertGlobal(
           {
@@ -86,9 +85,10 @@ export function createAssociations(deps: AssociationsDependencies): Associations
             originId: id,
             signedJson: JSON.stringify(signed),
           },
-          lookupKeys,
+          keysOfAddress,
         );
         await stores.adoption.setState(LOG_POSITION, String(id));
+        const spellings = keysOfAddress.map(({ spelling }) => spelling);
         const invites = await notices.owe(stores, association, spellings);
         return { signed, association, invites };
       });
@@ -108,7 +108,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         const own = await stores.associations.findOwn(medium, address, serverName);
         if (own?.mxid !== mxid) return;
         const ts = Math.max(clock.now(), own.ts + 1);
-        const id = await stores.associations.appendToLog(
+        const { id, replaced } = await stores.associations.appendToLog(
           {
             medium,
             address,
@@ -120,6 +120,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
           },
           serverName,
         );
+        await noteReplaced(stores, replaced);
         await stores.associations.deleteGlobal(medium, address, serverName, ts);
         await stores.adoption.setState(LOG_POSITION, String(id));
       });

@@ -122,7 +122,7 @@ export function createLookup(deps: LookupDependencies): Lookup {
       );
       let newest: (typeof found)[number] | undefined;
       for (const association of found) if (isNewer(association, newest)) newest = association;
-      return newest && forLookup(newest.signedJson, keys);
+      return newest && forLookup(newest, keys);
     },
 
     async findMany(threepids) {

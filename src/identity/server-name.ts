@@ -18,6 +18,9 @@ function isIpv6(text: string): boolean {
   return !left.includes('.') && count(left) + count(right) <= 7;
 }
 
+/** Whether both name one server: names are compared without case, and otherwise used as written. */
+export const isSameServer = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
+
 /** A Matrix server name: host name, IPv4 or [IPv6], and a port maybe (specification appendices, "Server Name"). */
 export function isServerName(text: string): boolean {
   const match = /^(\[([^\]]*)\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(text);

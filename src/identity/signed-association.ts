@@ -1,6 +1,7 @@
 import { isObject } from '../signing/json.ts';
 import type { Signatures } from '../signing/signed-json.ts';
 import type { ServerKeys } from './server-keys.ts';
+import { isSameServer } from './server-name.ts';
 
 /** What this server vouches for, as it stands on the wire (specification, `3pid/bind`); times in ms. */
 export interface Association {
@@ -45,13 +46,19 @@ export function toAssociation(stored: {
  * A stored signed association as lookups answer it: with this server's signature, and without the
  * invitations that Sydent stored in some (they are other people's business).
  */
-export function forLookup(signedJson: string, keys: ServerKeys): object {
+export function forLookup(
+  { signedJson, originServer }: { readonly signedJson: string; readonly originServer: string },
+  keys: ServerKeys,
+): object {
   const stored: unknown = JSON.parse(signedJson);
   if (!isObject(stored)) throw new Error('A stored association is no JSON object');
   const { invites, signatures, ...association } = stored;
   const existing = isObject(signatures) ? signatures : {};
   // With `invites` gone no signature fits any more, whoever made it.
   if (invites !== undefined) return keys.sign(association);
-  if (Object.hasOwn(existing, keys.serverName)) return stored;
-  return keys.sign({ ...association, signatures: existing });
+  const isOwn = isSameServer(originServer, keys.serverName);
+  if (isOwn && Object.hasOwn(existing, keys.serverName)) return stored;
+  // What stands under this server's name in another case, or in what a peer sent, nobody has checked.
+  const others = Object.entries(existing).filter(([name]) => !isSameServer(name, keys.serverName));
+  return keys.sign({ ...association, signatures: Object.fromEntries(others) });
 }

@@ -6,6 +6,8 @@ import { openLogFile } from './log-file.ts';
 
 export interface Logging {
   readonly logger: Logger;
+  /** Writes a line to the terminal that the process was started at, when the log goes to a file. */
+  readonly terminal: ((line: string) => void) | undefined;
   /** Opens the log file again under its name; on standard error it changes nothing. */
   reopen(): void;
   close(): Promise<void>;
@@ -42,7 +44,8 @@ export async function createLogger(
 ): Promise<Logging> {
   const file = config.path === '' ? undefined : openLogFile(config.path, deps.clock);
   const raw: DestinationStream = file ?? pino.destination({ dest: STDERR, sync: true });
-  const terminal = file === undefined && isatty(STDERR);
+  const watched = isatty(STDERR);
+  const terminal = file === undefined && watched;
   const pretty = config.format === 'pretty' || (config.format === 'auto' && terminal);
   const logger = pino(
     {
@@ -55,6 +58,8 @@ export async function createLogger(
   );
   return {
     logger,
+    terminal:
+      file !== undefined && watched ? (line) => void process.stderr.write(`${line}\n`) : undefined,
     reopen: () => file?.reopen(),
     close: async () => file?.close(),
   };

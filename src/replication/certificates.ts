@@ -83,12 +83,13 @@ export function certificateWarnings(
   const commonNames = [...certificate.subject.matchAll(/^CN=(.*)$/gm)].map(([, name = '']) => name);
   const names = namesOf({ commonNames, alternativeNames: certificate.subjectAltName });
   const warnings: string[] = [];
-  if (commonNames[0]?.toLowerCase() !== serverName) {
+  // Sydent compares it letter by letter.
+  if (commonNames[0] !== serverName) {
     warnings.push(
       `[http] replication.https.certfile: the Common Name is ${commonNames[0] ?? 'missing'}; Sydent peers go by it and expect ${serverName}`,
     );
   }
-  if (!names.includes(serverName)) {
+  if (!names.includes(serverName.toLowerCase())) {
     warnings.push(
       `[http] replication.https.certfile: the certificate is not for ${serverName}; peers will not know this server`,
     );

@@ -1,3 +1,4 @@
+import { isSameServer } from '../identity/server-name.ts';
 import { decodeBase64 } from '../signing/base64.ts';
 import { createVerifier, type Verifier } from '../signing/ed25519.ts';
 import type { Peer } from '../storage/stores.ts';
@@ -22,6 +23,10 @@ export function verifiersOf(peer: Peer): Verifier[] {
 
 /** Only an active peer with a key takes part. */
 export const takesPart = (peer: Peer) => peer.active && peer.keys.length > 0;
+
+/** What is known under the peer's name: exactly that, else in another case. */
+export const ofPeer = <T>(byName: ReadonlyMap<string, T>, name: string): T | undefined =>
+  byName.get(name) ?? [...byName].find(([known]) => isSameServer(known, name))?.[1];
 
 /**
  * Where a peer is pushed to.

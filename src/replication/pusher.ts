@@ -1,6 +1,6 @@
 import { repeat } from '../platform/repeat.ts';
 import type { Peer } from '../storage/stores.ts';
-import { takesPart } from './peers.ts';
+import { ofPeer, takesPart } from './peers.ts';
 import { startWorker, type Worker, type WorkerDependencies } from './worker.ts';
 
 export interface PusherDependencies extends Omit<WorkerDependencies, 'holder' | 'configuredUrl'> {
@@ -35,7 +35,7 @@ export function startPusher({ configuredUrls, ...deps }: PusherDependencies): Pu
       const target = targetOf(peer);
       const known = workers.get(peer.name);
       if (known === undefined) {
-        const configuredUrl = configuredUrls.get(peer.name);
+        const configuredUrl = ofPeer(configuredUrls, peer.name);
         workers.set(peer.name, {
           worker: startWorker(peer.name, { ...deps, holder, configuredUrl }),
           target,

@@ -5,6 +5,8 @@ export interface ReceivedAssociation {
   readonly medium: string;
   /** Folded. */
   readonly address: string;
+  /** As it was sent. */
+  readonly typed: string;
   readonly mxid: string | undefined;
   readonly ts: number;
   readonly notBefore: number;
@@ -52,7 +54,7 @@ export function parseAssociation(value: unknown): ReceivedAssociation | undefine
   if (!isText(address, LONGEST.address) || !isTime(ts)) return undefined;
   const signedJson = serialize(signed);
   if (signedJson === undefined) return undefined;
-  const common = { medium, address, ts, signed, signedJson };
+  const common = { medium, address, typed: signed['address'], ts, signed, signedJson };
   if (isAbsent(mxid)) {
     const fits = [notBefore, notAfter].every((time) => isAbsent(time) || isTime(time));
     return fits ? { ...common, mxid: undefined, notBefore: ts, notAfter: ts } : undefined;

@@ -1,4 +1,5 @@
 import { lookupHash } from '../identity/hashing.ts';
+import { lookupKeys } from '../identity/lookup-keys.ts';
 import type { Clock } from '../platform/clock.ts';
 import { nextTurn } from '../platform/next-turn.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
@@ -6,6 +7,7 @@ import type { Verifier } from '../signing/ed25519.ts';
 import { hasSignatureOf } from '../signing/signed-json.ts';
 import type {
   GlobalAssociation,
+  KeyedAssociation,
   Peer,
   ReplicatedDeletion,
   Storage,
@@ -38,7 +40,7 @@ export interface ReceiverDependencies {
 const CHECKED_AT_ONCE = 16;
 
 type Received =
-  | { readonly kind: 'bind'; readonly association: GlobalAssociation }
+  | { readonly kind: 'bind'; readonly association: KeyedAssociation }
   | { readonly kind: 'unbind'; readonly deletion: ReplicatedDeletion };
 
 /**
@@ -71,10 +73,11 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
     const { medium, address, ts, mxid, notBefore, notAfter, signedJson } = parsed;
     if (mxid === undefined)
       return { kind: 'unbind', deletion: { medium, address, ts, originId: id } };
+    const keys = lookupKeys(parsed, storage.pepper);
     return {
       kind: 'bind',
       association: {
-        ...{ medium, address, mxid, ts, notBefore, notAfter, signedJson },
+        ...{ medium, address, mxid, ts, notBefore, notAfter, signedJson, keys },
         originServer: peer.name,
         originId: id,
         lookupHash: lookupHash(address, medium, storage.pepper),

@@ -67,16 +67,19 @@ export const verifySignedJson = (object: object, ...signature: Parameters<Signat
 /** Nobody signs one object with more keys. */
 const MOST_SIGNATURES = 10;
 
-/** Whether one of that server's ed25519 signatures in the object, under whatever key id, fits one of the keys. */
+/**
+ * Whether one of that server's ed25519 signatures in the object, under whatever key id and its name in whatever
+ * case, fits one of the keys.
+ */
 export async function hasSignatureOf(
   object: object,
   serverName: string,
   verifiers: readonly Verifier[],
 ): Promise<boolean> {
   const all = 'signatures' in object ? object.signatures : undefined;
-  const byServer = isObject(all) && Object.hasOwn(all, serverName) ? all[serverName] : undefined;
-  if (!isObject(byServer)) return false;
-  const signatures = Object.entries(byServer)
+  const signatures = Object.entries(isObject(all) ? all : {})
+    .filter(([name]) => name.toLowerCase() === serverName.toLowerCase())
+    .flatMap(([, byServer]) => Object.entries(isObject(byServer) ? byServer : {}))
     .filter(([keyId]) => keyId.startsWith('ed25519:'))
     .slice(0, MOST_SIGNATURES)
     .map(([, encoded]) => (typeof encoded === 'string' ? decodeBase64(encoded) : undefined))

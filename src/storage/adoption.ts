@@ -1,9 +1,30 @@
+import { sql } from 'kysely';
 import { foldAddress, type Medium } from '../identity/addresses.ts';
-import { insertKeys } from './associations.ts';
 import type { Db } from './engine.ts';
+import { insertKeys } from './lookup-keys.ts';
 import type { AdoptionStore } from './stores.ts';
 
+type Counted =
+  | 'global_threepid_associations'
+  | 'local_threepid_associations'
+  | 'cognomen_lookup_keys';
+
 export function adoptionStore(db: Db): AdoptionStore {
+  async function countAfter(table: Counted, column: string, id: number): Promise<number> {
+    const { count } = await db
+      .selectFrom(table)
+      .select(sql<number>`count(*)`.as('count'))
+      .where(sql.ref<number>(column), '>', id)
+      .executeTakeFirstOrThrow();
+    return count;
+  }
+
+  const sessionsWithoutExtras = () =>
+    db
+      .selectFrom('threepid_validation_sessions as session')
+      .leftJoin('cognomen_sessions as extra', 'extra.session_id', 'session.id')
+      .where('extra.session_id', 'is', null);
+
   return {
     async getState(key) {
       const row = await db
@@ -22,16 +43,24 @@ export function adoptionStore(db: Db): AdoptionStore {
         .execute();
     },
 
+    async deleteState(key) {
+      await db.deleteFrom('cognomen_state').where('key', '=', key).execute();
+    },
+
     async sessionsWithoutExtras(limit) {
-      const rows = await db
-        .selectFrom('threepid_validation_sessions as session')
-        .leftJoin('cognomen_sessions as extra', 'extra.session_id', 'session.id')
-        .where('extra.session_id', 'is', null)
+      const rows = await sessionsWithoutExtras()
         .select(['session.id', 'session.medium', 'session.address', 'session.clientSecret'])
         .orderBy('session.mtime', 'desc')
         .limit(limit)
         .execute();
       return rows;
+    },
+
+    async countSessionsWithoutExtras() {
+      const { count } = await sessionsWithoutExtras()
+        .select(sql<number>`count(*)`.as('count'))
+        .executeTakeFirstOrThrow();
+      return count;
     },
 
     async adoptSession(session, now) {
@@ -71,36 +100,54 @@ export function adoptionStore(db: Db): AdoptionStore {
     associationsAfter: (id, limit) =>
       db
         .selectFrom('global_threepid_associations')
-        .select(['id', 'medium', 'address'])
+        .select(['id', 'medium', 'address', 'originServer'])
         .where('id', '>', id)
         .orderBy('id')
         .limit(limit)
         .execute(),
 
-    async withoutKeys(ids) {
-      if (ids.length === 0) return new Set();
-      const indexed = await db
-        .selectFrom('cognomen_lookup_keys')
-        .select('global_id')
-        .where('global_id', 'in', ids)
+    countAssociationsAfter: (id) => countAfter('global_threepid_associations', 'id', id),
+
+    async signedJson(ids) {
+      if (ids.length === 0) return new Map();
+      const rows = await db
+        .selectFrom('global_threepid_associations')
+        .select(['id', 'sgAssoc'])
+        .where('id', 'in', ids)
         .execute();
-      const missing = new Set(ids);
-      for (const row of indexed) missing.delete(row.global_id);
-      return missing;
+      return new Map(rows.map((row) => [row.id, row.sgAssoc]));
     },
 
-    insertKeys: (id, keys) => insertKeys(db, id, keys),
+    insertKeys: (keys) => insertKeys(db, keys),
 
-    async deleteOrphanedKeys() {
+    async deleteOrphanedKeys(after, limit) {
+      const keys = await db
+        .selectFrom('cognomen_lookup_keys')
+        .select('global_id')
+        .where('global_id', '>', after)
+        .orderBy('global_id')
+        .limit(limit)
+        .execute();
+      const last = keys.at(-1)?.global_id;
+      if (last === undefined) return undefined;
       await db
         .deleteFrom('cognomen_lookup_keys')
+        .where('global_id', '>', after)
+        .where('global_id', '<=', last)
         .where(
           'global_id',
           'not in',
-          db.selectFrom('global_threepid_associations').select('global_threepid_associations.id'),
+          db
+            .selectFrom('global_threepid_associations as global')
+            .select('global.id')
+            .where('global.id', '>', after)
+            .where('global.id', '<=', last),
         )
         .execute();
+      return last;
     },
+
+    countLogAfter: (id) => countAfter('local_threepid_associations', 'id', id),
 
     async highestOriginId(originServer) {
       const row = await db
@@ -129,6 +176,8 @@ export function adoptionStore(db: Db): AdoptionStore {
         .orderBy('lookup.spelling')
         .limit(limit)
         .execute(),
+
+    countKeysAfter: (id) => countAfter('cognomen_lookup_keys', 'global_id', id),
 
     async setKeyHash(id, spelling, lookupHash) {
       await db

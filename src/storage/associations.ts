@@ -1,8 +1,11 @@
+import { foldAddress } from '../identity/addresses.ts';
+import { isSameServer } from '../identity/server-name.ts';
 import type { Db, Engine } from './engine.ts';
-import { keyedAssociations } from './keyed-associations.ts';
-import type { AssociationStore, LookupKey, StoredLocalAssociation } from './stores.ts';
+import { isOrigin, keyedAssociations } from './keyed-associations.ts';
+import { deleteAssociations, insertKeys } from './lookup-keys.ts';
+import type { AssociationStore, StoredLocalAssociation } from './stores.ts';
 
-/** The log entries of an address: under its folded spelling, or under what an old Sydent stored. */
+/** The log entries of a folded address: under that spelling, or under what an old Sydent stored. */
 async function ownEntries(db: Db, medium: string, address: string, serverName: string) {
   const entries = db.selectFrom('local_threepid_associations').selectAll();
   const folded = await entries
@@ -14,30 +17,16 @@ async function ownEntries(db: Db, medium: string, address: string, serverName: s
     .select(['global.originServer', 'global.originId'])
     .execute();
   const ids = others
-    .filter((row) => row.originServer === serverName)
+    .filter((row) => isSameServer(row.originServer, serverName))
     .map((row) => row.originId)
     .filter((id) => !folded.some((entry) => entry.id === id));
   if (ids.length === 0) return folded;
   const stored = await entries.where('id', 'in', ids).execute();
-  return [...folded, ...stored.filter((entry) => entry.medium === medium)];
-}
-
-export async function insertKeys(
-  db: Db,
-  globalId: number,
-  keys: readonly LookupKey[],
-): Promise<void> {
-  await db
-    .insertInto('cognomen_lookup_keys')
-    .values(
-      keys.map((key) => ({
-        global_id: globalId,
-        spelling: key.spelling,
-        lookup_hash: key.lookupHash,
-      })),
-    )
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
+  // The ids of rows older than the log can be those of other entries by now.
+  const same = stored.filter(
+    (entry) => entry.medium === medium && foldAddress(medium, entry.address) === address,
+  );
+  return [...folded, ...same];
 }
 
 export function associationStore(engine: Engine, db: Db): AssociationStore {
@@ -85,7 +74,7 @@ export function associationStore(engine: Engine, db: Db): AssociationStore {
         })
         .returning('id')
         .executeTakeFirstOrThrow();
-      return id;
+      return { id, replaced: replaced.map(toLocalAssociation) };
     },
 
     async logAfter(id, limit) {
@@ -95,6 +84,16 @@ export function associationStore(engine: Engine, db: Db): AssociationStore {
         .where('id', '>', id)
         .orderBy('id')
         .limit(limit)
+        .execute();
+      return rows.map(toLocalAssociation);
+    },
+
+    async logEntries(ids) {
+      if (ids.length === 0) return [];
+      const rows = await db
+        .selectFrom('local_threepid_associations')
+        .selectAll()
+        .where('id', 'in', ids)
         .execute();
       return rows.map(toLocalAssociation);
     },
@@ -118,7 +117,7 @@ export function associationStore(engine: Engine, db: Db): AssociationStore {
         .returning('id')
         .executeTakeFirst();
       if (row === undefined) return false;
-      await insertKeys(db, row.id, keys);
+      await insertKeys(db, [{ id: row.id, keys }]);
       return true;
     },
 
@@ -128,21 +127,21 @@ export function associationStore(engine: Engine, db: Db): AssociationStore {
         .where('global.medium', '=', medium)
         .where((where) =>
           where.or([
-            where('global.originServer', '=', originServer),
+            isOrigin('global.originServer', originServer),
             ...(notNewerThan === undefined ? [] : [where('global.ts', '<=', notNewerThan)]),
           ]),
         )
         .select('global.id')
         .execute();
-      const ids = rows.map((row) => row.id);
-      if (ids.length === 0) return;
-      await db.deleteFrom('cognomen_lookup_keys').where('global_id', 'in', ids).execute();
-      await db.deleteFrom('global_threepid_associations').where('id', 'in', ids).execute();
+      await deleteAssociations(
+        db,
+        rows.map((row) => row.id),
+      );
     },
   };
 }
 
-function toLocalAssociation(row: {
+export function toLocalAssociation(row: {
   id: number;
   medium: string;
   address: string;

@@ -1,3 +1,4 @@
+import { type RawBuilder, sql } from 'kysely';
 import type { Db } from './engine.ts';
 
 /**
@@ -9,3 +10,7 @@ export const keyedAssociations = (db: Db) =>
     .selectFrom('cognomen_lookup_keys as lookup')
     .crossJoin('global_threepid_associations as global')
     .whereRef('global.id', '=', 'lookup.global_id');
+
+/** Whether the column names that server, in whatever case: for few rows, as no index serves it. */
+export const isOrigin = (column: string, serverName: string): RawBuilder<boolean> =>
+  sql<boolean>`lower(${sql.ref(column)}) = ${serverName.toLowerCase()}`;

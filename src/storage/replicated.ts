@@ -1,21 +1,13 @@
+import { isSameServer } from '../identity/server-name.ts';
 import { nextTurn } from '../platform/next-turn.ts';
 import type { Db, Engine } from './engine.ts';
-import { keyedAssociations } from './keyed-associations.ts';
-import type { GlobalAssociation, ReplicatedDeletion, ReplicatedStore } from './stores.ts';
+import { isOrigin, keyedAssociations } from './keyed-associations.ts';
+import { deleteAssociations, insertKeys } from './lookup-keys.ts';
+import { portions } from './portions.ts';
+import type { KeyedAssociation, ReplicatedDeletion, ReplicatedStore } from './stores.ts';
 
-/** Rows written or deleted by one statement. */
-const MOST_ROWS = 64;
 /** Addresses looked at together. */
 const CHUNK = 500;
-
-/** Portions in powers of two: few different statements, which stay prepared. */
-function* portions<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let from = 0, size = MOST_ROWS; from < items.length; ) {
-    while (size > items.length - from) size /= 2;
-    yield items.slice(from, from + size);
-    from += size;
-  }
-}
 
 function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let from = 0; from < items.length; from += CHUNK) yield items.slice(from, from + CHUNK);
@@ -38,7 +30,9 @@ export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
           of.map(({ address }) => address),
         ),
       )
-      .$if(origin !== undefined, (query) => query.where('global.originServer', '=', origin ?? ''))
+      .$if(origin !== undefined, (query) =>
+        query.where(isOrigin('global.originServer', origin ?? '')),
+      )
       .select(['global.id', 'global.medium', 'lookup.spelling as address'])
       .select(['global.originServer', 'global.originId', 'global.ts'])
       .execute();
@@ -61,21 +55,14 @@ export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
     return new Map(rows.map((row) => [nameOf(row), row.origin_id]));
   }
 
-  async function deleteRows(ids: readonly number[]): Promise<void> {
-    for (const portion of portions(ids)) {
-      await db.deleteFrom('cognomen_lookup_keys').where('global_id', 'in', portion).execute();
-      await db.deleteFrom('global_threepid_associations').where('id', 'in', portion).execute();
-    }
-  }
-
-  async function insertRows(rows: readonly GlobalAssociation[]): Promise<GlobalAssociation[]> {
-    const stored: GlobalAssociation[] = [];
+  async function insertRows(rows: readonly KeyedAssociation[]): Promise<KeyedAssociation[]> {
+    const stored: KeyedAssociation[] = [];
     for (const portion of portions(rows)) {
       const byId = new Map(portion.map((row) => [row.originId, row]));
       const inserted = await db
         .insertInto('global_threepid_associations')
         .values(
-          portion.map(({ signedJson, lookupHash, ...row }) => ({
+          portion.map(({ signedJson, lookupHash, keys: _keys, ...row }) => ({
             ...row,
             sgAssoc: signedJson,
             lookup_hash: lookupHash,
@@ -88,11 +75,9 @@ export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
         const row = byId.get(originId);
         if (row === undefined) return [];
         stored.push(row);
-        return [{ global_id: id, spelling: row.address, lookup_hash: row.lookupHash }];
+        return [{ id, keys: row.keys }];
       });
-      for (const part of portions(keys)) {
-        await db.insertInto('cognomen_lookup_keys').values(part).execute();
-      }
+      await insertKeys(db, keys);
       await nextTurn();
     }
     return stored;
@@ -100,7 +85,7 @@ export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
 
   return {
     async insert(origin, associations) {
-      const stored: GlobalAssociation[] = [];
+      const stored: KeyedAssociation[] = [];
       for (const chunk of chunks(associations)) {
         const [rows, deleted] = [await existing(chunk, origin), await deletions(chunk, origin)];
         const later = Map.groupBy(chunk, nameOf);
@@ -109,13 +94,16 @@ export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
         const news = chunk.filter((association) => {
           const name = nameOf(association);
           if (association.originId <= (deleted.get(name) ?? -1)) return false;
-          const others = [...(rows.get(name) ?? []), ...(later.get(name) ?? [])];
+          const known = rows.get(name) ?? [];
+          // Repeats of what stands under the origin's name in another case.
+          if (known.some(({ originId }) => originId === association.originId)) return false;
+          const others = [...known, ...(later.get(name) ?? [])];
           return !others.some((other) => supersedes(other, association));
         });
         const replaced = news.flatMap((association) =>
           (rows.get(nameOf(association)) ?? []).filter((row) => supersedes(association, row)),
         );
-        await deleteRows([...new Set(replaced.map((row) => row.id))]);
+        await deleteAssociations(db, [...new Set(replaced.map((row) => row.id))]);
         stored.push(...(await insertRows(news)));
       }
       return stored;
@@ -128,10 +116,10 @@ export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
           (rows.get(nameOf(deletion)) ?? []).filter(
             (row) =>
               row.ts <= deletion.ts ||
-              (row.originServer === origin && row.originId < deletion.originId),
+              (isSameServer(row.originServer, origin) && row.originId < deletion.originId),
           ),
         );
-        await deleteRows([...new Set(gone.map((row) => row.id))]);
+        await deleteAssociations(db, [...new Set(gone.map((row) => row.id))]);
         await noteDeletions(db, origin, chunk, now);
         await nextTurn();
       }

@@ -1,4 +1,4 @@
-import type { GlobalAssociation } from './stores.ts';
+import type { GlobalAssociation, LookupKey } from './stores.ts';
 
 /** A server of the replication mesh. Times are milliseconds since the epoch. */
 export interface Peer {
@@ -61,13 +61,18 @@ export interface ReplicatedDeletion {
   readonly originId: number;
 }
 
+/** An association to be stored, with the keys by which it is to be found. */
+export interface KeyedAssociation extends GlobalAssociation {
+  readonly keys: readonly LookupKey[];
+}
+
 /** What peers said, in the tables that lookups read. To be called under the log's lock. */
 export interface ReplicatedStore {
   /**
    * Stores associations of one origin, in place of its older ones of the address. Repeats, and what that
    * origin has replaced or deleted since, are left out; answers those that were stored.
    */
-  insert(origin: string, associations: readonly GlobalAssociation[]): Promise<GlobalAssociation[]>;
+  insert(origin: string, associations: readonly KeyedAssociation[]): Promise<KeyedAssociation[]>;
   /** Deletes that origin's associations of each address, and others' that are not newer. */
   delete(origin: string, deletions: readonly ReplicatedDeletion[], now: number): Promise<void>;
   /** The highest id of the replication log; 0 when it is empty. */

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import type { DatabaseConfig } from '../config/config.ts';
 import type { Clock } from '../platform/clock.ts';
+import { createProgress, type Progress } from '../platform/progress.ts';
 import type { Random } from '../platform/random.ts';
 import { accountStore } from './accounts.ts';
 import { adoptionStore } from './adoption.ts';
@@ -14,6 +15,7 @@ import { invitationStore } from './invitations.ts';
 import { lookupStore } from './lookups.ts';
 import { hasPendingMigrations, migrate } from './migrations/index.ts';
 import { outboxStore } from './outbox.ts';
+import { ownRowStore } from './own-rows.ts';
 import { peerStore } from './peers.ts';
 import { newPepper } from './pepper.ts';
 import { replicatedStore } from './replicated.ts';
@@ -24,6 +26,8 @@ export interface StorageDependencies {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
+  /** To whom long work is told; without it the log. */
+  readonly progress?: Progress;
   /** Whose associations are this server's own. */
   readonly serverName: string;
   /** Where a Sydent on the same file would have noted its process id; empty: nowhere. */
@@ -40,6 +44,7 @@ export function storesOn(engine: Engine, db: Db): Stores {
     invitations: invitationStore(engine, db),
     outbox: outboxStore(engine, db),
     adoption: adoptionStore(db),
+    ownRows: ownRowStore(engine, db),
     peers: peerStore(engine, db),
     replicated: replicatedStore(engine, db),
   };
@@ -47,7 +52,7 @@ export function storesOn(engine: Engine, db: Db): Stores {
 
 async function openEngine(config: DatabaseConfig, deps: StorageDependencies): Promise<Engine> {
   if (config.engine === 'sqlite') {
-    const file = await openSqlite(config, deps);
+    const file = await openSqlite(config, { progress: createProgress(deps), ...deps });
     const engine = createSqliteEngine(file.handle, file.close);
     try {
       if (await hasPendingMigrations(engine)) await file.backup();

@@ -1,6 +1,8 @@
+import type { AdoptionStore, OwnRowStore } from './adoption-stores.ts';
 import type { PeerStore, ReplicatedStore } from './replication-stores.ts';
 import type { SessionStore } from './session-store.ts';
 
+export type * from './adoption-stores.ts';
 export type * from './replication-stores.ts';
 export type * from './session-store.ts';
 
@@ -21,6 +23,7 @@ export interface Stores {
   readonly invitations: InvitationStore;
   readonly outbox: OutboxStore;
   readonly adoption: AdoptionStore;
+  readonly ownRows: OwnRowStore;
   readonly peers: PeerStore;
   readonly replicated: ReplicatedStore;
 }
@@ -77,6 +80,12 @@ export interface LookupKey {
   readonly lookupHash: string;
 }
 
+/** The keys of an association that is stored. */
+export interface KeysOfAssociation {
+  readonly id: number;
+  readonly keys: readonly LookupKey[];
+}
+
 export interface AssociationStore {
   /** Makes this transaction the only one that writes associations, so that log ids appear in order. */
   lockLog(): Promise<void>;
@@ -89,9 +98,14 @@ export interface AssociationStore {
   /** The newest `ts` of any association of the address that is below the limit. */
   newestTs(medium: string, address: string, below: number): Promise<number | undefined>;
   /** Replaces what this server said of the address; the new entry's id, never used before. */
-  appendToLog(entry: LocalAssociation, serverName: string): Promise<number>;
+  appendToLog(
+    entry: LocalAssociation,
+    serverName: string,
+  ): Promise<{ readonly id: number; readonly replaced: readonly StoredLocalAssociation[] }>;
   /** The log from an id on, in order. */
   logAfter(id: number, limit: number): Promise<StoredLocalAssociation[]>;
+  /** Those entries of the log that there are. */
+  logEntries(ids: readonly number[]): Promise<StoredLocalAssociation[]>;
   /** False when that origin's id is there already. */
   insertGlobal(association: GlobalAssociation, keys: readonly LookupKey[]): Promise<boolean>;
   /** Deletes the origin server's associations of the address and, given a time, others' not newer than that. */
@@ -153,46 +167,4 @@ export interface AccountStore {
   acceptedUrls(userId: string): Promise<string[]>;
   acceptUrls(userId: string, urls: readonly string[]): Promise<void>;
   setConsentVersion(userId: string, version: string): Promise<void>;
-}
-
-/** A row whose lookup keys are still to be made. */
-export interface UnindexedAssociation {
-  readonly id: number;
-  readonly medium: string;
-  readonly address: string;
-}
-
-export interface UnadoptedSession {
-  readonly id: number;
-  readonly medium: string;
-  readonly address: string;
-  readonly clientSecret: string;
-}
-
-/** For catching up with what Sydent wrote into the same database. */
-export interface AdoptionStore {
-  /** A value this server keeps beside the data, such as how far it has read a table. */
-  getState(key: string): Promise<string | undefined>;
-  setState(key: string, value: string): Promise<void>;
-  /** Sessions that Sydent made, the newest first. */
-  sessionsWithoutExtras(limit: number): Promise<UnadoptedSession[]>;
-  /** Makes what we keep beside Sydent's row; the first adopted of a kind becomes the current one. */
-  adoptSession(session: UnadoptedSession, now: number): Promise<void>;
-  associationsAfter(id: number, limit: number): Promise<UnindexedAssociation[]>;
-  /** Which of these associations have no lookup keys. */
-  withoutKeys(ids: readonly number[]): Promise<ReadonlySet<number>>;
-  insertKeys(id: number, keys: readonly LookupKey[]): Promise<void>;
-  /** Deletes keys of associations that are gone. */
-  deleteOrphanedKeys(): Promise<void>;
-  highestOriginId(originServer: string): Promise<number>;
-  /** Lookup keys in the order of association and spelling, from behind the given one on. */
-  keysAfter(id: number, spelling: string, limit: number): Promise<StoredLookupKey[]>;
-  setKeyHash(id: number, spelling: string, lookupHash: string): Promise<void>;
-}
-
-export interface StoredLookupKey {
-  /** Of the association. */
-  readonly id: number;
-  readonly medium: string;
-  readonly spelling: string;
 }

@@ -7,6 +7,7 @@ import Database from 'better-sqlite3';
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../src/platform/clock.ts';
+import { createProgress } from '../../src/platform/progress.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { openSqlite } from '../../src/storage/engines/sqlite/open.ts';
 import { temporaryFolder } from '../support/databases.ts';
@@ -58,6 +59,7 @@ const open = (at = file, exclusive = true, pidFile = '') =>
       logger: pino({ level: 'silent' }),
       clock: systemClock,
       random: secureRandom,
+      progress: createProgress({ logger: pino({ level: 'silent' }), clock: systemClock }),
       serverName: 'id.test',
       pidFile,
     },

@@ -8,6 +8,7 @@ import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { foldAddress } from '../../src/identity/addresses.ts';
 import { lookupHash } from '../../src/identity/hashing.ts';
+import { createProgress } from '../../src/platform/progress.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { openSqlite } from '../../src/storage/engines/sqlite/open.ts';
 import { TABLES } from '../../src/storage/engines/sqlite/sydent-schema.ts';
@@ -26,11 +27,14 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
+const dependencies = () => {
+  const clock = new TestClock();
+  const progress = createProgress({ logger, clock });
+  return { logger, clock, progress, random: secureRandom, serverName: 'id.test', pidFile: '' };
+};
+
 const open = (config = {}) =>
-  openSqlite(
-    { engine: 'sqlite', file, backup: true, exclusive: true, ...config },
-    { logger, clock: new TestClock(), random: secureRandom, serverName: 'id.test', pidFile: '' },
-  );
+  openSqlite({ engine: 'sqlite', file, backup: true, exclusive: true, ...config }, dependencies());
 
 const COMMON = `
   create table threepid_validation_sessions (id integer primary key, medium varchar(16) not null,
@@ -141,7 +145,7 @@ describe.each([0, 1, 2, 3, 4, 5])('a file of schema version %i', (version) => {
     const opened = await open();
     const reference = await openSqlite(
       { engine: 'sqlite', file: ':memory:', backup: true, exclusive: true },
-      { logger, clock: new TestClock(), random: secureRandom, serverName: 'id.test', pidFile: '' },
+      dependencies(),
     );
     const db = opened.handle;
     const [actual, expected] = [shape(db), shape(reference.handle)];

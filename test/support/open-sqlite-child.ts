@@ -1,5 +1,6 @@
 import pino from 'pino';
 import { systemClock } from '../../src/platform/clock.ts';
+import { createProgress } from '../../src/platform/progress.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { openSqlite } from '../../src/storage/engines/sqlite/open.ts';
 
@@ -15,12 +16,12 @@ const random = {
   },
 };
 
+const logger = pino({ level: 'silent' });
 const opened = await openSqlite(
   { engine: 'sqlite', file: process.argv[2] ?? '', backup: false, exclusive: true },
   {
-    logger: pino({ level: 'silent' }),
-    clock: systemClock,
-    random,
+    ...{ logger, clock: systemClock, random },
+    progress: createProgress({ logger, clock: systemClock }),
     serverName: 'id.test',
     pidFile: '',
   },

@@ -38,7 +38,7 @@ function logLevel(value: string): LogLevel {
 }
 
 function serverName(value: string): string {
-  if (isServerName(value)) return value.toLowerCase();
+  if (isServerName(value)) return value;
   throw new InvalidValueError('a host name or IP address, with a port maybe, such as example.org');
 }
 
@@ -57,7 +57,7 @@ export const GENERAL = {
     environment: 'SYDENT_SERVER_NAME',
     parse: serverName,
     about:
-      'The name of this server, in whose name it signs. Changing it makes what was signed before look like another server’s.',
+      'The name of this server, in whose name it signs, used exactly as written. Changing it makes what was signed before look like another server’s; when only the case of its letters changes, what this server has bound is signed anew at the next start.',
   },
   logPath: {
     section,
@@ -185,7 +185,7 @@ export const GENERAL = {
     section,
     name: 'homeserver_allow_list',
     default: '',
-    parse: (value: string) => list(value).map(serverName),
+    parse: (value: string) => list(value).map((name) => serverName(name).toLowerCase()),
     about:
       'Homeservers whose users may register, between commas. Empty: all. Needs enable_v1_access = false.',
   },
@@ -223,7 +223,7 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
   const name = named
     ? reader.read(GENERAL.serverName)
     : isServerName(reader.hostname)
-      ? reader.hostname.toLowerCase()
+      ? reader.hostname
       : 'localhost';
   if (!named) {
     reader.warn(`[general] server.name is not set; using the host name ${name}, in which to sign`);

@@ -7,6 +7,7 @@ import * as lookupsAndSessions from './0002-lookups-and-sessions.ts';
 import * as accounts from './0003-accounts.ts';
 import * as invitations from './0004-invitations.ts';
 import * as replication from './0005-replication.ts';
+import * as storedSpellings from './0006-stored-spellings.ts';
 
 /** In the order they run; never changed once released, only added to. */
 function migrationsFor(engine: Engine): Record<string, Migration> {
@@ -16,10 +17,11 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0003-accounts': accounts,
     '0004-invitations': invitations,
     '0005-replication': replication,
+    '0006-stored-spellings': storedSpellings,
   };
 }
 
-function migrator(engine: Engine): Migrator {
+export function migrator(engine: Engine): Migrator {
   return new Migrator({
     db: engine.db as Kysely<unknown>,
     provider: { getMigrations: async () => migrationsFor(engine) },

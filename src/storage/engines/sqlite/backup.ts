@@ -3,16 +3,17 @@ import path from 'node:path';
 import type Database from 'better-sqlite3';
 import type { Logger } from 'pino';
 import type { Clock } from '../../../platform/clock.ts';
+import type { Progress } from '../../../platform/progress.ts';
 import { DatabaseOpenError } from '../../engine.ts';
 
 export interface BackupDependencies {
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly progress: Progress;
 }
 
 /** The copy, and as much again for what the change adds while both old and new are there. */
 const SPACE_NEEDED = 3;
-const LOGGED_EVERY = 5000;
 
 async function sync(target: string, flags: string): Promise<void> {
   const handle = await open(target, flags);
@@ -22,6 +23,9 @@ async function sync(target: string, flags: string): Promise<void> {
     await handle.close();
   }
 }
+
+/** Copied without a break. */
+const PAGES_AT_ONCE = 1000;
 
 const megabytes = (bytes: number) => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
 
@@ -35,7 +39,7 @@ const stamp = (time: number) => new Date(time).toISOString().replace(/[-:]|\.\d+
 export async function backupDatabase(
   db: Database.Database,
   file: string,
-  { logger, clock }: BackupDependencies,
+  { logger, clock, progress }: BackupDependencies,
 ): Promise<void> {
   const { size, mode } = await stat(file);
   const { bavail, bsize } = await statfs(file);
@@ -58,16 +62,14 @@ export async function backupDatabase(
     await rm(temporary, { force: true });
     // Private from its first byte on.
     await (await open(temporary, 'wx', 0o600)).close();
-    let logged = clock.now();
+    const task = await progress.begin('Backing up the database (pages)', 0);
     await db.backup(temporary, {
       progress({ totalPages, remainingPages }) {
-        if (clock.now() - logged >= LOGGED_EVERY) {
-          logged = clock.now();
-          logger.info({ totalPages, remainingPages }, 'Backing up');
-        }
-        return 1000;
+        task.reached(totalPages - remainingPages, totalPages);
+        return PAGES_AT_ONCE;
       },
     });
+    task.end();
     await chmod(temporary, mode & 0o777);
     await sync(temporary, 'r+');
     await rename(temporary, backup);

@@ -4,6 +4,7 @@ import Database from 'better-sqlite3';
 import type { Logger } from 'pino';
 import type { SqliteConfig } from '../../../config/config.ts';
 import type { Clock } from '../../../platform/clock.ts';
+import type { Progress } from '../../../platform/progress.ts';
 import type { Random } from '../../../platform/random.ts';
 import { DatabaseOpenError } from '../../engine.ts';
 import { backupDatabase } from './backup.ts';
@@ -15,6 +16,7 @@ export interface OpenSqliteDependencies {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
+  readonly progress: Progress;
   readonly serverName: string;
   /** Where a Sydent on the same file would have noted its process id; empty: nowhere. */
   readonly pidFile: string;

@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import type { Logger } from 'pino';
 import { foldAddress } from '../../../identity/addresses.ts';
 import { lookupHash } from '../../../identity/hashing.ts';
-import { nextTurn } from '../../../platform/next-turn.ts';
+import type { Progress, Task } from '../../../platform/progress.ts';
 import type { Random } from '../../../platform/random.ts';
 import { newPepper } from '../../pepper.ts';
 import { INDEXES, SYDENT_USER_VERSION, type SydentIndex, TABLES } from './sydent-schema.ts';
@@ -10,12 +10,15 @@ import { INDEXES, SYDENT_USER_VERSION, type SydentIndex, TABLES } from './sydent
 export interface UpgradeDependencies {
   readonly logger: Logger;
   readonly random: Random;
+  readonly progress: Progress;
   /** Whose associations are this server's own. */
   readonly serverName: string;
 }
 
-const BATCH = 2000;
-const LOGGED_EVERY = 50_000;
+const ASSOCIATION_TABLES = ['local_threepid_associations', 'global_threepid_associations'] as const;
+const BATCH = 1000;
+/** Bytes of a file whose upgrade is announced: one step alone may take seconds. */
+const LARGE = 64 * 1024 * 1024;
 
 /**
  * Brings a file of Sydent's, of whatever version or empty, to the schema of Sydent 2.7, in one
@@ -31,17 +34,25 @@ export async function upgradeSydentDatabase(
     raiseSequences(db, deps.serverName);
     return;
   }
+  const steps = ASSOCIATION_TABLES.length + INDEXES.length;
+  const size = Number(db.pragma('page_count', { simple: true })) * 4096;
+  const what = "Bringing Sydent's tables up to date";
+  const task = await deps.progress.begin(what, steps, size >= LARGE);
   db.exec('begin immediate');
   try {
     for (const statement of Object.values(TABLES)) db.exec(statement);
-    rebuildAssociationTables(db);
+    await rebuildAssociationTables(db, task);
     raiseSequences(db, deps.serverName);
-    for (const table of ['local_threepid_associations', 'global_threepid_associations']) {
+    for (const table of ASSOCIATION_TABLES) {
       if (!columnsOf(db, table).includes('lookup_hash')) {
         db.exec(`alter table ${table} add column lookup_hash varchar(256)`);
       }
     }
-    for (const index of INDEXES) createIndex(db, index, deps.logger);
+    for (const index of INDEXES) {
+      createIndex(db, index, deps.logger);
+      await task.advance(1);
+    }
+    task.end();
     if (!hasPepper(db)) await makePepper(db, deps);
     db.pragma(`user_version = ${SYDENT_USER_VERSION}`);
     db.exec('commit');
@@ -73,8 +84,9 @@ function hasPepper(db: Database.Database): boolean {
  * The first version reused ids and could not log deletions. Ids are kept, unlike by Sydent's own
  * step: peers and the global table go by them.
  */
-function rebuildAssociationTables(db: Database.Database): void {
-  for (const table of ['local_threepid_associations', 'global_threepid_associations'] as const) {
+async function rebuildAssociationTables(db: Database.Database, task: Task): Promise<void> {
+  for (const table of ASSOCIATION_TABLES) {
+    await task.advance(1);
     const { sql } = db
       .prepare("select sql from sqlite_master where type = 'table' and name = ?")
       .get(table) as { sql: string };
@@ -104,10 +116,25 @@ function raiseSequences(db: Database.Database, serverName: string): void {
     `select max(id) from (
        select max(id) as id from local_threepid_associations
        union all select max(lastSentVersion) from peers
-       union all select max(originId) from global_threepid_associations where originServer = ?
+       union all select max(originId) from global_threepid_associations
+         where originServer in (select value from json_each(?))
      )`,
-    serverName,
+    JSON.stringify(spellingsOf(db, serverName)),
   );
+}
+
+/** The server's name, in whatever case associations of its have it: one probe of an index for each origin. */
+function spellingsOf(db: Database.Database, serverName: string): string[] {
+  const next = db
+    .prepare(
+      'select originServer from global_threepid_associations where originServer > ? order by originServer limit 1',
+    )
+    .pluck();
+  const spellings = [serverName];
+  for (let origin = next.get(''); typeof origin === 'string'; origin = next.get(origin)) {
+    if (origin.toLowerCase() === serverName.toLowerCase()) spellings.push(origin);
+  }
+  return spellings;
 }
 
 function raiseSequence(db: Database.Database, table: string, highest: string, ...values: string[]) {
@@ -175,13 +202,22 @@ function createIndex(db: Database.Database, index: SydentIndex, logger: Logger):
 
 async function makePepper(
   db: Database.Database,
-  { logger, random }: UpgradeDependencies,
+  { random, progress }: UpgradeDependencies,
 ): Promise<void> {
   const pepper = newPepper(random);
   db.prepare('delete from hashing_metadata').run();
   db.prepare('insert into hashing_metadata (id, lookup_pepper) values (0, ?)').run(pepper);
-  let count = 0;
-  for (const table of ['local_threepid_associations', 'global_threepid_associations']) {
+  const counts = ASSOCIATION_TABLES.map(
+    (table) => `(select count(*) from ${table} where mxid is not null)`,
+  );
+  const all = Number(
+    db
+      .prepare(`select ${counts.join(' + ')}`)
+      .pluck()
+      .get(),
+  );
+  const task = await progress.begin('Hashing the addresses with a new pepper', all);
+  for (const table of ASSOCIATION_TABLES) {
     const select = db.prepare(
       `select id, medium, address from ${table} where mxid is not null and id > ? order by id limit ${BATCH}`,
     );
@@ -191,13 +227,10 @@ async function makePepper(
       for (const { id, medium, address } of rows) {
         update.run(lookupHash(foldAddress(medium, address), medium, pepper), id);
       }
-      count += rows.length;
-      if (count % LOGGED_EVERY < rows.length && count >= LOGGED_EVERY) {
-        logger.info({ count }, 'Hashing addresses with a new pepper');
-      }
+      await task.advance(rows.length);
       if (rows.length < BATCH) break;
       last = rows.at(-1)?.id ?? last;
-      await nextTurn();
     }
   }
+  task.end();
 }

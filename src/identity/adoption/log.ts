@@ -1,0 +1,69 @@
+import type { StoredLocalAssociation, Stores } from '../../storage/stores.ts';
+import { LOG_POSITION } from '../associations.ts';
+import { CONTESTED } from '../contested.ts';
+import { lookupHash } from '../hashing.ts';
+import { lookupKeys, storedAddress } from '../lookup-keys.ts';
+import type { ServerKeys } from '../server-keys.ts';
+import { toAssociation } from '../signed-association.ts';
+import { type AdoptionDependencies, numberState } from './dependencies.ts';
+
+const BATCH = 200;
+
+/** Puts what the log says of an address into the table that lookups read, unless it is there. */
+export async function publish(
+  stores: Stores,
+  entry: StoredLocalAssociation,
+  keys: ServerKeys,
+  pepper: string,
+): Promise<void> {
+  const { medium, ts, mxid, notBefore, notAfter } = entry;
+  const spelt = storedAddress(entry);
+  const { address } = spelt;
+  if (mxid === undefined || notBefore === undefined || notAfter === undefined) {
+    await stores.associations.deleteGlobal(medium, address, keys.serverName, ts);
+    return;
+  }
+  const stored = { medium, address, mxid, ts, notBefore, notAfter };
+  await stores.associations.insertGlobal(
+    {
+      ...stored,
+      originServer: keys.serverName,
+      originId: entry.id,
+      signedJson: JSON.stringify(keys.sign(toAssociation(stored))),
+      lookupHash: lookupHash(address, medium, pepper),
+    },
+    lookupKeys(spelt, pepper),
+  );
+}
+
+/**
+ * Applies to the global table what Sydent logged and did not. Our own position is needed: Sydent's,
+ * the highest own id in the global table, knows nothing of deletions.
+ */
+export async function applyLog(deps: AdoptionDependencies): Promise<number> {
+  const { storage, keys, progress } = deps;
+  let count = 0;
+  let from = 0;
+  const task = await progress.begin('Taking over what Sydent logged', () =>
+    storage.stores.adoption.countLogAfter(from),
+  );
+  for (;;) {
+    const applied = await storage.transaction(async (stores) => {
+      await stores.associations.lockLog();
+      const known = await numberState(stores, LOG_POSITION);
+      const after = known ?? (await stores.adoption.highestOriginId(keys.serverName));
+      const entries = await stores.associations.logAfter(after, BATCH);
+      for (const entry of entries) await publish(stores, entry, keys, storage.pepper);
+      from = entries.at(-1)?.id ?? after;
+      if (from !== known) await stores.adoption.setState(LOG_POSITION, String(from));
+      // Among them there may be an address in a spelling that another user has.
+      if (entries.length > 0) await stores.adoption.deleteState(CONTESTED);
+      return entries.length;
+    });
+    count += applied;
+    await task.advance(applied);
+    if (applied < BATCH) break;
+  }
+  task.end();
+  return count;
+}
