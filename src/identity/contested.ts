@@ -7,6 +7,10 @@ import type { StoredLocalAssociation, Stores } from '../storage/stores.ts';
  */
 export const CONTESTED = 'contested_addresses';
 
+/** The count and, as long as it is being counted, up to which entry of the log it goes. */
+export const parseContested = (state: string | undefined): [count: number, upTo?: number] =>
+  JSON.parse(state ?? '[0,0]');
+
 /** Whether these entries of the log, all of one address, name different users. */
 export function isContested(entries: readonly StoredLocalAssociation[]): boolean {
   const users = entries.map(({ mxid }) => mxid).filter((mxid) => mxid !== undefined);
@@ -19,7 +23,6 @@ export async function noteReplaced(
   replaced: readonly StoredLocalAssociation[],
 ): Promise<void> {
   if (!isContested(replaced)) return;
-  const count = await adoption.getState(CONTESTED);
-  if (count !== undefined)
-    await adoption.setState(CONTESTED, String(Math.max(0, Number(count) - 1)));
+  const [count, ...unfinished] = parseContested(await adoption.getState(CONTESTED));
+  if (count > 0) await adoption.setState(CONTESTED, JSON.stringify([count - 1, ...unfinished]));
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { sql } from 'kysely';
 import pino from 'pino';
 import type { DatabaseConfig } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
@@ -35,35 +36,27 @@ async function openEngine(config: DatabaseConfig): Promise<Engine> {
   return createSqliteEngine(file.handle, file.close);
 }
 
-const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ');
-
 /** A database of the version before the name was used as written: see test/fixtures/lower-cased-name. */
 export async function createEarlierDatabase(engineName: EngineName): Promise<TestDatabase> {
   const database = await createDatabase(engineName);
   const engine = await openEngine(configOf(database));
   const { error } = await migrator(engine).migrateTo('0005-replication');
-  await engine.close();
   if (error !== undefined) throw error;
   const file = new URL(`../fixtures/lower-cased-name/${engineName}.json`, import.meta.url);
   const tables = JSON.parse(await readFile(file, 'utf8')) as Record<string, Row[]>;
   for (const [table, rows] of Object.entries(tables)) {
-    await database.execute(`delete from ${table}`);
-    for (const row of rows) {
-      const values = Object.values(row);
-      await database.execute(
-        `insert into ${table} (${quoted(Object.keys(row))}) values (${values.map(() => '?').join(', ')})`,
-        values,
-      );
-    }
-    if (
-      engineName === 'postgres' &&
-      rows[0]?.['id'] !== undefined &&
-      table !== 'hashing_metadata'
-    ) {
-      await database.execute(
-        `select setval(pg_get_serial_sequence('${table}', 'id'), (select max(id) from ${table}))`,
-      );
-    }
+    await engine.db.deleteFrom(table as never).execute();
+    if (rows.length === 0) continue;
+    await engine.db
+      .insertInto(table as never)
+      .values(rows as never)
+      .execute();
+    const isNumbered = engineName === 'postgres' && 'id' in (rows[0] ?? {});
+    if (!isNumbered || table === 'hashing_metadata') continue;
+    await sql`select setval(pg_get_serial_sequence(${table}, 'id'), (select max(id) from ${sql.table(table)}))`.execute(
+      engine.db,
+    );
   }
+  await engine.close();
   return database;
 }

@@ -1,7 +1,7 @@
 import type { StoredLocalAssociation } from '../../storage/stores.ts';
 import { foldAddress } from '../addresses.ts';
-import { CONTESTED, isContested } from '../contested.ts';
-import { type AdoptionDependencies, numberState } from './dependencies.ts';
+import { CONTESTED, isContested, parseContested } from '../contested.ts';
+import type { AdoptionDependencies } from './dependencies.ts';
 
 const BATCH = 500;
 
@@ -13,15 +13,13 @@ const isUnfolded = ({ medium, address, mxid }: StoredLocalAssociation) =>
 export async function countContested(deps: AdoptionDependencies): Promise<number> {
   const { storage, keys, progress } = deps;
   const { stores } = storage;
-  const noted = await numberState(stores, CONTESTED);
-  if (noted !== undefined) return noted;
-  let count = 0;
-  let after = 0;
+  let [count, upTo] = parseContested(await stores.adoption.getState(CONTESTED));
+  if (upTo === undefined) return count;
   const task = await progress.begin('Looking for addresses in several spellings', () =>
-    stores.adoption.countLogAfter(after),
+    stores.adoption.countLogAfter(upTo ?? 0),
   );
-  for (;;) {
-    const entries = await stores.associations.logAfter(after, BATCH);
+  while (upTo !== undefined) {
+    const entries = await stores.associations.logAfter(upTo, BATCH);
     const unfolded = entries.filter(isUnfolded);
     const folded = new Set(unfolded.map(({ address }) => foldAddress('email', address)));
     for (const all of (await stores.ownRows.entriesOf(keys.serverName, [...folded])).values()) {
@@ -29,11 +27,11 @@ export async function countContested(deps: AdoptionDependencies): Promise<number
       const first = all.filter(isUnfolded).toSorted((a, b) => a.id - b.id)[0];
       if (isContested(all) && unfolded.some(({ id }) => id === first?.id)) count++;
     }
+    upTo = entries.length < BATCH ? undefined : entries.at(-1)?.id;
+    const state = upTo === undefined ? [count] : [count, upTo];
+    await stores.adoption.setState(CONTESTED, JSON.stringify(state));
     await task.advance(entries.length);
-    after = entries.at(-1)?.id ?? after;
-    if (entries.length < BATCH) break;
   }
   task.end();
-  await stores.adoption.setState(CONTESTED, String(count));
   return count;
 }
