@@ -191,6 +191,22 @@ describe('values', () => {
     expect(warnings.join('\n')).toContain('client_http_base is not set');
   });
 
+  test('the name is taken exactly as written, wherever it comes from', () => {
+    const named = (text: string, env = {}) => parse(text, env).config.general.serverName;
+    expect(named('[general]\nserver.name = ID.Example.org:8448')).toBe('ID.Example.org:8448');
+    expect(named('', { SYDENT_SERVER_NAME: 'ID.Example.org' })).toBe('ID.Example.org');
+    const { config } = parseConfig('test.conf', CRYPTO, {
+      env: {},
+      hostname: 'ID-Box.Example.org',
+    });
+    expect(config.general.serverName).toBe('ID-Box.Example.org');
+  });
+
+  test('homeservers that may register are compared in lower case', () => {
+    const text = '[general]\nenable_v1_access = false\nhomeserver_allow_list = HS.Example.org';
+    expect(parse(text).config.general.homeserverAllowList).toEqual(['hs.example.org']);
+  });
+
   test('a PostgreSQL URL is taken apart', () => {
     const { config } = parse(
       '[db]\ndb.url = postgresql://us%%40er:p%%2Fw@[::1]:5433/data?sslmode=verify-full&sslrootcert=/ca.pem\ndb.statement_timeout = 1.5',

@@ -125,6 +125,18 @@ describe('a signed request', () => {
     },
   );
 
+  test.each(['ID.Capitals.test', 'id.capitals.test'])(
+    'for %s, where server.name has capitals, whether or not its header says so',
+    async (destination) => {
+      const config = { serverName: 'ID.Capitals.test' };
+      await made.outbound.close();
+      made = testHomeservers({ dns, ca, ports: { 443: 1, 8448: 1 }, config });
+      for (const header of [sign({ destination }), withoutDestination(sign({ destination }))]) {
+        expect(await verify(header)).toEqual({ origin: hs.serverName });
+      }
+    },
+  );
+
   test('for another server whose header does not say so is refused', async () => {
     const header = withoutDestination(sign({ destination: 'other.test' }));
     await expect(verify(header)).rejects.toMatchObject({ fault: 'signature-refused' });

@@ -36,17 +36,17 @@ describe('the command line', () => {
     const { publicKey } = newSigningKey();
     const hex = Buffer.from(newSigningKey().pair.publicKey).toString('hex');
     const add = ['add', 'C.test', '--key', publicKey, '--key', hex, '--port', '1234'];
-    expect(await peers(...add)).toEqual({ status: 0, output: 'c.test added\n' });
+    expect(await peers(...add)).toEqual({ status: 0, output: 'C.test added\n' });
     expect(await peers('add', 'c.test', '--key', publicKey)).toMatchObject({
-      output: 'c.test changed\n',
+      output: 'C.test changed\n',
     });
-    expect(await peers('disable', 'c.test')).toMatchObject({ output: 'c.test disabled\n' });
+    expect(await peers('disable', 'c.test')).toMatchObject({ output: 'C.test disabled\n' });
     expect((await peers('list')).output).toMatch(
-      /^c\.test {2}inactive {2}https:\/\/c\.test:1001\/_matrix.*\n {2}key \S+\n$/,
+      /^C\.test {2}inactive {2}https:\/\/C\.test:1001\/_matrix.*\n {2}key \S+\n$/,
     );
-    expect(await peers('enable', 'C.test')).toMatchObject({ output: 'c.test enabled\n' });
-    expect(await peers('remove', 'c.test')).toMatchObject({ output: 'c.test removed\n' });
-    expect((await peers('list')).output).not.toContain('c.test');
+    expect(await peers('enable', 'C.test')).toMatchObject({ output: 'C.test enabled\n' });
+    expect(await peers('remove', 'c.test')).toMatchObject({ output: 'C.test removed\n' });
+    expect((await peers('list')).output).not.toContain('C.test');
   });
 
   test('a row made by hand is changed, whatever the case of its name', async () => {
@@ -69,6 +69,7 @@ describe('the command line', () => {
     [['add', 'c.test', '--key', 'short'], /no ed25519 public key/],
     [['add', 'not a name', '--key', 'x'], /no server name/],
     [['add', 'a.test', '--key', 'x'], /this server itself/],
+    [['add', 'A.test', '--key', 'x'], /this server itself/],
     [['add', 'c.test', '--key', 'A'.repeat(43), '--port', '70000'], /no port/],
     [['add', 'c.test', '--key', 'A'.repeat(43), '--url', 'http://c.test'], /https:\/\//],
   ])('peers %j is refused, with what is wrong', async (args, message) => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { lookupHash } from '../../src/identity/hashing.ts';
 import { ENGINES } from '../support/databases.ts';
-import { get } from '../support/http.ts';
+import { get, postJson } from '../support/http.ts';
 import {
   bind,
   certificateFolder,
@@ -310,6 +311,22 @@ describe.each(ENGINES)('the replication listener on %s', (engine) => {
     test('addresses folded', async () => {
       await pushOne(signedAssociation(peer, { address: 'Strauß@Sample.test' }));
       expect(await lookup(server, 'STRAUSS@sample.test')).toHaveProperty('mxid');
+    });
+
+    test('what is found by the hash of the spelling sent, of its lower case, and folded', async () => {
+      const address = 'STRAẞE.Maß@Sample.test';
+      await pushOne(signedAssociation(peer, { address, mxid: '@spelt:x.test' }));
+      const token = await server.token('@asks:x.test');
+      const v2 = `${server.url}/_matrix/identity/v2`;
+      const { lookup_pepper: pepper } = (await get(`${v2}/hash_details`, {}, token)).json;
+      const addresses = [address, address.toLowerCase(), 'strasse.mass@sample.test'].map(
+        (spelling) => lookupHash(spelling, 'email', pepper),
+      );
+      const query = { addresses, algorithm: 'sha256', pepper };
+      const { mappings } = (await postJson(`${v2}/lookup`, query, token)).json;
+      expect(mappings).toEqual(
+        Object.fromEntries(addresses.map((hash) => [hash, '@spelt:x.test'])),
+      );
     });
 
     test('an id once, however often it comes', async () => {

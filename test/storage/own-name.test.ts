@@ -76,7 +76,7 @@ describe.each(ENGINES)(
         engine,
         serverName,
         now: NOW,
-        sections: { db: database.config },
+        database,
       });
       return server;
     };
@@ -175,6 +175,51 @@ describe.each(ENGINES)(
       // But one of which Sydent had left an older row.
       const left = (await rows()).map(({ id, originId }) => [id, originId]);
       expect(ids).toEqual(expect.arrayContaining(left));
+    });
+
+    test('has the last word in the log, whatever stands under both names', async () => {
+      const entry = (id: number, address: string, mxid: string | null) =>
+        database.execute(
+          'insert into local_threepid_associations (id, medium, address, mxid, ts, "notBefore", "notAfter") values (?, ?, ?, ?, ?, ?, ?)',
+          [
+            id,
+            'email',
+            address,
+            mxid,
+            5000,
+            ...(mxid === null ? [null, null] : [1, 4_000_000_000_000]),
+          ],
+        );
+      const row = (origin: string, id: number, address: string, mxid: string, ts = 5000) =>
+        database.execute(
+          'insert into global_threepid_associations (medium, address, mxid, ts, "notBefore", "notAfter", "originServer", "originId", "sgAssoc") values (?, ?, ?, ?, 1, 4000000000000, ?, ?, ?)',
+          ['email', address, mxid, ts, origin, id, '{}'],
+        );
+      const lower = 'id.example.org';
+      // The id meant another address once: an old Sydent gave ids out twice.
+      await entry(2001, 'twin@example.test', '@twin:hs.test');
+      await row(NAME, 2001, 'other@example.test', '@other:hs.test');
+      await row(lower, 2001, 'twin@example.test', '@twin:hs.test');
+      await entry(2002, 'deleted@example.test', null);
+      await row(lower, 2002, 'deleted@example.test', '@deleted:hs.test');
+      await entry(2003, 'wrong@example.test', '@right:hs.test');
+      await row(lower, 2003, 'wrong@example.test', '@wrong:hs.test');
+      // Of which the log knows nothing at all.
+      await row(lower, 2004, 'alone@example.test', '@alone:hs.test');
+      await row(NAME, 2005, 'both@example.test', '@older:hs.test');
+      await row(lower, 2005, 'both@example.test', '@newer:hs.test', 6000);
+      const running = await start();
+      for (const [name, user] of [
+        ['twin', '@twin:hs.test'],
+        ['other', undefined],
+        ['deleted', undefined],
+        ['wrong', '@right:hs.test'],
+        ['alone', '@alone:hs.test'],
+        ['both', '@newer:hs.test'],
+      ] as const) {
+        expect((await lookup(running, `${name}@example.test`)).mxid, name).toBe(user);
+      }
+      await expectInOrder(NAME);
     });
 
     test('does not mind where the step is broken off', async () => {

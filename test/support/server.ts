@@ -59,6 +59,8 @@ export interface TestServer {
 
 export interface TestServerOptions {
   readonly engine?: EngineName;
+  /** One that is there already, and stays. */
+  readonly database?: TestDatabase;
   readonly sections?: Sections;
   readonly signingKey?: string;
   readonly serverName?: string;
@@ -83,7 +85,7 @@ const url = ({ port }: { port: number }) => `http://127.0.0.1:${port}`;
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const { engine = 'sqlite', sections = {} } = options;
   const folder = await temporaryFolder();
-  const database = await createDatabase(engine);
+  const database = options.database ?? (await createDatabase(engine));
   const smtp = await startSmtpServer(options.smtp ?? {});
   const clock = new TestClock(options.now);
   const logs: string[] = [];
@@ -139,7 +141,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     async stop() {
       await app.close();
       await smtp.close();
-      await database.drop();
+      if (options.database === undefined) await database.drop();
       await folder.remove();
     },
   };
