@@ -48,7 +48,7 @@ export async function serve({ config: file }: CommandOptions): Promise<number> {
     app = await startApp(config, { logger, signal: stopping.signal, terminal: logging.terminal });
   } catch (error) {
     if (isStop(error, stopping.signal)) {
-      logger.info('Stopped before the start was done; the next start goes on from here');
+      logger.info('Stopped before the start was done; the next start goes on with it');
       await logging.close();
       return 0;
     }

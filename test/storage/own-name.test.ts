@@ -137,6 +137,9 @@ describe.each(ENGINES)(
         expect(found.mxid, address).toBe(mxid);
         if (mxid !== undefined) expect(Object.keys(found.signatures)).toEqual([NAME]);
       }
+      // Nor is there any row left that was replaced in lower case.
+      const rebound = (await rows()).filter(({ address }) => address === 'rebound@example.test');
+      expect(rebound).toHaveLength(1);
       await running.app.close();
       expect(await kept()).toEqual(before);
       const expectedPosition = engine === 'sqlite' ? '18' : position;
@@ -175,6 +178,24 @@ describe.each(ENGINES)(
       // But one of which Sydent had left an older row.
       const left = (await rows()).map(({ id, originId }) => [id, originId]);
       expect(ids).toEqual(expect.arrayContaining(left));
+    });
+
+    test('keeps the log entry of one address when another is bound whose old row has its id', async () => {
+      const running = await start();
+      const [entry] = (await log()) as { id: number }[];
+      const id = Number(entry?.id);
+      await database.execute(
+        `insert into global_threepid_associations (id, medium, address, mxid, ts, "notBefore", "notAfter", "originServer", "originId", "sgAssoc") values (5000, 'email', 'old@example.test', '@old:hs.test', 1, 1, 4000000000000, ?, 5000, '{}')`,
+        [NAME],
+      );
+      await running.restart();
+      await database.execute('delete from global_threepid_associations where "originId" = ?', [id]);
+      await database.execute(
+        'update global_threepid_associations set "originId" = ? where id = 5000',
+        [id],
+      );
+      await bind(running, 'old@example.test', '@new:hs.test');
+      expect(await log()).toContainEqual(entry);
     });
 
     test('has the last word in the log, whatever stands under both names', async () => {

@@ -237,7 +237,7 @@ test('a file that Sydent upgraded from version 0 gives out no id that the global
     "insert into local_threepid_associations (medium, address, mxid, ts) values ('email', 'a@b.test', '@a:b.test', 1)",
   );
   before.exec(
-    "insert into global_threepid_associations (medium, address, mxid, ts, notBefore, notAfter, originServer, originId, sgAssoc) values ('email', 'c@d.test', '@c:d.test', 1, 1, 9, 'id.test', 40, '{}'), ('email', 'e@f.test', '@e:f.test', 1, 1, 9, 'peer.test', 90, '{}')",
+    "insert into global_threepid_associations (medium, address, mxid, ts, notBefore, notAfter, originServer, originId, sgAssoc) values ('email', 'c@d.test', '@c:d.test', 1, 1, 9, 'id.test', 30, '{}'), ('email', 'C@d.test', '@c:d.test', 1, 1, 9, 'ID.test', 40, '{}'), ('email', 'e@f.test', '@e:f.test', 1, 1, 9, 'peer.test', 90, '{}')",
   );
   before.close();
   const opened = await open();

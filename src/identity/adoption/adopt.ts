@@ -15,13 +15,13 @@ const SESSIONS_AT_ONCE = 250;
 export async function adoptSydentData(deps: AdoptionDependencies): Promise<void> {
   await rehashKeys(deps);
   const sessions = await adoptSessions(deps);
-  const associations = await indexAssociations(deps);
+  const lookupKeys = await indexAssociations(deps);
   const renamed = await renameOwnRows(deps);
   const logEntries = await applyLog(deps);
-  if (associations + logEntries > 0) await deleteOrphanedKeys(deps);
-  if (sessions + associations + logEntries + renamed > 0) {
+  if (lookupKeys + logEntries > 0) await deleteOrphanedKeys(deps);
+  if (sessions + lookupKeys + logEntries + renamed > 0) {
     deps.logger.info(
-      { sessions, associations, logEntries, renamed },
+      { sessions, lookupKeys, logEntries, renamed },
       'Took over what Sydent or an earlier version wrote to the database',
     );
   }

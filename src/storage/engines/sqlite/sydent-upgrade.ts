@@ -35,8 +35,11 @@ export async function upgradeSydentDatabase(
     return;
   }
   const steps = ASSOCIATION_TABLES.length + INDEXES.length;
-  const size = Number(db.pragma('page_count', { simple: true })) * 4096;
-  const what = "Bringing Sydent's tables up to date";
+  const [pages, pageSize] = ['page_count', 'page_size'].map((name) =>
+    Number(db.pragma(name, { simple: true })),
+  );
+  const size = (pages ?? 0) * (pageSize ?? 0);
+  const what = "Bringing Sydent's tables up to date (steps)";
   const task = await deps.progress.begin(what, steps, size >= LARGE);
   db.exec('begin immediate');
   try {
