@@ -67,6 +67,7 @@ describe.each(ENGINES)('what is unbound here, on %s,', (engine) => {
     await unbind(server, address, OWN);
     // From a peer whose clock is behind, and which learnt of it before.
     await peerBinds('@late:peer.test', -1000);
+    await server.restart();
     await bind(server, 'other@sample.test', OWN);
     await server.restart();
     await bind(server, 'third@sample.test', OWN);

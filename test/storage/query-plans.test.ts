@@ -83,6 +83,7 @@ test('binding, looking up and replicating look at no more rows than concern them
   expect(refused).toEqual([]);
   await storage.stores.associations.logAfter(0, 10);
   await storage.stores.replicated.highestLogId();
+  await storage.stores.ownRows.otherNames(SERVER_NAME);
   await pruneLog(storage, clock, logger);
 
   Database.prototype.prepare = prepare;

@@ -154,6 +154,17 @@ describe.each(ENGINES)('addresses in several spellings of different users, on %s
     expect(await warned()).toBe(1);
   });
 
+  test('are counted once, however far apart their spellings stand in the log', async () => {
+    await sydentBinds('Far@sample.test', '@a:hs.test');
+    const between = Array.from({ length: 600 }, (_, i) => `Between${i}@sample.test`);
+    await database.execute(
+      `insert into local_threepid_associations (medium, address, mxid, ts, "notBefore", "notAfter") values ${between.map(() => "('email', ?, '@a:hs.test', 1, 1, 4000000000000)").join()}`,
+      between,
+    );
+    await sydentBinds('FAR@sample.test', '@b:hs.test');
+    expect(await warned()).toBe(1);
+  });
+
   test('are not looked for again at a start that finds nothing new', async () => {
     await sydentBinds('Case@sample.test', '@upper:hs.test');
     await sydentBinds('case@sample.test', '@lower:hs.test');
