@@ -152,7 +152,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     });
     const clientApi = buildClientApi(config, {
       ...{ storage, keys, clock, random, metrics, delivery, homeservers, phoneNumbers },
-      ...{ validation, terms, accounts, associations },
+      ...{ logger, validation, terms, accounts, associations },
     });
     const cleanup = repeat(CLEANUP_INTERVAL, () =>
       inBackground(logger, 'Deleting what is old', async () => {
