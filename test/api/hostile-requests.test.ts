@@ -118,6 +118,13 @@ describe('an odd request is answered in JSON, with CORS, and never by a 5xx', ()
     ['QUERY of nothing', () => get('/x', 'Content-Length: 0\r\n', 'QUERY'), 404, 'M_UNRECOGNIZED'],
     ['a long token', () => get(`${ROOT}/v2/account`, `Authorization: Bearer ${long}\r\n`), 401],
     ['long headers', () => get(ROOT, `X: ${long}${long}\r\n`), 431, 'M_TOO_LARGE'],
+    ['no Host', () => send('GET / HTTP/1.1\r\nConnection: close\r\n\r\n'), 400, 'M_UNKNOWN'],
+    [
+      'no Host, to be asked whether it may',
+      () => send('OPTIONS /_matrix/identity/v2 HTTP/1.1\r\nConnection: close\r\n\r\n'),
+      400,
+      'M_UNKNOWN',
+    ],
     ['two lengths', () => send('GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 2\r\n\r\n'), 400],
     ['no HTTP', () => send('\x16\x03\x01\x02\r\n\r\n'), 400, 'M_UNRECOGNIZED'],
     ['a key that is an escape of nothing', () => get(`${ROOT}/v2/pubkey/%`), 400],
@@ -131,6 +138,11 @@ describe('an odd request is answered in JSON, with CORS, and never by a 5xx', ()
     expect(answer.headers).toContain('access-control-allow-origin: *');
     expect(answer.headers).toContain('content-type: application/json');
   });
+});
+
+test('HTTP/1.0 does without a Host', async () => {
+  const answer = await send(`GET ${ROOT}/v2 HTTP/1.0\r\n\r\n`);
+  expect([answer.status, answer.json]).toEqual([200, {}]);
 });
 
 test('a limit counts whoever has an IPv6 network as one, however its addresses are written', async () => {
