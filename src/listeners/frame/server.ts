@@ -23,7 +23,7 @@ import { type ClientAddressConfig, clientAddressReader, clientNetwork } from './
 import { watchConnections } from './connections.ts';
 import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
 import { type AnswerContext, ApiError, badJson, type Refusal } from './errors.ts';
-import { parseForm } from './form.ts';
+import { parseQuery } from './form.ts';
 import { requireHost, WITHOUT_HOST } from './host.ts';
 import { parseJson } from './json.ts';
 
@@ -88,7 +88,7 @@ function queryOf(request: FastifyRequest): string {
 /** The brand asked for, if it can be one. */
 function brandOf(query: string): string | undefined {
   if (!query.includes('brand=')) return undefined;
-  const brand = parseForm(query).get('brand');
+  const brand = parseQuery(query).get('brand');
   return brand !== undefined && isBrandName(brand) ? brand : undefined;
 }
 
@@ -122,7 +122,7 @@ function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerO
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const query = queryOf(request);
     const queryAlone =
-      endpoint.queryIsEnough && isComplete(endpoint.fields, parseForm(query)) ? query : undefined;
+      endpoint.queryIsEnough && isComplete(endpoint.fields, parseQuery(query)) ? query : undefined;
     const signed = signedRequest(request);
     const protects = needs !== undefined && queryAlone === undefined;
     const accessToken = protects ? tokenOf(signed, query) : undefined;
@@ -146,7 +146,7 @@ function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerO
     try {
       const raw =
         queryAlone !== undefined || endpoint.takesNoBody
-          ? parseForm(query)
+          ? parseQuery(query)
           : rawArguments(endpoint.argumentStyle ?? version, {
               method: request.method,
               contentType: headerValues(request, 'content-type')[0],
