@@ -2,16 +2,16 @@ import type { Logger } from 'pino';
 
 const LONGEST = 2048;
 
-/** Why a browser cannot be sent there; undefined: it can. Nothing of the link but its scheme is in it. */
+/** Why a browser cannot be sent there, in words that tell nothing of the link but its scheme; undefined: it can. */
 function fault(link: string, extraSchemes: readonly string[]): string | undefined {
   if (link.length > LONGEST) return `is longer than ${LONGEST} characters`;
   if (/[\p{Cc}\\]/u.test(link)) return 'holds a control character or backslash';
-  const scheme = /^([A-Za-z][A-Za-z0-9+.-]{0,30}):/.exec(link)?.[1]?.toLowerCase();
+  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(link)?.[1]?.toLowerCase();
   if (scheme === undefined) return 'is not an absolute URL';
   if (scheme === 'http' || scheme === 'https') {
     return /^https?:\/\/[^/]/i.test(link) && URL.canParse(link) ? undefined : 'is not a URL';
   }
-  return extraSchemes.includes(scheme) ? undefined : `has the scheme ${scheme}`;
+  return extraSchemes.includes(scheme) ? undefined : `has the scheme ${scheme.slice(0, 30)}`;
 }
 
 /**

@@ -247,8 +247,12 @@ describe.each(ENGINES)('validation sessions on %s', (engine) => {
   });
 });
 
-test('schemes that the configuration lists are redirected to', async () => {
-  const server = await startTestServer({ sections: { http: 'next_link.schemes = element' } });
+test.each([
+  ['element', 'element://done'],
+  ['element', 'ELEMENT://done with/a space'],
+  ['x.a-name.as-long-as-few-schemes-are', 'x.a-name.as-long-as-few-schemes-are://done'],
+])('the scheme %s, which the configuration lists, is redirected to', async (scheme, link) => {
+  const server = await startTestServer({ sections: { http: `next_link.schemes = ${scheme}` } });
   try {
     const url = `${server.url}/_matrix/identity/api/v1/validate/email`;
     const { sid } = (
@@ -256,13 +260,13 @@ test('schemes that the configuration lists are redirected to', async () => {
         email: 'ada@sample.test',
         client_secret: 'a',
         send_attempt: 1,
-        next_link: 'element://done',
+        next_link: link,
       })
     ).json;
     const mail = await server.smtp.nextMail();
     const token = /token=([A-Za-z0-9]{32})/.exec(mail.parsed.text ?? '')?.[1] ?? '';
     const answer = await request(`${url}/submitToken?sid=${sid}&client_secret=a&token=${token}`);
-    expect(answer.headers.get('location')).toBe(`element://done?sid=${sid}`);
+    expect(answer.headers.get('location')).toBe(`${link.replaceAll(' ', '%20')}?sid=${sid}`);
   } finally {
     await server.stop();
   }

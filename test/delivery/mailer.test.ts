@@ -143,9 +143,11 @@ describe('a message', () => {
     const server = await relay({ closeTimeout: 60_000 });
     const kept = mailer(server.port);
     await Promise.all([1, 2, 3].map(() => kept.send('a@b.test', MESSAGE)));
+    const underWay = kept.send('a@b.test', MESSAGE);
     await kept.close();
+    await underWay;
     await server.close();
-    expect(server.mails).toHaveLength(3);
+    expect(server.mails).toHaveLength(4);
   });
 
   test('to an internationalised domain goes in ASCII', async () => {

@@ -77,7 +77,7 @@ function step(
       if (error) reject(error);
       else resolve();
     };
-    // What ended it is told behind, where it is known.
+    // Why it ended is told right after, where it is known.
     const ended = () => setImmediate(() => settle(new Error('The relay closed the connection')));
     const aborted = () => {
       smtp.close();
