@@ -14,7 +14,7 @@ import { createNotices } from './identity/notices.ts';
 import { createServerKeys } from './identity/server-keys.ts';
 import { createTerms } from './identity/terms.ts';
 import { createValidation } from './identity/validation.ts';
-import { createApiServer, listen, type Mount } from './listeners/frame/server.ts';
+import { type ApiServerOptions, createApiServer, listen } from './listeners/frame/server.ts';
 import { internalApiRoutes } from './listeners/internal-api/routes.ts';
 import { startMetricsListener } from './listeners/metrics/server.ts';
 import { joinMesh } from './mesh.ts';
@@ -156,7 +156,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     });
     const clientApi = buildClientApi(config, {
       ...{ storage, keys, clock, random, metrics, delivery, homeservers, phoneNumbers },
-      ...{ validation, terms, accounts, associations },
+      ...{ logger, validation, terms, accounts, associations },
     });
     const cleanup = repeat(CLEANUP_INTERVAL, () =>
       inBackground(logger, 'Deleting what is old', async () => {
@@ -169,9 +169,13 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     );
     closing.push(() => cleanup.stop());
 
-    const serve = async (name: string, mounts: Mount[], listener: Listener) => {
+    const serve = async (
+      name: string,
+      listener: Listener,
+      api: Pick<ApiServerOptions, 'mounts' | 'webClients'>,
+    ) => {
       const server = createApiServer({
-        ...{ name, mounts, logger, metrics, ...http },
+        ...{ name, logger, metrics, ...http, ...api },
         authenticate: accounts.authenticate,
         queryTokens: http.queryAccessTokens,
       });
@@ -184,9 +188,15 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       : undefined;
     if (metricsListener) closing.push(() => metricsListener.close());
     const internal = http.internalApi
-      ? await serve('internal', internalApiRoutes(associations), http.internalApi)
+      ? await serve('internal', http.internalApi, {
+          mounts: internalApiRoutes(associations),
+          webClients: 'refused',
+        })
       : undefined;
-    const client = await serve('client', clientApi.mounts, http.clientApi);
+    const client = await serve('client', http.clientApi, {
+      mounts: clientApi.mounts,
+      webClients: 'allowed',
+    });
     return {
       addresses: {
         client,

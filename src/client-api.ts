@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Config, RateLimit } from './config/config.ts';
 import type { Delivery } from './delivery/delivery.ts';
 import type { Homeservers } from './homeservers/homeservers.ts';
@@ -24,6 +25,7 @@ import type { Storage } from './storage/stores.ts';
 
 export interface ClientApiDependencies {
   readonly storage: Storage;
+  readonly logger: Logger;
   readonly keys: ServerKeys;
   readonly clock: Clock;
   readonly random: Random;
@@ -45,7 +47,8 @@ export interface ClientApi {
 
 /** Builds the services that only the client API has, and its routes: the part of startApp for who asks. */
 export function buildClientApi(config: Config, deps: ClientApiDependencies): ClientApi {
-  const { storage, keys, clock, random, metrics, delivery, homeservers, validation } = deps;
+  const { storage, keys, clock, random, metrics, delivery, homeservers } = deps;
+  const { validation, logger } = deps;
   const { general, http, access, email, sms } = config;
   const { nextLinkSchemes } = http;
   const limiter = (limit: RateLimit) => createRateLimiter(limit, clock);
@@ -69,12 +72,12 @@ export function buildClientApi(config: Config, deps: ClientApiDependencies): Cli
         allowedHomeservers: general.homeserverAllowList,
       }),
       emailValidation: createEmailValidation({
-        ...{ validation, nextLinkSchemes },
+        ...{ validation, nextLinkSchemes, logger },
         sendVerification: limitedByRecipient(recipientLimit, delivery.sendVerification),
         submitUrl: `${root}/validate/email/submitToken`,
       }),
       phoneValidation: createPhoneValidation({
-        ...{ validation, nextLinkSchemes },
+        ...{ validation, nextLinkSchemes, logger },
         parsePhoneNumber: deps.phoneNumbers.parse,
         sendVerification: delivery.sendVerificationSms,
         rules: sms.rules,

@@ -1,4 +1,4 @@
-import { isServerName } from '../identity/server-name.ts';
+import { isReachableName } from '../identity/server-name.ts';
 import type { OutboundAnswer, OutboundClient } from '../platform/outbound/outbound.ts';
 import { abortable, OutboundError } from '../platform/outbound/outbound-error.ts';
 import type { Discover } from './discovery.ts';
@@ -32,7 +32,7 @@ export function createFederationClient(deps: FederationDependencies): Federation
   const { outbound, discover, verifyCertificates } = deps;
   return {
     async request({ method, serverName, path, body, timeout, maxBytes }) {
-      if (!isServerName(serverName)) {
+      if (!isReachableName(serverName)) {
         throw new OutboundError(
           'name-unresolved',
           `${JSON.stringify(serverName)} is no name of a homeserver`,

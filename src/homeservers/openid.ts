@@ -1,6 +1,6 @@
 import { IdentityError } from '../identity/errors.ts';
 import { parseMxid } from '../identity/mxid.ts';
-import { isServerName } from '../identity/server-name.ts';
+import { isReachableName } from '../identity/server-name.ts';
 import type { OutboundAnswer } from '../platform/outbound/outbound.ts';
 import { nonsense, toIdentityError } from './failures.ts';
 import type { FederationClient } from './federation-client.ts';
@@ -41,7 +41,7 @@ function userIn({ status, body }: OutboundAnswer, serverName: string): string {
 export function createOpenIdUser(federation: FederationClient): OpenIdUser {
   return async (given, token) => {
     const serverName = given.toLowerCase();
-    if (!isServerName(serverName)) {
+    if (!isReachableName(serverName)) {
       throw new IdentityError(
         'parameter-invalid',
         'matrix_server_name must be a host name or IP address, with a port maybe',

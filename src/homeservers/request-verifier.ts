@@ -1,5 +1,5 @@
 import { IdentityError } from '../identity/errors.ts';
-import { isServerName } from '../identity/server-name.ts';
+import { isReachableName } from '../identity/server-name.ts';
 import { decodeBase64 } from '../signing/base64.ts';
 import { CanonicalJsonError, canonicalJson } from '../signing/canonical-json.ts';
 import { verifySignature } from '../signing/ed25519.ts';
@@ -48,7 +48,7 @@ function originOf(signatures: readonly XMatrix[]): string {
   if (first === undefined) {
     throw refused('The request needs a well-formed Authorization header of the scheme X-Matrix');
   }
-  if (!isServerName(first.origin)) {
+  if (!isReachableName(first.origin)) {
     throw new IdentityError('parameter-invalid', 'origin is not a valid server name');
   }
   if (others.some(({ origin }) => origin !== first.origin)) {

@@ -1,4 +1,4 @@
-import { isServerName } from '../identity/server-name.ts';
+import { isReachableName } from '../identity/server-name.ts';
 import type { Clock } from '../platform/clock.ts';
 import { createExpiringCache } from '../platform/expiring-cache.ts';
 import type { Metrics } from '../platform/metrics.ts';
@@ -29,7 +29,7 @@ const CACHED_NAMES = 10_000;
 function delegateIn(answer: OutboundAnswer): string | undefined {
   if (answer.status !== 200) return undefined;
   const delegate = jsonObject(answer.body)?.['m.server'];
-  return typeof delegate === 'string' && isServerName(delegate)
+  return typeof delegate === 'string' && isReachableName(delegate)
     ? delegate.toLowerCase()
     : undefined;
 }

@@ -4,6 +4,7 @@ import type { ThreePid } from './addresses.ts';
 import { noteReplaced } from './contested.ts';
 import { lookupHash } from './hashing.ts';
 import { lookupKeys } from './lookup-keys.ts';
+import { homeserverOf } from './mxid.ts';
 import type { Notices, SignedInvite } from './notices.ts';
 import type { ServerKeys } from './server-keys.ts';
 import { newAssociation, type SignedAssociation } from './signed-association.ts';
@@ -12,14 +13,19 @@ import { newAssociation, type SignedAssociation } from './signed-association.ts'
 export interface Associations {
   /**
    * Binds the address, in place of whomever it was bound to; seen by lookups once this resolves, and the
-   * user's homeserver is told. Answers with the invitations that were pending, where there were any.
+   * user's homeserver is told. Answers with the invitations that were pending, where there were any, and
+   * with a warning where there is no homeserver to be told; the signature of the answer covers both.
+   * @param mxid whatever is looked up then; no user id need be in it
    */
   bind(threepid: ThreePid, mxid: string): Promise<BoundAssociation>;
   /** Takes back a binding of the folded address to exactly that user; anything else changes nothing. */
   unbind(threepid: { medium: string; address: string }, mxid: string): Promise<void>;
 }
 
-export type BoundAssociation = SignedAssociation & { readonly invites?: readonly SignedInvite[] };
+export type BoundAssociation = SignedAssociation & {
+  readonly invites?: readonly SignedInvite[];
+  readonly warning?: string;
+};
 
 export interface AssociationsDependencies {
   readonly storage: Storage;
@@ -32,6 +38,8 @@ export interface AssociationsDependencies {
 
 /** So many of the pending invitations are in a bind's answer; the homeserver gets them all. */
 const INVITES_ANSWERED = 100;
+
+const NOBODY_TOLD = 'mxid names no homeserver that could be told of this binding';
 
 /** How far into the future a peer's clock may be for us to date our association after its. */
 const CLOCK_TOLERANCE = 24 * 60 * 60 * 1000;
@@ -93,11 +101,15 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         return { signed, association, invites };
       });
       logged();
-      if (invites.length === 0) return signed;
+      const isTold = homeserverOf(mxid) !== undefined;
+      if (invites.length === 0 && isTold) return signed;
       const answered = invites.slice(0, INVITES_ANSWERED);
       return keys.sign({
         ...association,
-        invites: answered.map((invite) => notices.sign(invite, mxid)),
+        ...(invites.length > 0
+          ? { invites: answered.map((invite) => notices.sign(invite, mxid)) }
+          : {}),
+        ...(isTold ? {} : { warning: NOBODY_TOLD }),
       });
     },
 

@@ -1,6 +1,7 @@
+import type { Logger } from 'pino';
 import { parseThreePid } from './addresses.ts';
 import { IdentityError } from './errors.ts';
-import { parseNextLink } from './next-link.ts';
+import { usableNextLink } from './next-link.ts';
 import type { Validation } from './validation.ts';
 
 /** Proving an email address: the code goes out in a mail with a link. */
@@ -36,6 +37,7 @@ export interface EmailValidationDependencies {
   /** The URL under which the mailed link is opened: `…/validate/email/submitToken`. */
   readonly submitUrl: string;
   readonly nextLinkSchemes: readonly string[];
+  readonly logger: Logger;
 }
 
 const MAX_LENGTH = 500;
@@ -54,13 +56,11 @@ export function createEmailValidation(deps: EmailValidationDependencies): EmailV
       if (threepid === undefined) {
         throw new IdentityError('email-invalid', 'email must be one plain address: local@domain');
       }
-      // Some clients send an empty link where they have none.
-      const nextLink = request.nextLink && parseNextLink(request.nextLink, deps.nextLinkSchemes);
       return deps.validation.request({
         threepid,
         clientSecret,
         sendAttempt,
-        nextLink: nextLink || undefined,
+        nextLink: usableNextLink(request.nextLink, deps),
         send: (token, sid) => {
           const query = new URLSearchParams({
             token,

@@ -1,4 +1,4 @@
-import { isServerName } from './server-name.ts';
+import { isReachableName, isServerName } from './server-name.ts';
 
 export interface Mxid {
   readonly localpart: string;
@@ -6,6 +6,9 @@ export interface Mxid {
 }
 
 const MAX_BYTES = 255;
+
+/** Bytes of whatever an address is bound to, be it a Matrix user id or not. */
+export const LONGEST_MXID = 1024;
 
 /**
  * A Matrix user id, `@localpart:server`, with the local parts that were allowed in the past
@@ -19,4 +22,10 @@ export function parseMxid(text: string): Mxid | undefined {
   const serverName = text.slice(colon + 1);
   if (/[\p{Cc}\p{Z}]/u.test(localpart) || !isServerName(serverName)) return undefined;
   return { localpart, serverName };
+}
+
+/** The homeserver of a user, in lower case; undefined where there is none that could be connected to. */
+export function homeserverOf(mxid: string): string | undefined {
+  const serverName = parseMxid(mxid)?.serverName.toLowerCase();
+  return serverName !== undefined && isReachableName(serverName) ? serverName : undefined;
 }

@@ -6,7 +6,7 @@ import type { Signatures } from '../signing/signed-json.ts';
 import type { GlobalAssociation, Invite, Notice, Storage, Stores } from '../storage/stores.ts';
 import { foldAddress } from './addresses.ts';
 import { currentMxid } from './lookup.ts';
-import { parseMxid } from './mxid.ts';
+import { homeserverOf } from './mxid.ts';
 import type { ServerKeys } from './server-keys.ts';
 import { type Association, toAssociation } from './signed-association.ts';
 
@@ -108,8 +108,11 @@ export function createNotices(deps: NoticesDependencies): Notices {
     now: number,
   ): Promise<void> {
     const { medium, address, mxid, ts, not_before, not_after } = association;
-    const serverName = parseMxid(mxid)?.serverName.toLowerCase();
-    if (serverName === undefined) return;
+    const serverName = homeserverOf(mxid);
+    if (serverName === undefined) {
+      logger.warn({ mxid }, 'This user has no homeserver that could be told of the binding');
+      return;
+    }
     const unsigned = { medium, address, mxid, ts, not_before, not_after };
     for (let from = 0; from === 0 || from < invites.length; from += INVITES_PER_NOTICE) {
       const carried = invites.slice(from, from + INVITES_PER_NOTICE);

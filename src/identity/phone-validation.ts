@@ -1,7 +1,8 @@
+import type { Logger } from 'pino';
 import type { PhoneNumber } from '../platform/phone-numbers.ts';
 import type { RateLimiter } from '../platform/rate-limiter.ts';
 import { IdentityError } from './errors.ts';
-import { parseNextLink } from './next-link.ts';
+import { usableNextLink } from './next-link.ts';
 import { enforce } from './rate-limits.ts';
 import type { Validation } from './validation.ts';
 
@@ -42,13 +43,12 @@ export interface PhoneValidationDependencies {
   /** Rejects with IdentityError `sms-not-sent` or `overloaded`. */
   readonly sendVerification: (sms: VerificationSms) => Promise<void>;
   readonly nextLinkSchemes: readonly string[];
+  readonly logger: Logger;
 }
 
 export function createPhoneValidation(deps: PhoneValidationDependencies): PhoneValidation {
   return {
     async request({ phoneNumber, country, clientSecret, sendAttempt, ...request }) {
-      // Some clients send an empty link where they have none.
-      const nextLink = request.nextLink && parseNextLink(request.nextLink, deps.nextLinkSchemes);
       const phone = await deps.parsePhoneNumber(phoneNumber, country);
       if (phone === undefined) {
         throw new IdentityError(
@@ -67,7 +67,7 @@ export function createPhoneValidation(deps: PhoneValidationDependencies): PhoneV
         threepid: { medium: 'msisdn', address: msisdn, typed: msisdn },
         clientSecret,
         sendAttempt,
-        nextLink: nextLink || undefined,
+        nextLink: usableNextLink(request.nextLink, deps),
         send: async (code) => {
           await enforce(deps.numberLimit, msisdn);
           await enforce(deps.countryLimit, callingCode);

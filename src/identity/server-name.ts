@@ -23,9 +23,15 @@ export const isSameServer = (a: string, b: string) => a.toLowerCase() === b.toLo
 
 /** A Matrix server name: host name, IPv4 or [IPv6], and a port maybe (specification appendices, "Server Name"). */
 export function isServerName(text: string): boolean {
-  const match = /^(\[([^\]]*)\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(text);
+  const match = /^(\[([^\]]*)\]|[^:[\]]+)(?::\d{1,5})?$/.exec(text);
   if (match === null) return false;
-  const [, host = '', ipv6, port] = match;
-  if (port !== undefined && Number(port) > 65_535) return false;
+  const [, host = '', ipv6] = match;
   return ipv6 === undefined ? HOSTNAME.test(host) : isIpv6(ipv6);
+}
+
+/** A server name that can be connected to: the grammar allows ports that there are not. */
+export function isReachableName(text: string): boolean {
+  if (!isServerName(text)) return false;
+  const port = /:(\d+)$/.exec(text.slice(text.indexOf(']') + 1))?.[1];
+  return port === undefined || (!port.startsWith('0') && Number(port) <= 65_535);
 }

@@ -1,4 +1,5 @@
 import { foldAddress, LONGEST_ADDRESS } from '../identity/addresses.ts';
+import { LONGEST_MXID } from '../identity/mxid.ts';
 
 /** A signed association from a peer; a deletion when it names no user. Times in ms. */
 export interface ReceivedAssociation {
@@ -18,7 +19,7 @@ export interface ReceivedAssociation {
 }
 
 /** Bytes of UTF-8; together they must fit into an entry of PostgreSQL's indexes. */
-const LONGEST = { medium: 64, address: LONGEST_ADDRESS, mxid: 1024 };
+const LONGEST = { medium: 64, address: LONGEST_ADDRESS, mxid: LONGEST_MXID };
 
 const isText = (value: unknown, longest: number): value is string =>
   typeof value === 'string' &&

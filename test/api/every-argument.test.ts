@@ -49,7 +49,7 @@ const NEVER: readonly unknown[] = [{}, [1], [null], [{}], [['a']], true, '\0', '
 const WRONG: Readonly<Record<string, readonly unknown[]>> = {
   client_secret: [1, '', 'a b', 'ä', 'x'.repeat(256)],
   mxid: [1, '', 'ada', '@ada', '@:x.test', '@a b:x.test', '@ada:x/y', `@${'a'.repeat(300)}:x.test`],
-  room_id: [1, '', 'tea', '#tea:sample.test', '! :x'],
+  room_id: [1, '', 'tea', '#tea:sample.test', '!', `!${'ä'.repeat(128)}`],
   send_attempt: ['', 'one', '1.5', 1.5, 1e300],
   sender: [1, '', 'ada', '@ada'],
   sid: ['', 'a/b', 'x'.repeat(256)],

@@ -165,9 +165,28 @@ email.third_party_invite_keyword_blocklist =
   });
 
   test.each([
+    '!v12room',
+    '!31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3ogLM',
+    '! spaces and a:colon :x',
+    '!controls\u0007\n\u202e:x',
+    '!\u{1f375}\u00e4:sample.test',
+    '!!',
+    `!${'x'.repeat(254)}`,
+  ])('is to the room %j as it is named', async (room_id) => {
+    const { token } = (await invite({ room_id })).json;
+    await server.smtp.nextMail();
+    const bound = await postJson(`${internal()}/bind`, {
+      ...{ medium: 'email', address, mxid: '@grace:sample.test' },
+    });
+    expect(bound.json.invites).toMatchObject([{ token, room_id }]);
+  });
+
+  test.each([
     [{ room_id: undefined, sender: undefined }, 400, 'M_MISSING_PARAMS'],
     [{ sender: 'ada' }, 400, 'M_INVALID_PARAM'],
     [{ room_id: 'tea' }, 400, 'M_INVALID_PARAM'],
+    [{ room_id: `!${'x'.repeat(255)}` }, 400, 'M_INVALID_PARAM'],
+    [{ room_id: '!a\0' }, 400, 'M_INVALID_PARAM'],
     [{ address: ['x@y.test'] }, 400, 'M_INVALID_PARAM'],
     [{ 'org.matrix.web_client_location': 'javascript:alert(1)' }, 400, 'M_INVALID_PARAM'],
     [{ 'org.matrix.web_client_location': 'https://a b' }, 400, 'M_INVALID_PARAM'],

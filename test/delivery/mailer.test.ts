@@ -91,6 +91,65 @@ describe('a message', () => {
     expect(mails).toEqual([1, 1, 1, 1]);
   });
 
+  test('goes over the connection on which another was refused, whatever the reason', async () => {
+    const server = await relay({ hideSMTPUTF8: true });
+    const kept = mailer(server.port);
+    server.refuse(550);
+    await expect(kept.send('a@b.test', MESSAGE)).rejects.toThrow();
+    server.refuse(undefined);
+    await expect(kept.send('j\u00fcrgen@b.test', MESSAGE)).rejects.toThrow();
+    await kept.send('a@b.test', MESSAGE);
+    expect(server.mails).toHaveLength(1);
+    expect(server.connections).toBe(1);
+  });
+
+  test('goes over a new one after a hundred', async () => {
+    const server = await relay();
+    const kept = mailer(server.port);
+    for (let i = 0; i < 101; i++)
+      await kept.send('a@b.test', Buffer.from('Subject: x\r\n\r\nx\r\n'));
+    expect(server.mails).toHaveLength(101);
+    expect(server.connections).toBe(2);
+  });
+
+  test('goes over a new one when the relay says goodbye to those it had', async () => {
+    let mails = 0;
+    const port = await scriptedRelay((line, connection) => {
+      if (line.startsWith('MAIL') && connection === 0 && mails > 0) return '421 bye';
+      if (line.startsWith('DATA')) return '354 go on';
+      if (line === '.') mails++;
+      return '250 yes';
+    });
+    const kept = mailer(port);
+    await kept.send('a@b.test', MESSAGE);
+    await kept.send('a@b.test', MESSAGE);
+    expect(mails).toBe(2);
+  });
+
+  test('is not sent again once the relay may have taken it', async () => {
+    let datas = 0;
+    const port = await scriptedRelay((line) => {
+      if (line.startsWith('DATA')) return '354 go on';
+      if (line === '.') return ++datas > 1 ? undefined : '250 yes';
+      return '250 yes';
+    });
+    const kept = mailer(port);
+    await kept.send('a@b.test', MESSAGE);
+    await expect(kept.send('a@b.test', MESSAGE)).rejects.toMatchObject({ fault: 'email-not-sent' });
+    expect(datas).toBe(2);
+  });
+
+  test('leaves no connection behind when the mailer is closed', async () => {
+    const server = await relay({ closeTimeout: 60_000 });
+    const kept = mailer(server.port);
+    await Promise.all([1, 2, 3].map(() => kept.send('a@b.test', MESSAGE)));
+    const underWay = kept.send('a@b.test', MESSAGE);
+    await kept.close();
+    await underWay;
+    await server.close();
+    expect(server.mails).toHaveLength(4);
+  });
+
   test('to an internationalised domain goes in ASCII', async () => {
     const server = await relay({ hideSMTPUTF8: true });
     await mailer(server.port).send('user@m\u00fcnchen.test', MESSAGE);
@@ -109,19 +168,11 @@ describe('a message', () => {
   });
 
   test('to many internationalised users goes over few connections at a time', async () => {
-    let now = 0;
-    let most = 0;
-    const server = await relay({
-      onMailFrom: (_address, _session, done) => {
-        most = Math.max(most, ++now);
-        done();
-      },
-      onClose: () => now--,
-    });
+    const server = await relay();
     const { send } = mailer(server.port);
     await Promise.all(Array.from({ length: 20 }, (_, i) => send(`\u00fc${i}@b.test`, MESSAGE)));
     expect(new Set(server.mails.flatMap(({ to }) => to)).size).toBe(20);
-    expect(most).toBeLessThanOrEqual(5);
+    expect(server.connections).toBeLessThanOrEqual(5);
   });
 
   test('to an internationalised user is refused where it has not', async () => {
@@ -132,6 +183,109 @@ describe('a message', () => {
       fault: 'email-invalid',
     });
     expect(server.mails).toHaveLength(0);
+  });
+});
+
+describe('a message to a relay without 8BITMIME', () => {
+  const TEXT = 'Gr\u00fc\u00dfe = \u{1f375} \r\n\r\n.\r\n..two\r\n\r\n';
+  const HEAD = 'From: a@b\r\nSubject: x\r\n';
+  const MIME = `${HEAD}MIME-Version: 1.0\r\n`;
+  const PLAIN = 'Content-Type: text/plain; charset=utf-8\r\n';
+  const sent = async (message: string, options = {}) => {
+    const server = await relay({ hide8BITMIME: true, ...options });
+    await mailer(server.port).send('a@b.test', Buffer.from(message));
+    return server.nextMail();
+  };
+  const body = (raw: Buffer) => raw.toString('latin1').split('\r\n\r\n').slice(1).join('\r\n\r\n');
+
+  test.each([
+    ['none', ''],
+    ['8bit', 'Content-Transfer-Encoding: 8bit\r\n'],
+    ['8BIT, folded', 'CONTENT-transfer-ENCODING:\r\n 8BIT\r\n'],
+    ['binary', 'Content-Transfer-Encoding: binary\r\n'],
+    ['a wrong one', 'Content-Transfer-Encoding: 7bit\r\n'],
+  ])('goes in seven bits where its transfer encoding is %s', async (_what, header) => {
+    const { raw, parsed, body: announced } = await sent(`${MIME}${header}${PLAIN}\r\n${TEXT}`);
+    expect(announced).toBe('7bit');
+    expect(raw.every((octet) => octet < 0x80)).toBe(true);
+    expect(raw.toString().match(/transfer-encoding/gi)).toHaveLength(1);
+    expect(parsed.headers.get('content-transfer-encoding')).toBe('quoted-printable');
+    expect(parsed.text).toBe(TEXT.replaceAll('\r\n', '\n'));
+    expect(parsed.subject).toBe('x');
+  });
+
+  test('says what a mere text is', async () => {
+    const { raw, parsed } = await sent(`${HEAD}\r\n${TEXT}`);
+    expect(raw.every((octet) => octet < 0x80)).toBe(true);
+    expect(parsed.headers.get('mime-version')).toBe('1.0');
+    expect(parsed.headers.get('content-type')).toMatchObject({
+      value: 'text/plain',
+      params: { charset: 'utf-8' },
+    });
+    expect(parsed.text).toBe(TEXT.replaceAll('\r\n', '\n'));
+  });
+
+  test('part by part, in parts too, and only where it is needed', async () => {
+    const base64 = Buffer.from(TEXT).toString('base64');
+    const encoded = `${PLAIN}Content-Transfer-Encoding: base64\r\n\r\n${base64}\r\n`;
+    const html = `Content-Type: text/html; charset=utf-8\r\n\r\n<p>gr\u00fcn</p>\r\n`;
+    const ascii = `${PLAIN}\r\n--B\r\nplain\r\n`;
+    const inner = `Content-Type: multipart/related;\r\n  Boundary=B_2\r\n\r\n--B_2\r\n${html}--B_2--\r\n`;
+    const parts = [`\r\n${TEXT}`, encoded, ascii.replace('--B', '--C'), inner];
+    const type =
+      'Content-Type: multipart/mixed; boundary="B"\r\nContent-Transfer-Encoding: 8bit\r\n';
+    const message = `${MIME}${type}\r\nbefore\r\n${parts.map((part) => `--B\r\n${part}`).join('')}--B--\r\nafter\r\n`;
+    const { raw, parsed } = await sent(message);
+    expect(raw.every((octet) => octet < 0x80)).toBe(true);
+    const text = raw.toString();
+    expect(text).toContain(encoded);
+    expect(text).toContain('\r\nbefore\r\n--B\r\n');
+    expect(text).toContain('\r\n--B--\r\nafter\r\n');
+    expect(text).toContain('<p>gr=C3=BCn</p>');
+    expect(text.match(/: quoted-printable/g)).toHaveLength(2);
+    expect(text).not.toContain('8bit');
+    expect(parsed.html).toContain('<p>gr\u00fcn</p>');
+    expect(parsed.text?.match(/Gr\u00fc\u00dfe/g)).toHaveLength(2);
+    expect(parsed.text).toContain('plain');
+  });
+
+  test.each([
+    ['in seven bits', `${MIME}${PLAIN}\r\nplain\r\n`],
+    ['encoded', `${MIME}${PLAIN}Content-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC\r\n`],
+    ['without a body', 'Subject: gr\u00fcn\r\n'],
+    ['of headers in eight bits', 'Subject: gr\u00fcn\r\n\r\nplain\r\n'],
+    [
+      'with a message in it',
+      `${MIME}Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\ngr\u00fcn\r\n`,
+    ],
+  ])('that is %s goes as it is', async (_what, message) => {
+    expect((await sent(message)).raw.toString()).toBe(message);
+  });
+
+  test('of odd parts is not lost', async () => {
+    const type = 'Content-Type: multipart/mixed; boundary="."\r\n';
+    for (const parts of [
+      '',
+      '--.',
+      '--.\r\n',
+      '--.--',
+      'gr\u00fcn',
+      '--.\r\ngr\u00fcn',
+      '--. \r\n\r\ngr\u00fcn',
+    ]) {
+      const message = `${MIME}${type}\r\n${parts}\r\n`;
+      const { raw } = await sent(message);
+      expect(raw.toString().replace('=C3=BC', '\u00fc')).toContain(parts.replace(/^.*\r\n/s, ''));
+    }
+    const deep = `${type}\r\n--.\r\n`.repeat(50);
+    expect((await sent(`${MIME}${deep}\r\ngr\u00fcn\r\n`)).raw.length).toBeGreaterThan(deep.length);
+  });
+
+  test('goes in eight bits again when the relay has it, over other connections', async () => {
+    const without = await sent(`${MIME}${PLAIN}\r\n${TEXT}`);
+    const having = await sent(`${MIME}${PLAIN}\r\n${TEXT}`, { hide8BITMIME: false });
+    expect([without.body, having.body]).toEqual(['7bit', '8bitmime']);
+    expect(body(having.raw)).toBe(Buffer.from(TEXT).toString('latin1'));
   });
 });
 

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import type { ApiDescription, Operation } from '../../src/listeners/frame/openapi.ts';
+import {
+  type ApiDescription,
+  describeApi,
+  type Operation,
+} from '../../src/listeners/frame/openapi.ts';
+import { replicationPush } from '../../src/listeners/replication-api/push.ts';
 import { get } from '../support/http.ts';
 import { startTestServer } from '../support/server.ts';
 import { DIFFERENCES } from './differences.ts';
@@ -53,8 +58,12 @@ function table({ paths }: ApiDescription, prefix: string, stripped: string): str
 
 test('docs/api.md names every endpoint as the API’s own description does', async () => {
   const server = await startTestServer();
-  const description = (await get(`${server.url}${ROOT}/openapi.json`)).json as ApiDescription;
+  const describedBy = async (url: string) =>
+    (await get(`${url}${ROOT}/openapi.json`)).json as ApiDescription;
+  const description = await describedBy(server.url);
+  const internal = await describedBy(server.internalUrl);
   await server.stop();
+  const replication = describeApi([{ root: '', style: 'v2', endpoints: [replicationPush] }], '');
   const { paths } = description;
   const others = Object.fromEntries(
     Object.entries(paths).filter(([path]) => !/\/(v2|api\/v1)(\/|$)/.test(path)),
@@ -79,7 +88,8 @@ ${table(description, `${ROOT}/v2`, `${ROOT}/v2`)}
 
 ## Version 1
 
-Under \`${ROOT}/api/v1\`, without tokens. Arguments come as a JSON object, or in the query string and a form. With
+Under \`${ROOT}/api/v1\`, without tokens. Arguments come as a JSON object, or in the query string and a form: urlencoded
+or \`multipart/form-data\`, whose files are not looked at. A parameter given more than once counts as not given. With
 \`enable_v1_access = false\` only \`pubkey\` and \`sign-ed25519\` are left, which invitations already sent refer to.
 
 ${table(description, `${ROOT}/api/v1`, `${ROOT}/api/v1`)}
@@ -87,6 +97,35 @@ ${table(description, `${ROOT}/api/v1`, `${ROOT}/api/v1`)}
 ## Others
 
 ${table({ ...description, paths: others }, '', '')}
+
+## The internal API
+
+On a listener of its own (\`internalapi.http.port\`; off without it), under \`${ROOT}\`. Who reaches it can bind any
+address to anybody, so nothing but your own scripts and homeservers may. Bodies are JSON whatever the Content-Type, so that
+\`curl -d '{…}'\` is enough; neither query nor form is read.
+
+${table(internal, '', ROOT)}
+
+- It is not for web pages. A request with an \`Origin\` is refused with 403 \`M_FORBIDDEN\` before anything of it is
+  read, on every path, and no CORS headers are sent. Browsers send an \`Origin\` with every \`POST\`, under whatever name a
+  page reaches the listener, and nothing here is changed by any other method.
+- A phone number may begin with \`+\`.
+- \`mxid\` may be any text of up to 1024 bytes, as with Sydent. Where it names no homeserver that could be told of the
+  binding (\`@ada\`, or a port that there is not), the answer says so in \`warning\`. The signature of that answer covers the
+  warning, so that the answer verifies as it stands; what is stored, looked up and replicated has no warning and is
+  signed without it. \`invites\` are answered, and signed, in the same way.
+- What is to be unbound need not be an address that could be bound today.
+
+## The replication API
+
+For peers, on an HTTPS listener of its own that wants a client certificate ([replication](replication.md)). The
+Content-Type must be \`application/json\`, the body at most 1 MiB.
+
+${table(replication, '', '')}
+
+\`sgAssocs\` holds signed associations by their ids in the sender's log; one whose \`mxid\`, \`not_before\` and \`not_after\` are
+null is a deletion. Either all are stored, or none, and the answer is \`M_VERIFICATION_FAILED\` with the ids of those whose
+signature does not fit in \`failed_ids\`. Ids that were taken before are passed over.
 
 ${DIFFERENCES}`;
   await expect(text).toMatchFileSnapshot('../../docs/api.md');

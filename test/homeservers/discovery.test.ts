@@ -118,10 +118,14 @@ describe('a name that says where it is', () => {
     'user@example.test',
     'example.test:',
     'example.test:99999',
+    'example.test:0',
+    'example.test:04242',
+    '127.0.0.1:0',
+    '[::1]:08448',
     '[::1',
     'a#b',
     'ex%61mple.test',
-  ])('%j is no server name', async (name) => {
+  ])('%j is no name that can be connected to', async (name) => {
     await expect(ask(name)).rejects.toMatchObject({ kind: 'name-unresolved' });
     expect(dns.queries).toEqual([]);
   });
@@ -182,6 +186,7 @@ describe('a well-known file', () => {
     ['names nobody', () => wellKnown({})],
     ['holds no text', () => wellKnown({ 'm.server': 7 })],
     ['names what is no server name', () => wellKnown({ 'm.server': 'https://matrix.test' })],
+    ['names a port that there is not', () => wellKnown({ 'm.server': 'matrix.test:0' })],
     ['is too long', () => wellKnown({ 'm.server': 'matrix.test', x: 'x'.repeat(51_200) })],
     ['redirects in a circle', () => wellKnown('', { location: WELL_KNOWN }, 302)],
     ['redirects to plain HTTP', () => wellKnown('', { location: 'http://matrix.test/' }, 302)],

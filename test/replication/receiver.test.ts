@@ -1,3 +1,5 @@
+import { text } from 'node:stream/consumers';
+import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { lookupHash } from '../../src/identity/hashing.ts';
 import { ENGINES } from '../support/databases.ts';
@@ -244,6 +246,21 @@ describe.each(ENGINES)('the replication listener on %s', (engine) => {
         expect(answer).toMatchObject({ status: 413, json: { errcode: 'M_TOO_LARGE' } });
       }
       expect(await push({})).toMatchObject({ status: 200 });
+    });
+
+    test('what lacks a Host header, and what is no HTTP', async () => {
+      expect(await rawPush({ ...tls, setHost: false, body: '{"sgAssocs":{}}' })).toMatchObject({
+        status: 400,
+        json: { errcode: 'M_UNKNOWN' },
+      });
+      const { hostname, port } = new URL(tls.url);
+      const socket = connectTls({ ...tls, host: hostname, port: Number(port) });
+      socket.write('NONSENSE\r\n\r\n');
+      const answer = await text(socket);
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+      expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({
+        errcode: 'M_UNRECOGNIZED',
+      });
     });
 
     test('other methods and paths', async () => {

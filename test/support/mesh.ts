@@ -149,7 +149,8 @@ export const deletion = (
   fields: Record<string, unknown> = {},
 ) => signedAssociation(peer, { mxid: null, not_before: null, not_after: null, ...fields });
 
-export interface RawPush extends Pick<RequestOptions, 'cert' | 'key' | 'ca' | 'method'> {
+export interface RawPush
+  extends Pick<RequestOptions, 'cert' | 'key' | 'ca' | 'method' | 'setHost'> {
   readonly url: string;
   readonly path?: string;
   readonly body?: string | Buffer;

@@ -1,10 +1,9 @@
-import { EventEmitter, once } from 'node:events';
-import { createTransport } from 'nodemailer';
-import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { Logger } from 'pino';
 import type { EmailConfig } from '../../config/config.ts';
 import { IdentityError } from '../../identity/errors.ts';
 import { asciiDomain } from './message.ts';
+import { createRelay, type Extensions } from './relay.ts';
+import { inSevenBits } from './transfer-encoding.ts';
 
 /** Hands messages to the relay. */
 export interface Mailer {
@@ -35,7 +34,6 @@ const TIMEOUTS = {
   total: 60_000,
 };
 
-const CONNECTIONS = 5;
 /** Behind so many the wait would be longer than anyone’s patience. */
 const MAX_WAITING = 500;
 
@@ -80,105 +78,28 @@ function describe(error: unknown): object {
   return { code, command, responseCode, reason };
 }
 
-/** Lets so many in at a time, in the order of their coming. */
-function createGate(places: number) {
-  const left = new EventEmitter().setMaxListeners(0);
-  let inside = 0;
-  return {
-    /** Rejects when the signal aborts first. */
-    async enter(signal: AbortSignal): Promise<void> {
-      while (inside >= places) await once(left, 'left', { signal });
-      inside++;
-    },
-    leave(): void {
-      inside--;
-      left.emit('left');
-    },
-  };
-}
-
-/** Who sends to whom, as SMTP is told. A type: nodemailer wants an index signature. */
-type Envelope = { from: string; to: string[]; use8BitMime: boolean };
+const unreachable = () =>
+  new IdentityError(
+    'email-invalid',
+    'Mail cannot be sent to addresses with such characters from here',
+  );
 
 export function createMailer(config: EmailConfig, deps: MailerDependencies): Mailer {
   const { logger, onAttempt } = deps;
   const timeouts = { ...TIMEOUTS, ...deps.timeouts };
   const { username, password } = config.smtp;
   const credentials = username === '' ? undefined : { user: username, pass: password };
-  const options = connectionOptions(config, timeouts, deps.trustedCa);
-  const transport = createTransport({
-    ...options,
-    pool: true,
-    maxConnections: CONNECTIONS,
-    // Each connection that was kept may turn out to be dead; a fresh one comes after them.
-    maxRequeues: CONNECTIONS,
-    ...(credentials ? { auth: credentials } : {}),
-    logger: false,
-  });
-  // The envelope as it is: left to itself, nodemailer parses it once more and rewrites it.
-  transport.use('stream', (mail, done) => {
-    const envelope = mail.data.envelope as Envelope;
-    mail.message.getEnvelope = () => ({ ...envelope });
-    done();
+  const relay = createRelay({
+    connection: connectionOptions(config, timeouts, deps.trustedCa),
+    credentials,
   });
   const from = mailbox(config.envelopeFrom);
-  const international = createGate(CONNECTIONS);
   let underWay = 0;
-
-  async function sendPooled(
-    envelope: Envelope,
-    message: Buffer,
-    signal: AbortSignal,
-  ): Promise<void> {
-    await transport.sendMail({ envelope, raw: message, signal });
-  }
-
-  /** On a connection of its own, to see first whether the relay can take such an address. */
-  async function sendInternational(
-    envelope: Envelope,
-    message: Buffer,
-    signal: AbortSignal,
-  ): Promise<void> {
-    await international.enter(signal);
-    const connection = new SMTPConnection({ ...options, logger: false });
-    const giveUp = () => connection.close();
-    signal.addEventListener('abort', giveUp);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        const fail = (error: unknown) => reject(error);
-        connection.once('error', fail);
-        connection.once('end', () => fail(new Error('The relay closed the connection')));
-        connection.connect((error) => {
-          if (error) return fail(error);
-          if (!/[ -]SMTPUTF8\b/i.test(String(connection.lastServerResponse))) {
-            return fail(
-              new IdentityError(
-                'email-invalid',
-                'Mail cannot be sent to addresses with such characters from here',
-              ),
-            );
-          }
-          const deliver = () =>
-            connection.send({ ...envelope }, message, (failure) =>
-              failure ? fail(failure) : resolve(),
-            );
-          if (credentials === undefined) return deliver();
-          connection.login({ credentials }, (failure) => (failure ? fail(failure) : deliver()));
-        });
-      });
-      connection.quit();
-    } catch (error) {
-      connection.close();
-      throw error;
-    } finally {
-      signal.removeEventListener('abort', giveUp);
-      international.leave();
-    }
-  }
 
   return {
     async send(typed, message) {
       const to = mailbox(typed);
+      const isInternational = /[^\x20-\x7e]/.test(to);
       onAttempt();
       if (underWay >= MAX_WAITING) {
         logger.error({ waiting: underWay }, 'Mail not sent: too many are waiting for the relay');
@@ -186,9 +107,11 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
       }
       underWay++;
       try {
-        const envelope = { from, to: [to], use8BitMime: message.some((octet) => octet > 0x7f) };
-        const deliver = /[^\x20-\x7e]/.test(to) ? sendInternational : sendPooled;
-        await deliver(envelope, message, AbortSignal.timeout(timeouts.total));
+        const compose = ({ eightBitMime, smtpUtf8 }: Extensions) => {
+          if (isInternational && !smtpUtf8) throw unreachable();
+          return eightBitMime ? message : inSevenBits(message);
+        };
+        await relay.send({ from, to }, compose, AbortSignal.timeout(timeouts.total));
       } catch (error) {
         if (error instanceof IdentityError) throw error;
         logger.error(describe(error), 'Mail not sent');
@@ -197,6 +120,6 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
         underWay--;
       }
     },
-    close: async () => transport.close(),
+    close: async () => relay.close(),
   };
 }

@@ -2,6 +2,7 @@ import { domainToASCII } from 'node:url';
 import type { Clock } from '../../platform/clock.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Render, TemplateValues } from '../templates/template.ts';
+import { labelled } from './transfer-encoding.ts';
 
 export interface MessageOptions {
   /** The From header, ready but for encoding. */
@@ -63,7 +64,7 @@ const messageDate = (time: number) => new Date(time).toUTCString().replace('GMT'
 const withoutControls = (value: string) =>
   value.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').toWellFormed();
 
-/** The whole message, from its first header on, lines ending in CRLF. */
+/** The whole message, from its first header on, lines ending in CRLF; what is in 8 bits says so. */
 export function renderMessage(
   render: Render,
   options: MessageOptions,
@@ -79,5 +80,5 @@ export function renderMessage(
   };
   const clean = Object.entries(values).map(([name, value]) => [name, withoutControls(value)]);
   const text = render(Object.fromEntries(clean) as TemplateValues);
-  return Buffer.from(text.replace(/\r\n|\r|\n/g, '\r\n'), 'utf8');
+  return labelled(Buffer.from(text.replace(/\r\n|\r|\n/g, '\r\n'), 'utf8'));
 }

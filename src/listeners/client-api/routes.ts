@@ -11,6 +11,7 @@ import type { Unbinding } from '../../identity/unbinding.ts';
 import type { Validation } from '../../identity/validation.ts';
 import type { RateLimiter } from '../../platform/rate-limiter.ts';
 import { health } from '../frame/health.ts';
+import { openapi } from '../frame/openapi-endpoint.ts';
 import type { Mount } from '../frame/server.ts';
 import { acceptTerms } from './endpoints/accept-terms.ts';
 import { account } from './endpoints/account.ts';
@@ -22,7 +23,6 @@ import { getValidated3pid } from './endpoints/get-validated-3pid.ts';
 import { hashDetails } from './endpoints/hash-details.ts';
 import { lookup } from './endpoints/lookup.ts';
 import { lookupMapped } from './endpoints/lookup-mapped.ts';
-import { openapi } from './endpoints/openapi.ts';
 import { ping } from './endpoints/ping.ts';
 import { pubkey } from './endpoints/pubkey.ts';
 import { pubkeyEphemeralIsValid } from './endpoints/pubkey-ephemeral-isvalid.ts';
@@ -131,7 +131,10 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
     {
       root: ROOT,
       style: 'v2',
-      endpoints: [versions(switches.enableV1Access), openapi(() => mounts)],
+      endpoints: [
+        versions(switches.enableV1Access),
+        openapi(() => mounts, 'Matrix Identity Service API, as served by Cognomen'),
+      ],
     },
     // Room events and mails already sent refer to these under v1, whether or not the rest of it is served.
     { root: `${ROOT}/api/v1`, style: 'v1', endpoints: [...keyEndpoints, signing] },

@@ -5,7 +5,7 @@ import { IdentityError } from '../../identity/errors.ts';
 import { type Answer, JsonAnswer, PageAnswer, RedirectAnswer } from './endpoint.ts';
 import { type AnswerContext, connectionError, toApiError } from './errors.ts';
 
-/** On every answer: web clients of any origin use these APIs. */
+/** On every answer of an API that web clients of any origin use. */
 export const CORS = {
   'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET, POST, PUT, DELETE, OPTIONS',
@@ -71,21 +71,26 @@ export function sendError(
   } else if (answer.status >= 500) {
     reply.log.error({ err: answer.cause ?? answer }, 'Request failed');
   }
-  return sendJson(reply.headers({ ...CORS, ...answer.headers }), answer.status, answer.body);
+  return sendJson(reply.headers(answer.headers), answer.status, answer.body);
 }
 
-/** Answers what is no HTTP request, as far as anything can be read of it; the connection ends. */
-export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const { status, body } = connectionError(error.code);
-  const json = JSON.stringify(body);
-  const headers = {
-    ...CORS,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(json),
-    connection: 'close',
+/**
+ * Answers what is no HTTP request, as far as anything can be read of it; the connection ends.
+ * @param common the headers of every answer
+ */
+export function refuseConnection(common: Readonly<Record<string, string>> = {}) {
+  return (error: Error & { code?: string }, socket: Socket): void => {
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    const { status, body } = connectionError(error.code);
+    const json = JSON.stringify(body);
+    const headers = {
+      ...common,
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(json),
+      connection: 'close',
+    };
+    const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${json}`);
+    socket.destroySoon();
   };
-  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${json}`);
-  socket.destroySoon();
 }

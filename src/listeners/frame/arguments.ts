@@ -1,7 +1,8 @@
 import { ApiError, badJson, invalidParam } from './errors.ts';
 import type { Field } from './fields.ts';
-import { parseForm } from './form.ts';
+import { collectPairs, type Pair, parseQuery, urlencodedPairs } from './form.ts';
 import { parseJson } from './json.ts';
+import { boundaryOf, multipartPairs } from './multipart.ts';
 
 /** Arguments as they came, before anything is known of their types. */
 export type RawArguments = ReadonlyMap<string, unknown>;
@@ -29,25 +30,31 @@ function members(value: unknown): RawArguments {
   return new Map(Object.entries(value));
 }
 
-const mediaType = (contentType: string | undefined) =>
-  (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase();
+/** The parameters of a body that is a form; none in a body of another type. */
+function formPairs({ contentType = '', body }: ArgumentSource): Iterable<Pair | undefined> {
+  const mediaType = contentType.split(';', 1)[0]?.trim().toLowerCase();
+  if (body === undefined) return [];
+  if (mediaType === 'application/x-www-form-urlencoded') {
+    return urlencodedPairs(body.toString('latin1'));
+  }
+  const boundary = mediaType === 'multipart/form-data' ? boundaryOf(contentType) : undefined;
+  return boundary === undefined ? [] : multipartPairs(body, boundary);
+}
 
 /** v1: a JSON object in the body, else query string and form together. */
 function v1Arguments(source: ArgumentSource): RawArguments {
-  if (source.method !== 'POST') return parseForm(source.query);
+  if (source.method !== 'POST') return parseQuery(source.query);
   // As Sydent has it: whatever begins so is JSON.
   if ((source.contentType ?? '').trimStart().toLowerCase().startsWith('application/json')) {
     const value = parseJson(source.body);
-    return value === null ? parseForm(source.query) : members(value);
+    return value === null ? parseQuery(source.query) : members(value);
   }
-  const isForm = mediaType(source.contentType) === 'application/x-www-form-urlencoded';
-  if (!isForm || source.body === undefined) return parseForm(source.query);
-  return parseForm(source.query, source.body.toString('latin1'));
+  return collectPairs(urlencodedPairs(source.query), formPairs(source));
 }
 
 /** v2: JSON whatever the Content-Type; the query string of a GET. */
 function v2Arguments(source: ArgumentSource): RawArguments {
-  return source.method === 'POST' ? members(parseJson(source.body)) : parseForm(source.query);
+  return source.method === 'POST' ? members(parseJson(source.body)) : parseQuery(source.query);
 }
 
 export type ArgumentStyle = 'v1' | 'v2';

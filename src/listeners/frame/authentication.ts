@@ -1,5 +1,5 @@
 import type { SignedRequest } from './endpoint.ts';
-import { parseForm } from './form.ts';
+import { parseQuery } from './form.ts';
 
 /**
  * Whose access token it is.
@@ -13,6 +13,6 @@ export function tokenReader(queryTokens: boolean) {
   return ({ method, authorization }: SignedRequest, query: string): string | undefined => {
     const bearer = /^\s*Bearer\s+(\S+)\s*$/i.exec(authorization[0] ?? '')?.[1];
     if (bearer !== undefined || method !== 'GET' || !queryTokens) return bearer;
-    return query.includes('access_token=') ? parseForm(query).get('access_token') : undefined;
+    return query.includes('access_token=') ? parseQuery(query).get('access_token') : undefined;
   };
 }

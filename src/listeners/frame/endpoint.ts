@@ -1,6 +1,6 @@
 import type { IdentityFault } from '../../identity/errors.ts';
 import type { ArgumentStyle, Arguments, Fields } from './arguments.ts';
-import type { Statuses } from './errors.ts';
+import type { Refusal, Statuses } from './errors.ts';
 import type { Schema } from './schema.ts';
 
 /** Everything a handler is told of a request beside its arguments. */
@@ -80,6 +80,8 @@ interface EndpointDescription<F extends Fields> {
   readonly faults?: readonly IdentityFault[];
   /** What it may refuse to a user, and so in v2 only. */
   readonly faultsOfUsers?: readonly IdentityFault[];
+  /** All that is wrong with a request, where it is read by rules of its own. */
+  readonly refusals?: readonly Refusal[];
   /** The JSON of a success; undefined: a page. */
   readonly answer: Schema | undefined;
   /** The statuses of faults, where they are not as everywhere. */
@@ -114,6 +116,9 @@ interface EndpointDescription<F extends Fields> {
 }
 
 export type Endpoint = EndpointDescription<Fields>;
+
+/** What the API description needs of one. */
+export type DescribedEndpoint = Omit<Endpoint, 'handle'>;
 
 /** One endpoint, its handler's arguments typed by its fields. */
 export function endpoint<const F extends Fields>(description: EndpointDescription<F>): Endpoint {

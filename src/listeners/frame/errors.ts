@@ -31,6 +31,9 @@ export class ApiError extends Error {
   }
 }
 
+/** How something is refused: the status and the errcode. */
+export type Refusal = readonly [status: number, errcode: string];
+
 /** What the domain refuses, as status and errcode; v1 keeps some errcodes that the specification renamed. */
 const FAULTS: Record<
   IdentityFault,

@@ -1,4 +1,4 @@
-import { parseMxid } from '../../identity/mxid.ts';
+import { LONGEST_MXID, parseMxid } from '../../identity/mxid.ts';
 import { aList, anObject, aString, type Schema } from './schema.ts';
 
 /** One argument of an endpoint: how it is read, and what the API description says of it. */
@@ -16,7 +16,8 @@ export interface Field<T> {
 // Text that no database or signature can hold is refused at the edge.
 const isStorable = (text: string) => text.isWellFormed() && !text.includes('\0');
 
-function field<T>(
+/** An argument that must be there; `expected` finishes the sentence "x must be …". */
+export function field<T>(
   expected: string,
   schema: Schema,
   read: (raw: unknown) => T | undefined,
@@ -90,11 +91,24 @@ export const mxid: Field<string> = field(
   (raw) => (typeof raw === 'string' && parseMxid(raw) !== undefined ? raw : undefined),
 );
 
-/** A room id of any room version. */
-export const roomId: Field<string> = field('a room id such as !room:example.org', aString, (raw) =>
-  typeof raw === 'string' && /^![^\p{C}\p{Z}]+$/u.test(raw) && Buffer.byteLength(raw, 'utf8') <= 255
-    ? raw
-    : undefined,
+/** Whatever Sydent binds an address to, such as a user id without a server. */
+export const anyMxid: Field<string> = field(
+  `a string of 1 to ${LONGEST_MXID} bytes such as @user:example.org`,
+  aString,
+  (raw) => {
+    const read = text.read(raw);
+    return read && Buffer.byteLength(read) <= LONGEST_MXID ? read : undefined;
+  },
+);
+
+/** A room id of any room version: what follows its sigil is nobody else's business. */
+export const roomId: Field<string> = field(
+  'a room id of at most 255 bytes such as !room:example.org',
+  aString,
+  (raw) => {
+    const read = text.read(raw);
+    return read && /^!./su.test(read) && Buffer.byteLength(read) <= 255 ? read : undefined;
+  },
 );
 
 /** Medium and address of whatever kind: of what is to be forgotten, nothing need be valid. */

@@ -4,6 +4,9 @@ import { invalidParam } from './errors.ts';
 /** Nobody means to send more, and while they are read everybody else waits. */
 const MAX_PARAMETERS = 1000;
 
+/** A parameter as it came: its name and its value. */
+export type Pair = readonly [name: string, value: string];
+
 const PERCENT = 0x25;
 const PLUS = 0x2b;
 const SPACE = 0x20;
@@ -13,6 +16,12 @@ function hexDigit(byte = 0): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const letter = byte | 0x20;
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : Number.NaN;
+}
+
+/** The text that the bytes are. @throws ApiError `M_INVALID_PARAM` */
+export function decodeUtf8(bytes: Buffer, name: string): string {
+  if (!isUtf8(bytes)) throw invalidParam(`${name} is not UTF-8`);
+  return bytes.toString('utf8');
 }
 
 /** Percent-decodes; characters of the component stand for the bytes that came, as in Latin-1. */
@@ -25,9 +34,7 @@ function decodeComponent(component: string, name: string): string {
     if (!Number.isNaN(code)) i += 2;
     bytes[length++] = byte === PLUS ? SPACE : Number.isNaN(code) ? byte : code;
   }
-  const decoded = bytes.subarray(0, length);
-  if (!isUtf8(decoded)) throw invalidParam(`${name} is not UTF-8`);
-  return decoded.toString('utf8');
+  return decodeUtf8(bytes.subarray(0, length), name);
 }
 
 /** The parts between the separators. */
@@ -39,20 +46,33 @@ function* split(text: string, separator: string): Generator<string> {
 }
 
 /**
- * The parameters of a query string or form body; one given more than once counts as not given.
- * @throws ApiError `M_INVALID_PARAM` for what is not UTF-8, and for too many
+ * The parameters of a query string or an urlencoded body; undefined where there is nothing between two separators.
+ * @throws ApiError `M_INVALID_PARAM` for what is not UTF-8
  */
-export function parseForm(...sources: readonly string[]): Map<string, string> {
+export function* urlencodedPairs(text: string): Generator<Pair | undefined> {
+  for (const pair of split(text, '&')) {
+    const equals = pair.indexOf('=');
+    const name = decodeComponent(equals < 0 ? pair : pair.slice(0, equals), 'A parameter name');
+    const value = equals < 0 ? '' : decodeComponent(pair.slice(equals + 1), name);
+    yield pair === '' ? undefined : [name, value];
+  }
+}
+
+/**
+ * The parameters of a request; one given more than once counts as not given.
+ * @throws ApiError `M_INVALID_PARAM` for too many, and what reading the sources throws
+ */
+export function collectPairs(
+  ...sources: readonly Iterable<Pair | undefined>[]
+): Map<string, string> {
   const values = new Map<string, string>();
   const repeated = new Set<string>();
   let count = 0;
   for (const source of sources) {
-    for (const pair of split(source, '&')) {
+    for (const pair of source) {
       if (++count > MAX_PARAMETERS) throw invalidParam('There are too many parameters');
-      if (pair === '') continue;
-      const equals = pair.indexOf('=');
-      const name = decodeComponent(equals < 0 ? pair : pair.slice(0, equals), 'A parameter name');
-      const value = equals < 0 ? '' : decodeComponent(pair.slice(equals + 1), name);
+      if (pair === undefined) continue;
+      const [name, value] = pair;
       if (values.has(name)) repeated.add(name);
       values.set(name, value);
     }
@@ -60,3 +80,6 @@ export function parseForm(...sources: readonly string[]): Map<string, string> {
   for (const name of repeated) values.delete(name);
   return values;
 }
+
+/** The parameters of a query string alone. @throws ApiError `M_INVALID_PARAM` */
+export const parseQuery = (query: string) => collectPairs(urlencodedPairs(query));

@@ -1,7 +1,6 @@
 import { VERSION } from '../../platform/version.ts';
-import type { ArgumentStyle } from './arguments.ts';
-import type { Endpoint } from './endpoint.ts';
-import { faultAnswer } from './errors.ts';
+import type { DescribedEndpoint } from './endpoint.ts';
+import { faultAnswer, type Refusal } from './errors.ts';
 import { anObject, aString, type Schema, standardError } from './schema.ts';
 import type { Mount } from './server.ts';
 
@@ -39,13 +38,20 @@ export interface ApiDescription {
 }
 
 const JSON_TYPE = 'application/json';
+const FORM_TYPES = ['application/x-www-form-urlencoded', 'multipart/form-data'];
 
 const json = (schema: Schema) => ({ [JSON_TYPE]: { schema } });
 const page = { 'text/html': { schema: aString } };
 
-/** What goes wrong with any request of this kind: status and errcode. */
-function commonRefusals(endpoint: Endpoint, protects: boolean): (readonly [number, string])[] {
-  const common: (readonly [number, string])[] = [];
+/** Endpoints as they are described: those of a mount, or others whose requests are read in another way. */
+export type DescribedMount = Omit<Mount, 'endpoints'> & {
+  readonly endpoints: readonly DescribedEndpoint[];
+};
+
+/** What goes wrong with any request of this kind. */
+function commonRefusals(endpoint: DescribedEndpoint, protects: boolean): readonly Refusal[] {
+  if (endpoint.refusals !== undefined) return endpoint.refusals;
+  const common: Refusal[] = [];
   if (Object.keys(endpoint.fields).length > 0) {
     common.push([400, 'M_MISSING_PARAMS'], [400, 'M_INVALID_PARAM']);
   }
@@ -59,10 +65,15 @@ function commonRefusals(endpoint: Endpoint, protects: boolean): (readonly [numbe
   return common;
 }
 
-function refusals(endpoint: Endpoint, version: ArgumentStyle, protects: boolean) {
+function refusals(
+  endpoint: DescribedEndpoint,
+  { style: version, refusals: ofListener = [] }: DescribedMount,
+  protects: boolean,
+) {
   const { statuses, faults = [], faultsOfUsers = [] } = endpoint;
   const all = [
     ...commonRefusals(endpoint, protects),
+    ...ofListener,
     ...[...faults, ...(protects ? faultsOfUsers : [])].map((fault) =>
       faultAnswer(fault, { version, statuses }),
     ),
@@ -80,7 +91,7 @@ function refusals(endpoint: Endpoint, version: ArgumentStyle, protects: boolean)
   ]);
 }
 
-function argumentsSchema(endpoint: Endpoint): Schema {
+function argumentsSchema(endpoint: DescribedEndpoint): Schema {
   const members = Object.entries(endpoint.fields);
   const schemas = (specified: boolean) =>
     Object.fromEntries(
@@ -91,7 +102,7 @@ function argumentsSchema(endpoint: Endpoint): Schema {
   return anObject(schemas(true), schemas(false));
 }
 
-function parameters(endpoint: Endpoint): Parameter[] {
+function parameters(endpoint: DescribedEndpoint): Parameter[] {
   const inPath = [...endpoint.path.matchAll(/:(\w+)/g)].map(
     ([, name = '']): Parameter => ({ name, in: 'path', required: true, schema: aString }),
   );
@@ -108,11 +119,12 @@ function parameters(endpoint: Endpoint): Parameter[] {
   return [...inPath, ...inQuery];
 }
 
-function operation(endpoint: Endpoint, version: ArgumentStyle): Operation {
+function operation(endpoint: DescribedEndpoint, mount: DescribedMount): Operation {
+  const { style: version, tag = version } = mount;
   const protects = version === 'v2' && endpoint.needs !== undefined;
   const style = endpoint.argumentStyle ?? version;
   const body = json(argumentsSchema(endpoint));
-  const form = { 'application/x-www-form-urlencoded': { schema: argumentsSchema(endpoint) } };
+  const form = Object.fromEntries(FORM_TYPES.map((type) => [type, body[JSON_TYPE]]));
   const success: [string, Response][] =
     endpoint.answer === undefined
       ? [
@@ -122,31 +134,31 @@ function operation(endpoint: Endpoint, version: ArgumentStyle): Operation {
       : [['200', { description: 'Success', content: json(endpoint.answer) }]];
   return {
     summary: endpoint.summary,
-    tags: [version],
+    tags: [tag],
     ...(protects ? { security: [{ accessToken: [] }] } : {}),
     parameters: parameters(endpoint),
     ...(endpoint.method === 'POST' && !endpoint.takesNoBody
       ? { requestBody: { required: true, content: style === 'v1' ? { ...body, ...form } : body } }
       : {}),
-    responses: Object.fromEntries([...success, ...refusals(endpoint, version, protects)]),
+    responses: Object.fromEntries([...success, ...refusals(endpoint, mount, protects)]),
   };
 }
 
 /** Describes all endpoints of an API, from what they themselves say. */
-export function describeApi(mounts: readonly Mount[]): ApiDescription {
+export function describeApi(mounts: readonly DescribedMount[], title: string): ApiDescription {
   const paths: Record<string, Record<string, Operation>> = {};
-  for (const { root, style, endpoints } of mounts) {
-    for (const endpoint of endpoints) {
-      const path = `${root}${endpoint.path}`.replace(/:(\w+)/g, '{$1}');
+  for (const mount of mounts) {
+    for (const endpoint of mount.endpoints) {
+      const path = `${mount.root}${endpoint.path}`.replace(/:(\w+)/g, '{$1}');
       paths[path] = {
         ...paths[path],
-        [endpoint.method.toLowerCase()]: operation(endpoint, style),
+        [endpoint.method.toLowerCase()]: operation(endpoint, mount),
       };
     }
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Matrix Identity Service API, as served by Cognomen', version: VERSION },
+    info: { title, version: VERSION },
     paths,
     components: { securitySchemes: { accessToken: { type: 'http', scheme: 'bearer' } } },
   };

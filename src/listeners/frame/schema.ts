@@ -36,8 +36,7 @@ export function anObject(
 /** Server name → key id → signature. */
 export const signatures = aMap(aMap(aString));
 
-/** Specification, `3pid/bind`. */
-export const signedAssociation = anObject({
+const association = {
   medium: aString,
   address: aString,
   mxid: aString,
@@ -45,6 +44,20 @@ export const signedAssociation = anObject({
   not_before: anInteger,
   not_after: anInteger,
   signatures,
+};
+
+/** Specification, `3pid/bind`. */
+export const signedAssociation = anObject(association);
+
+/** The same, with what the homeserver of the user is not told. */
+export const boundAssociation = anObject(association, { warning: aString });
+
+/** As a peer sends it: a deletion names no user and no times. */
+export const replicatedAssociation = anObject({
+  ...association,
+  mxid: { type: ['string', 'null'] },
+  not_before: { type: ['integer', 'null'] },
+  not_after: { type: ['integer', 'null'] },
 });
 
 /** Specification, "Standard error response". */

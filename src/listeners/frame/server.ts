@@ -22,8 +22,9 @@ import { type Authenticate, tokenReader } from './authentication.ts';
 import { type ClientAddressConfig, clientAddressReader, clientNetwork } from './client-address.ts';
 import { watchConnections } from './connections.ts';
 import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
-import { type AnswerContext, ApiError, badJson } from './errors.ts';
-import { parseForm } from './form.ts';
+import { type AnswerContext, ApiError, badJson, type Refusal } from './errors.ts';
+import { parseQuery } from './form.ts';
+import { requireHost, WITHOUT_HOST } from './host.ts';
 import { parseJson } from './json.ts';
 
 const BODY_LIMIT = 512 * 1024;
@@ -32,6 +33,9 @@ const MAX_PARAMETER_LENGTH = 16 * 1024;
 const REQUEST_TIMEOUT = 30_000;
 /** Longer than the 60 s that common proxies keep connections: they close first. */
 const KEEP_ALIVE_TIMEOUT = 75_000;
+
+/** What answers a request with an Origin where web pages are refused. */
+export const NOT_FOR_WEB_PAGES: Refusal = [403, 'M_FORBIDDEN'];
 
 const noSchemas = () => {
   throw new Error(
@@ -48,12 +52,18 @@ export interface Mount {
   readonly root: string;
   readonly style: ArgumentStyle;
   readonly endpoints: readonly Endpoint[];
+  /** In the API description, where it is not the version. */
+  readonly tag?: string;
+  /** What the listener refuses by itself, for the API description. */
+  readonly refusals?: readonly Refusal[];
 }
 
 export interface ApiServerOptions extends ClientAddressConfig {
   /** For metrics and logs: `client`, `internal`. */
   readonly name: string;
   readonly mounts: readonly Mount[];
+  /** Whether web pages may use it: by CORS, or what comes from one is refused. */
+  readonly webClients: 'allowed' | 'refused';
   /** Needed where an endpoint needs a token. */
   readonly authenticate?: Authenticate;
   /** Whether a GET may carry its access token in the query string. */
@@ -78,7 +88,7 @@ function queryOf(request: FastifyRequest): string {
 /** The brand asked for, if it can be one. */
 function brandOf(query: string): string | undefined {
   if (!query.includes('brand=')) return undefined;
-  const brand = parseForm(query).get('brand');
+  const brand = parseQuery(query).get('brand');
   return brand !== undefined && isBrandName(brand) ? brand : undefined;
 }
 
@@ -112,7 +122,7 @@ function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerO
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const query = queryOf(request);
     const queryAlone =
-      endpoint.queryIsEnough && isComplete(endpoint.fields, parseForm(query)) ? query : undefined;
+      endpoint.queryIsEnough && isComplete(endpoint.fields, parseQuery(query)) ? query : undefined;
     const signed = signedRequest(request);
     const protects = needs !== undefined && queryAlone === undefined;
     const accessToken = protects ? tokenOf(signed, query) : undefined;
@@ -136,7 +146,7 @@ function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerO
     try {
       const raw =
         queryAlone !== undefined || endpoint.takesNoBody
-          ? parseForm(query)
+          ? parseQuery(query)
           : rawArguments(endpoint.argumentStyle ?? version, {
               method: request.method,
               contentType: headerValues(request, 'content-type')[0],
@@ -150,6 +160,15 @@ function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerO
       return send(reply, await endpoint.onError(error, context));
     }
   };
+}
+
+/** Browsers send an Origin with every POST: no page is to act through the browser of who can reach this API. */
+function refuseWebPages({ headers }: FastifyRequest): void {
+  if (headers.origin === undefined) return;
+  throw new ApiError(
+    ...NOT_FOR_WEB_PAGES,
+    'This API is not for web pages: no request with an Origin',
+  );
 }
 
 function register(app: FastifyInstance, options: ApiServerOptions): void {
@@ -174,15 +193,14 @@ function register(app: FastifyInstance, options: ApiServerOptions): void {
     }
   }
   for (const [url, methods] of methodsByUrl) {
-    const others = app.supportedMethods.filter(
-      (method) => method !== 'OPTIONS' && !methods.has(method),
-    );
+    const others = app.supportedMethods.filter((method) => !methods.has(method));
+    if (options.webClients === 'allowed') methods.add('OPTIONS');
     app.route({
       method: others,
       url,
       handler: () => {
         throw new ApiError(405, 'M_UNRECOGNIZED', 'This path does not take this method', {
-          headers: { allow: [...methods, 'OPTIONS'].join(', ') },
+          headers: { allow: [...methods].join(', ') },
         });
       },
     });
@@ -192,7 +210,10 @@ function register(app: FastifyInstance, options: ApiServerOptions): void {
 /** The HTTP server of an API: its common conventions around its endpoints. Not listening yet. */
 export function createApiServer(options: ApiServerOptions): FastifyInstance {
   const { logger, metrics, name } = options;
+  const forWeb = options.webClients === 'allowed';
+  const headers = forWeb ? CORS : {};
   const app = Fastify({
+    http: WITHOUT_HOST,
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
@@ -203,16 +224,19 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     return503OnClosing: false,
     schemaController: WITHOUT_SCHEMAS,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAMETER_LENGTH },
-    frameworkErrors: (error, _request, reply) => sendError(reply as FastifyReply, error),
-    clientErrorHandler: refuseConnection,
+    frameworkErrors: (error, _request, reply) =>
+      sendError((reply as FastifyReply).headers(headers), error),
+    clientErrorHandler: refuseConnection(headers),
   }) as unknown as FastifyInstance;
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers(CORS);
-    if (request.method === 'OPTIONS') return reply.code(200).send();
+    reply.headers(headers);
+    requireHost(request);
+    if (!forWeb) refuseWebPages(request);
+    else if (request.method === 'OPTIONS') return reply.code(200).send();
     // Bodies are read by what their endpoints take; Fastify would refuse a type that is none.
     request.raw.headers['content-type'] = 'application/octet-stream';
   });

@@ -1,15 +1,22 @@
 import type { Associations } from '../../identity/associations.ts';
-import type { Mount } from '../frame/server.ts';
+import { openapi } from '../frame/openapi-endpoint.ts';
+import { type Mount, NOT_FOR_WEB_PAGES } from '../frame/server.ts';
 import { internalBind } from './endpoints/bind.ts';
 import { internalUnbind } from './endpoints/unbind.ts';
 
+const ROOT = '/_matrix/identity';
+
 /** The internal API: whoever reaches it is trusted to know whose an address is. */
 export function internalApiRoutes(associations: Associations): Mount[] {
-  return [
+  // Bodies are JSON whatever their type, as in version 2.
+  const common = { style: 'v2', tag: 'internal', refusals: [NOT_FOR_WEB_PAGES] } as const;
+  const mounts: Mount[] = [
+    { ...common, root: ROOT, endpoints: [openapi(() => mounts, 'Internal API of Cognomen')] },
     {
-      root: '/_matrix/identity/internal',
-      style: 'v1',
+      ...common,
+      root: `${ROOT}/internal`,
       endpoints: [internalBind(associations), internalUnbind(associations)],
     },
   ];
+  return mounts;
 }

@@ -1,13 +1,48 @@
+import { PUSH_PATH } from '../../replication/peers.ts';
 import type { PushedAssociation, Receiver } from '../../replication/receiver.ts';
 import type { Peer } from '../../storage/stores.ts';
+import type { DescribedEndpoint } from '../frame/endpoint.ts';
 import { ApiError, badJson } from '../frame/errors.ts';
+import { type Field, field } from '../frame/fields.ts';
 import { type JsonLimits, parseJson } from '../frame/json.ts';
+import { aBoolean, aMap, anObject, replicatedAssociation } from '../frame/schema.ts';
 
 /** What a body of the greatest length can hold of associations, each nested as deeply as can be signed. */
 const LIMITS: JsonLimits = { depth: 102, members: 50_000, lists: 50_000 };
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The id of an entry in the sender's log; NaN for what is none. */
+const idOf = (name: string) => (/^(?:0|[1-9]\d{0,15})$/.test(name) ? Number(name) : Number.NaN);
+
+const sgAssocs: Field<PushedAssociation[]> = field(
+  'an object of signed associations by id',
+  aMap(replicatedAssociation),
+  (raw) => {
+    if (!isObject(raw)) return undefined;
+    const pushed = Object.entries(raw).map(([name, signed]) => ({ id: idOf(name), signed }));
+    return pushed.every(({ id }) => Number.isSafeInteger(id)) ? pushed : undefined;
+  },
+);
+
+/** `POST /_matrix/identity/replicate/v1/push`: a peer sends what it says of addresses. */
+export const replicationPush: DescribedEndpoint = {
+  method: 'POST',
+  path: PUSH_PATH,
+  servlet: 'ReplicationPushServlet',
+  summary: 'Take in the newest bindings and deletions of a peer',
+  answer: anObject({ success: aBoolean }),
+  fields: { sgAssocs },
+  refusals: [
+    [400, 'M_NOT_JSON'],
+    [400, 'M_BAD_JSON'],
+    [400, 'M_VERIFICATION_FAILED'],
+    [403, 'M_UNKNOWN_PEER'],
+    [413, 'M_TOO_LARGE'],
+    [429, 'M_LIMIT_EXCEEDED'],
+  ],
+};
 
 /** @throws ApiError `M_NOT_JSON`, for a Content-Type that is not JSON's */
 export function requireJson(contentType: string | undefined): void {
@@ -20,16 +55,12 @@ export function requireJson(contentType: string | undefined): void {
 function parseBody(body: Buffer | undefined): PushedAssociation[] {
   const parsed = parseJson(body, LIMITS);
   if (!isObject(parsed)) throw badJson('The request body is not a JSON object');
-  const pushed = parsed['sgAssocs'];
-  if (!isObject(pushed)) throw badJson('sgAssocs must be an object of signed associations by id');
-  return Object.entries(pushed).map(([key, signed]) => {
-    const id = /^(?:0|[1-9]\d{0,15})$/.test(key) ? Number(key) : Number.NaN;
-    if (!Number.isSafeInteger(id)) throw badJson('The members of sgAssocs must be named by ids');
-    return { id, signed };
-  });
+  const pushed = sgAssocs.read(parsed['sgAssocs']);
+  if (pushed === undefined) throw badJson(`sgAssocs must be ${sgAssocs.expected}`);
+  return pushed;
 }
 
-/** `POST /_matrix/identity/replicate/v1/push`: a peer sends what it says of addresses. */
+/** Takes in what a peer pushed. @throws ApiError */
 export async function push(
   peer: Peer,
   body: Buffer | undefined,

@@ -12,11 +12,12 @@ import { type Certificates, tlsOptions } from '../../replication/certificates.ts
 import { PUSH_PATH } from '../../replication/peers.ts';
 import type { Receiver } from '../../replication/receiver.ts';
 import type { Peer, Stores } from '../../storage/stores.ts';
-import { send, sendError } from '../frame/answers.ts';
+import { refuseConnection, send, sendError } from '../frame/answers.ts';
 import { ApiError } from '../frame/errors.ts';
+import { requireHost, WITHOUT_HOST } from '../frame/host.ts';
 import { WITHOUT_SCHEMAS } from '../frame/server.ts';
 import { identifyCaller } from './caller.ts';
-import { push, requireJson } from './push.ts';
+import { push, replicationPush, requireJson } from './push.ts';
 
 /** Twice what Sydent takes; more would keep the event loop too long with parsing. */
 const BODY_LIMIT = 1024 * 1024;
@@ -49,6 +50,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
 
   const app = Fastify({
     https: {
+      ...WITHOUT_HOST,
       ...tlsOptions(certificates),
       requestCert: true,
       rejectUnauthorized: true,
@@ -64,6 +66,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
     schemaController: WITHOUT_SCHEMAS,
     routerOptions: { ignoreTrailingSlash: true },
     frameworkErrors: (error, _request, reply) => sendError(reply as never, error),
+    clientErrorHandler: refuseConnection(),
   }) as unknown as FastifyInstance;
   const server = app.server as unknown as Server;
   server.on('tlsClientError', (error, socket) => {
@@ -74,6 +77,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   // Nobody else gets as far as to send a body.
   app.addHook('onRequest', async (request) => {
+    requireHost(request);
     callers.set(request, await identifyCaller(request.raw.socket as TLSSocket, stores));
   });
   app.addHook('onResponse', async (request, reply) => {
@@ -83,7 +87,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
     const { statusCode: status, elapsedTime } = reply;
     const peer = callers.get(request)?.name;
     const seconds = elapsedTime / 1000;
-    const servlet = url === PUSH_PATH ? 'ReplicationPushServlet' : undefined;
+    const servlet = url === PUSH_PATH ? replicationPush.servlet : undefined;
     metrics.httpRequest({ listener: 'replication', route, servlet, method, status, seconds });
     request.log.info({ method, route, status, peer, ms: Math.round(elapsedTime) }, 'Request');
   });

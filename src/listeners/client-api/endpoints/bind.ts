@@ -3,7 +3,7 @@ import { IdentityError } from '../../../identity/errors.ts';
 import type { Validation } from '../../../identity/validation.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { clientSecret, mxid, sid } from '../../frame/fields.ts';
-import { signedAssociation } from '../../frame/schema.ts';
+import { boundAssociation } from '../../frame/schema.ts';
 
 /** `POST 3pid/bind`: publishes that the address a session proved is a user's. */
 export const bind = (validation: Validation, associations: Associations) =>
@@ -15,7 +15,7 @@ export const bind = (validation: Validation, associations: Associations) =>
     summary: 'Publish that a proven address is a user’s',
     faults: ['session-unknown', 'session-expired', 'session-not-validated'],
     faultsOfUsers: ['not-permitted'],
-    answer: signedAssociation,
+    answer: boundAssociation,
     fields: { sid, client_secret: clientSecret, mxid },
     async handle(args, { user }) {
       if (user !== undefined && args.mxid !== user) {

@@ -1,8 +1,8 @@
 import type { Associations } from '../../../identity/associations.ts';
 import { endpoint } from '../../frame/endpoint.ts';
-import { mxid, text } from '../../frame/fields.ts';
-import { signedAssociation } from '../../frame/schema.ts';
-import { readThreePid } from '../../frame/threepid.ts';
+import { anyMxid, text } from '../../frame/fields.ts';
+import { boundAssociation } from '../../frame/schema.ts';
+import { readThreePid } from '../threepid.ts';
 
 /** `POST bind`: binds an address without validation. */
 export const internalBind = (associations: Associations) =>
@@ -11,7 +11,7 @@ export const internalBind = (associations: Associations) =>
     path: '/bind',
     servlet: 'AuthenticatedBindThreePidServlet',
     summary: 'Bind an address without validation',
-    answer: signedAssociation,
-    fields: { address: text, medium: text, mxid },
+    answer: boundAssociation,
+    fields: { address: text, medium: text, mxid: anyMxid },
     handle: (args) => associations.bind(readThreePid(args.medium, args.address), args.mxid),
   });

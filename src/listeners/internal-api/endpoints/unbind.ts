@@ -1,8 +1,8 @@
 import type { Associations } from '../../../identity/associations.ts';
 import { endpoint } from '../../frame/endpoint.ts';
-import { mxid, text } from '../../frame/fields.ts';
+import { anyMxid, text } from '../../frame/fields.ts';
 import { anObject } from '../../frame/schema.ts';
-import { readThreePid } from '../../frame/threepid.ts';
+import { readBound } from '../threepid.ts';
 
 /** `POST unbind`: takes back a binding without further proof. */
 export const internalUnbind = (associations: Associations) =>
@@ -12,9 +12,9 @@ export const internalUnbind = (associations: Associations) =>
     servlet: 'AuthenticatedUnbindThreePidServlet',
     summary: 'Take back a binding',
     answer: anObject({}),
-    fields: { address: text, medium: text, mxid },
+    fields: { address: text, medium: text, mxid: anyMxid },
     async handle(args) {
-      await associations.unbind(readThreePid(args.medium, args.address), args.mxid);
+      await associations.unbind(readBound(args.medium, args.address), args.mxid);
       return {};
     },
   });

@@ -1,0 +1,200 @@
+import { EventEmitter, once } from 'node:events';
+import { Readable } from 'node:stream';
+import SMTPConnection from 'nodemailer/lib/smtp-connection';
+
+/** Who sends to whom, as SMTP is told. */
+export interface Envelope {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** What a relay says of itself: the extensions of SMTP that it has. */
+export interface Extensions {
+  readonly eightBitMime: boolean;
+  readonly smtpUtf8: boolean;
+}
+
+/** The relay that mails go through. */
+export interface Relay {
+  /**
+   * Sends a message over a connection that is kept, or a new one.
+   * @param compose the message as the relay can take it; what it throws is thrown here
+   * @param signal gives up
+   */
+  send(
+    envelope: Envelope,
+    compose: (extensions: Extensions) => Buffer,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Closes the connections that are kept; those in use are closed after their message. */
+  close(): void;
+}
+
+export interface RelayOptions {
+  /** Host, TLS and time limits, as nodemailer has them. */
+  readonly connection: ConstructorParameters<typeof SMTPConnection>[0];
+  readonly credentials: { readonly user: string; readonly pass: string } | undefined;
+}
+
+interface Connection {
+  readonly smtp: SMTPConnection;
+  readonly extensions: Extensions;
+  /** Messages that it was used for. */
+  used: number;
+}
+
+const CONNECTIONS = 5;
+/** Some relays do not like more over one connection. */
+const MESSAGES_PER_CONNECTION = 100;
+
+/** Lets so many in at a time, in the order of their coming. */
+function createGate(places: number) {
+  const left = new EventEmitter().setMaxListeners(0);
+  let inside = 0;
+  return {
+    /** Rejects when the signal aborts first. */
+    async enter(signal: AbortSignal): Promise<void> {
+      while (inside >= places) await once(left, 'left', { signal });
+      inside++;
+    },
+    leave(): void {
+      inside--;
+      left.emit('left');
+    },
+  };
+}
+
+/** One step on a connection: it fails with the connection, and when the signal aborts. */
+function step(
+  smtp: SMTPConnection,
+  signal: AbortSignal,
+  start: (done: (error?: Error | null) => void) => void,
+): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    const settle = (error?: unknown) => {
+      smtp.off('error', settle).off('end', ended);
+      signal.removeEventListener('abort', aborted);
+      if (error) reject(error);
+      else resolve();
+    };
+    // Why it ended is told right after, where it is known.
+    const ended = () => setImmediate(() => settle(new Error('The relay closed the connection')));
+    const aborted = () => {
+      smtp.close();
+      settle(signal.reason);
+    };
+    smtp.on('error', settle).on('end', ended);
+    signal.addEventListener('abort', aborted);
+    if (signal.aborted) aborted();
+    else start(settle);
+  });
+}
+
+/** Whether the relay has refused this message, and the connection is good for another. */
+function isRefusal(error: unknown): boolean {
+  const { code, responseCode } = error as { code?: unknown; responseCode?: unknown };
+  return (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== 421;
+}
+
+export function createRelay({ connection: options, credentials }: RelayOptions): Relay {
+  const gate = createGate(CONNECTIONS);
+  const kept: Connection[] = [];
+  let isClosed = false;
+
+  async function open(signal: AbortSignal): Promise<Connection> {
+    const smtp = new SMTPConnection({ ...options, logger: false });
+    // One that is kept may fail at any time; then it is no longer kept.
+    smtp.on('error', () => {});
+    smtp.on('end', () => {
+      const at = kept.findIndex((connection) => connection.smtp === smtp);
+      if (at >= 0) kept.splice(at, 1);
+    });
+    try {
+      await step(smtp, signal, (done) => smtp.connect(done));
+      const greeting = String(smtp.lastServerResponse);
+      if (credentials !== undefined && smtp.allowsAuth) {
+        await step(smtp, signal, (done) => smtp.login({ credentials }, done));
+      }
+      const has = (extension: string) => new RegExp(`[ -]${extension}\\b`, 'i').test(greeting);
+      return {
+        smtp,
+        extensions: { eightBitMime: has('8BITMIME'), smtpUtf8: has('SMTPUTF8') },
+        used: 0,
+      };
+    } catch (error) {
+      smtp.close();
+      throw error;
+    }
+  }
+
+  function release(connection: Connection): void {
+    const { smtp } = connection;
+    if (smtp.destroyed) return;
+    if (isClosed || connection.used >= MESSAGES_PER_CONNECTION) smtp.quit();
+    else kept.push(connection);
+  }
+
+  /** Sends it over that connection, which then is kept or closed. */
+  async function deliver(
+    connection: Connection,
+    { from, to }: Envelope,
+    message: Readable,
+    use8BitMime: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { smtp } = connection;
+    connection.used++;
+    try {
+      // An envelope of its own: nodemailer writes into it.
+      const envelope = { from, to: [to], use8BitMime };
+      await step(smtp, signal, (done) => smtp.send(envelope, message, done));
+    } catch (error) {
+      const again = isRefusal(error)
+        ? step(smtp, signal, (done) => smtp.reset(done))
+        : Promise.reject(error);
+      await again.then(
+        () => release(connection),
+        () => smtp.close(),
+      );
+      throw error;
+    }
+    release(connection);
+  }
+
+  function composeFor(connection: Connection, compose: (extensions: Extensions) => Buffer): Buffer {
+    try {
+      return compose(connection.extensions);
+    } catch (error) {
+      release(connection);
+      throw error;
+    }
+  }
+
+  return {
+    async send(envelope, compose, signal) {
+      await gate.enter(signal);
+      try {
+        for (let tries = 0; ; tries++) {
+          const old = tries < CONNECTIONS ? kept.pop() : undefined;
+          const connection = old ?? (await open(signal));
+          const octets = composeFor(connection, compose);
+          const message = Readable.from(octets);
+          const is8Bit = octets.some((octet) => octet > 0x7f);
+          try {
+            return await deliver(connection, envelope, message, is8Bit, signal);
+          } catch (error) {
+            // One that was kept may turn out to be dead: nothing of the message has gone out over it.
+            const wasDead = old !== undefined && !message.readableDidRead && !isRefusal(error);
+            if (!wasDead || signal.aborted) throw error;
+          }
+        }
+      } finally {
+        gate.leave();
+      }
+    },
+    close() {
+      isClosed = true;
+      for (const { smtp } of kept.splice(0)) smtp.quit();
+    },
+  };
+}

@@ -1,0 +1,21 @@
+import { endpoint } from './endpoint.ts';
+import { type ApiDescription, describeApi } from './openapi.ts';
+import { anObject } from './schema.ts';
+import type { Mount } from './server.ts';
+
+/** `GET openapi.json`: the description of all endpoints of a listener, and of itself. */
+export const openapi = (mounts: () => readonly Mount[], title: string) => {
+  let description: ApiDescription | undefined;
+  return endpoint({
+    method: 'GET',
+    path: '/openapi.json',
+    servlet: 'OpenApiServlet',
+    summary: 'This description of the API',
+    answer: anObject({}),
+    fields: {},
+    handle() {
+      description ??= describeApi(mounts(), title);
+      return description;
+    },
+  });
+};
