@@ -93,6 +93,7 @@ export const TEMPLATES: Rows = {
       'templates in 8 bits go out as they are, whatever the relay takes',
       'get a `Content-Transfer-Encoding` where they have none and the relay has no 8BITMIME',
       'letters arrive as they were written',
+      'delivery/own-templates > says how it is encoded, and is what it was',
     ),
   ],
   'the stock ones': [
