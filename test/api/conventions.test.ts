@@ -32,6 +32,8 @@ describe('paths and methods', () => {
     '/_matrix/identity',
     '/_matrix/identity/v2/nothing',
     '/_matrix/identity/api/v1/%2e%2e/x',
+    '/_matrix/identity/internal/bind',
+    '/_matrix/identity/replicate/v1/push',
   ])('%s is 404 M_UNRECOGNIZED with CORS', async (path) => {
     for (const method of ['GET', 'POST', 'DELETE']) {
       const answer = await request(server.url + path, { method });

@@ -53,7 +53,8 @@ const MEMBERS = ['medium', 'address', 'mxid', 'ts', 'not_before', 'not_after'];
 export async function startStandInPeer(options: StandInOptions): Promise<StandInPeer> {
   const { ca, name, pusher, mostBytes = SYDENTS_LIMIT, most, refuses = () => [] } = options;
   const certificate = await ca.issue(name, '127.0.0.1');
-  const publicKey = decodeBase64(pusher.publicKey) ?? new Uint8Array();
+  // When it is needed: a peer may be there before who pushes to it.
+  const publicKey = () => decodeBase64(pusher.publicKey) ?? new Uint8Array();
   const taken: ReceivedPush[] = [];
   let count = 0;
 
@@ -70,7 +71,7 @@ export async function startStandInPeer(options: StandInOptions): Promise<StandIn
         ([id, association]) =>
           refuses().includes(Number(id)) ||
           MEMBERS.some((member) => !(member in association)) ||
-          !verifySignedJson(association, pusher.name, 'ed25519:0', publicKey),
+          !verifySignedJson(association, pusher.name, 'ed25519:0', publicKey()),
       )
       .map(([id]) => id);
     if (failed.length > 0) {

@@ -1,0 +1,84 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { parseConfig } from '../../src/config/load.ts';
+import { createLogger } from '../../src/platform/logger.ts';
+import { temporaryFolder } from '../support/databases.ts';
+import { SIGNING_KEY, TestClock } from '../support/server.ts';
+
+const DAY = 24 * 60 * 60 * 1000;
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let file: string;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  file = path.join(folder.path, 'log', 'sydent.log');
+  await mkdir(path.dirname(file));
+});
+afterEach(() => folder.remove());
+
+/** In the time zone of this machine, as the names of log files are. */
+const NOON = new Date(2026, 0, 31, 12).getTime();
+
+function logging(level: string, clock: TestClock) {
+  const { config } = parseConfig(
+    'sydent.conf',
+    `[general]\nserver.name = id.test\nlog.path = ${file}\nlog.level = ${level}\n[crypto]\ned25519.signingkey = ${SIGNING_KEY}\n`,
+    { env: {}, hostname: 'id.test' },
+  );
+  return createLogger(config.general.log, { clock });
+}
+
+test('the log file starts anew at midnight, and the old one gets the day in its name', async () => {
+  const clock = new TestClock(NOON);
+  const { logger, close } = await logging('INFO', clock);
+  logger.info('before midnight');
+  clock.advance(DAY);
+  logger.info('after midnight');
+  await close();
+  expect((await readdir(path.dirname(file))).sort()).toEqual([
+    'sydent.log',
+    'sydent.log.2026-01-31',
+  ]);
+  expect(await readFile(`${file}.2026-01-31`, 'utf8')).toContain('before midnight');
+  const today = await readFile(file, 'utf8');
+  expect(today).toContain('after midnight');
+  expect(today).not.toContain('before midnight');
+});
+
+test('365 old log files are kept, and nothing else in the folder is touched', async () => {
+  const days = Array.from({ length: 366 }, (_, ago) => new Date(NOON - (ago + 1) * DAY));
+  const names = days.map((day) => {
+    const pad = (part: number) => String(part).padStart(2, '0');
+    return `sydent.log.${day.getFullYear()}-${pad(day.getMonth() + 1)}-${pad(day.getDate())}`;
+  });
+  const others = ['sydent.log.1', 'sydent.log.2020-01-01.gz', 'other.log.2020-01-01'];
+  for (const name of [...names, ...others]) {
+    await writeFile(path.join(path.dirname(file), name), name);
+  }
+  const clock = new TestClock(NOON);
+  const { logger, close } = await logging('INFO', clock);
+  logger.info('today');
+  clock.advance(DAY);
+  logger.info('tomorrow');
+  await close();
+  const left = await readdir(path.dirname(file));
+  expect(left.sort()).toEqual(
+    ['sydent.log', 'sydent.log.2026-01-31', ...names.slice(0, 364), ...others].sort(),
+  );
+});
+
+test.each([
+  ['DEBUG', ['debug', 'info', 'warn', 'error', 'fatal']],
+  ['INFO', ['info', 'warn', 'error', 'fatal']],
+  ['WARNING', ['warn', 'error', 'fatal']],
+  ['error', ['error', 'fatal']],
+  ['CRITICAL', ['fatal']],
+])('log.level = %s logs what is as serious as that', async (level, logged) => {
+  const { logger, close } = await logging(level, new TestClock(NOON));
+  for (const each of ['debug', 'info', 'warn', 'error', 'fatal'] as const) logger[each]('x');
+  await close();
+  const lines = (await readFile(file, 'utf8')).trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line).level)).toEqual(logged);
+});
