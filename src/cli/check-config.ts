@@ -1,13 +1,13 @@
 import { readConfig } from '../config/load.ts';
 import { loadTerms } from '../config/terms.ts';
-import { hostname } from '../platform/hostname.ts';
+import { hostNames } from '../platform/hostname.ts';
 import { report } from './report.ts';
 import type { CommandOptions } from './run.ts';
 
 /** Reads the configuration as `serve` does, changes nothing, and says what it found. */
 export async function checkConfig({ config: file }: CommandOptions): Promise<number> {
   const loaded = await report(async () => {
-    const parsed = await readConfig(file, { env: process.env, hostname: hostname() });
+    const parsed = await readConfig(file, { env: process.env, ...hostNames() });
     await loadTerms(parsed.config.general.termsPath);
     return parsed;
   });

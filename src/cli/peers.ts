@@ -2,7 +2,7 @@ import pino from 'pino';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/load.ts';
 import { isSameServer, isServerName } from '../identity/server-name.ts';
-import { hostname } from '../platform/hostname.ts';
+import { hostNames } from '../platform/hostname.ts';
 import { ofPeer, peerKey, pushUrl } from '../replication/peers.ts';
 import { openBeside } from '../storage/beside.ts';
 import type { Peer, PeerSettings, PeerStore, Storage } from '../storage/stores.ts';
@@ -132,7 +132,7 @@ async function perform(options: CommandOptions, work: Work): Promise<void> {
 export async function peers(options: CommandOptions): Promise<number> {
   let unusable: UsageError | undefined;
   const done = await report(async () => {
-    const { config } = await readConfig(options.config, { env: process.env, hostname: hostname() });
+    const { config } = await readConfig(options.config, { env: process.env, ...hostNames() });
     const storage = await openBeside(config.db, pino({ level: 'silent' }));
     try {
       await perform(options, { config, storage });

@@ -97,7 +97,7 @@ export async function run(args: readonly string[]): Promise<number> {
   if (foreign !== undefined) return usageError(`${name} takes no --${foreign}`);
   try {
     return await command.run({
-      config: config ?? process.env['SYDENT_CONF'] ?? 'sydent.conf',
+      config: config ?? (process.env['SYDENT_CONF'] || 'sydent.conf'),
       args: rest,
       own,
     });

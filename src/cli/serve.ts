@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { type App, startApp } from '../app.ts';
 import { ConfigError, loadConfig } from '../config/load.ts';
 import { systemClock } from '../platform/clock.ts';
-import { hostname } from '../platform/hostname.ts';
+import { hostNames } from '../platform/hostname.ts';
 import { createLogger } from '../platform/logger.ts';
 import { writePidFile } from '../platform/pid-file.ts';
 import { secureRandom } from '../platform/random.ts';
@@ -18,7 +18,7 @@ const DRAIN_LIMIT = 10_000;
 /** Runs the server until it is told to stop; resolves to the exit status. */
 export async function serve({ config: file }: CommandOptions): Promise<number> {
   const loaded = await report(() =>
-    loadConfig({ file, env: process.env, hostname: hostname(), random: secureRandom }),
+    loadConfig({ file, env: process.env, ...hostNames(), random: secureRandom }),
   );
   if (loaded === undefined) return 1;
   const { config, warnings } = loaded;

@@ -31,6 +31,7 @@ export interface GeneralConfig {
   readonly pidFile: string;
   /** Empty: no terms. */
   readonly termsPath: string;
+  /** 0 or less: none can be looked up. */
   readonly addressLookupLimit: number;
   readonly templatesPath: string;
   readonly defaultBrand: string;
@@ -154,6 +155,7 @@ export interface EmailConfig {
   readonly template: string;
   readonly inviteTemplate: string;
   readonly defaultWebClientLocation: string;
+  /** Shown at the start; negative: hidden at the end. */
   readonly obfuscateUsernameCharacters: number;
   readonly obfuscateDomainCharacters: number;
   readonly homeserverBlocklist: readonly string[];
@@ -173,7 +175,9 @@ export interface EmailConfig {
 
 /** A leaky bucket. */
 export interface RateLimit {
+  /** 0 or less: nothing gets through. */
   readonly burst: number;
+  /** Infinity: everything does. */
   readonly rateHz: number;
 }
 

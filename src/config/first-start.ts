@@ -5,8 +5,8 @@ import type { Random } from '../platform/random.ts';
 import { encodeBase64 } from '../signing/base64.ts';
 import type { Key } from './keys.ts';
 import { FAMILIES, SECTIONS } from './known-keys.ts';
-import { parseIni } from './parser.ts';
-import type { Surroundings } from './reader.ts';
+import { DEFAULT_SECTION, parseIni } from './parser.ts';
+import { inEnvironment, type Surroundings } from './reader.ts';
 import { CRYPTO } from './sections/crypto.ts';
 import { GENERAL } from './sections/general.ts';
 
@@ -83,8 +83,7 @@ function renderFirstConfig(
     lines.push('', `[${section}]`);
     for (const key of keys) {
       if (key.deprecated) continue;
-      const environment = key.environment && env[key.environment];
-      const value = given.get(key.name) ?? (environment || key.default);
+      const value = given.get(key.name) ?? inEnvironment(key, env) ?? key.default;
       const line = value === undefined ? `# ${key.name} =` : liveLine(key, value);
       lines.push('', ...comment(key.about), line);
     }
@@ -112,7 +111,7 @@ export async function writeFirstConfig(
 }
 
 /**
- * The text with the key's line in [crypto] added or filled in, and nothing else changed.
+ * The text with the key's line filled in where it stands, or added in [crypto], and nothing else changed.
  * @throws ConfigSyntaxError
  */
 export function withSigningKey(text: string, key: string): string {
@@ -125,15 +124,16 @@ export function withSigningKey(text: string, key: string): string {
   const indentOf = (line: number | undefined) =>
     /^[^\S\r\n]*/.exec(lines[line ?? -1] ?? '')?.[0] ?? '';
 
+  // The section's own line wins over one that serves every section.
+  const empty = ini.lineOf(KEY_SECTION, KEY_NAME) ?? ini.lineOf(DEFAULT_SECTION, KEY_NAME);
+  if (empty !== undefined) {
+    const end = /[\r\n]*$/.exec(lines[empty] ?? '')?.[0] ?? '';
+    return replaceLine(empty, [`${indentOf(empty)}${setting}${end}`]);
+  }
   const header = ini.lineOf(KEY_SECTION);
   if (header === undefined) {
     const gap = text === '' || /[\r\n]$/.test(text) ? '' : newline;
     return `${text}${gap}${text === '' ? '' : newline}[${KEY_SECTION}]${newline}${setting}${newline}`;
-  }
-  const own = ini.lineOf(KEY_SECTION, KEY_NAME);
-  if (own !== undefined) {
-    const end = /[\r\n]*$/.exec(lines[own] ?? '')?.[0] ?? '';
-    return replaceLine(own, [`${indentOf(own)}${setting}${end}`]);
   }
   const [next] = ini.keys(KEY_SECTION);
   // Standing further left than what follows, it would have that for its continuation.

@@ -1,5 +1,8 @@
 import { isIP } from 'node:net';
-import { isBrandName } from '../identity/brand.ts';
+import { pythonFloat, pythonInt } from './numbers.ts';
+
+/** Notes that a value is taken, but hardly meant so; `what` ends the sentence "it means …". */
+export type Warn = (what: string) => void;
 
 /** One key of the configuration file: the one place where all that is known of it stands. */
 export interface Key<T> {
@@ -9,13 +12,18 @@ export interface Key<T> {
   /** What stands for it when the file has no such key; undefined where only its absence says that. */
   readonly default: string | undefined;
   /** The value; @throws InvalidValueError */
-  readonly parse: (text: string) => T;
+  readonly parse: (text: string, warn: Warn) => T;
   /** Explains it, in full sentences. */
   readonly about: string;
   /** The environment variable that gives the default. */
   readonly environment?: string;
   /** Never shown in messages. */
   readonly secret?: true;
+  /**
+   * An empty value says something of its own. Everywhere else it counts as not there: the key's default
+   * stands for it, which may be empty itself.
+   */
+  readonly emptyCounts?: true;
   /** Read without interpolation. */
   readonly raw?: true;
   /** Unknown to Sydent. */
@@ -37,13 +45,23 @@ export const text = (value: string): string => value;
 
 export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
   return (value: string): number => {
-    const number = /^[+-]?\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+    const number = pythonInt(value);
     if (number >= min && number <= max) return number;
     throw must(
       max === Number.MAX_SAFE_INTEGER
         ? `a whole number, ${min} or more`
         : `a whole number from ${min} to ${max}`,
     );
+  };
+}
+
+/** Any whole number; below the least that makes sense it is taken with a warning. */
+export function numberFrom(least: number, otherwise: (value: number) => string) {
+  return (value: string, warn: Warn): number => {
+    const number = pythonInt(value);
+    if (Number.isNaN(number)) throw must('a whole number');
+    if (number < least) warn(otherwise(number));
+    return number;
   };
 }
 
@@ -66,15 +84,26 @@ export function days(value: string): number {
 }
 
 export function positive(value: string): number {
-  const match = /^(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?:\s*\/\s*(\d+(?:\.\d+)?))?$/.exec(value);
-  const number = match === null ? Number.NaN : Number(match[1]) / Number(match[2] ?? 1);
-  if (number > 0 && Number.isFinite(number)) return number;
+  const [numerator = '', denominator, ...more] = value.split('/');
+  const number =
+    pythonFloat(numerator) / (denominator === undefined ? 1 : pythonFloat(denominator));
+  if (number > 0 && Number.isFinite(number) && more.length === 0) return number;
   throw must('a number above 0, or a fraction such as 1/300');
+}
+
+/** How much a limit of Sydent's lets through at once. */
+export const sydentBurst = numberFrom(1, () => 'that nothing is ever let through');
+
+/** How many a second a limit lets through in the long run. */
+export function rate(value: string, warn: Warn): number {
+  if (pythonFloat(value) !== Infinity) return positive(value);
+  warn('that there is no limit');
+  return Infinity;
 }
 
 /** A number of units, or 0 for no limit. */
 export function burst(value: string): number {
-  if (/^0+$/.test(value)) return 0;
+  if (pythonFloat(value) === 0) return 0;
   try {
     return positive(value);
   } catch {
@@ -91,7 +120,11 @@ export function boolean(value: string): boolean {
 }
 
 /** Booleans as Sydent reads some: anything but `true` is false. */
-export const onlyTrue = (value: string): boolean => value.toLowerCase() === 'true';
+export function onlyTrue(value: string, warn: Warn): boolean {
+  const lower = value.toLowerCase();
+  if (lower !== 'true' && lower !== 'false') warn('false; write true or false');
+  return lower === 'true';
+}
 
 export function oneOf<const T extends string>(...allowed: readonly T[]) {
   return (value: string): T => {
@@ -117,21 +150,6 @@ export function lines(value: string): string[] {
     .filter((entry) => entry !== '');
 }
 
-/** IP addresses and CIDRs. */
-export function networks(value: string): string[] {
-  return list(value).map((entry) => {
-    const [address = '', prefix, ...more] = entry.split('/');
-    const family = isIP(address);
-    const fits =
-      prefix === undefined ||
-      (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 6 ? 128 : 32));
-    if (family === 0 || !fits || more.length > 0) {
-      throw must(`IP addresses or CIDRs between commas (${JSON.stringify(entry)} is neither)`);
-    }
-    return entry;
-  });
-}
-
 /** IP addresses with a port maybe; an IPv6 address with one stands in brackets. */
 export function addressesWithPort(value: string): string[] {
   return list(value).map((entry) => {
@@ -146,13 +164,19 @@ export function addressesWithPort(value: string): string[] {
   });
 }
 
-/** An http or https URL without query and fragment; its final slash is taken off. Empty stays empty. */
-export function baseUrl(value: string): string {
+/**
+ * An http or https URL without query and fragment, its final slash taken off; without a scheme it is an
+ * https one. Empty stays empty.
+ */
+export function baseUrl(value: string, warn: Warn): string {
   if (value === '') return '';
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  const plain = url !== undefined && /^https?:$/.test(url.protocol) && !/[?#\s]/.test(value);
+  const isWhole = /^[a-z][a-z0-9+.-]*:(?!\d)/i.test(value);
+  const whole = isWhole ? value : `https://${value}`;
+  const url = URL.canParse(whole) ? new URL(whole) : undefined;
+  const plain = url !== undefined && /^https?:$/.test(url.protocol) && !/[?#\s]|^\//.test(value);
   if (!plain) throw must('an http:// or https:// URL without query and fragment');
-  return value.replace(/\/+$/, '');
+  if (!isWhole) warn(`${whole}: it has no scheme`);
+  return whole.replace(/\/+$/, '');
 }
 
 /** An http or https URL, to be used as it is. Empty stays empty. */
@@ -169,8 +193,9 @@ export function httpUrl(value: string): string {
   return value;
 }
 
-/** A name of a folder in templates.path. */
-export function brand(value: string): string {
-  if (isBrandName(value)) return value;
-  throw must('the name of a folder: letters, digits and _ . -');
+/** A name of a folder in templates.path. Empty: that itself. */
+export function brand(value: string, warn: Warn): string {
+  if (value === '') warn('that templates are looked for in templates.path itself');
+  if (/^(?!\.{1,2}$)[^/\\\p{C}]{0,255}$/u.test(value)) return value;
+  throw must('the name of a folder');
 }

@@ -7,7 +7,7 @@ import { unknownNames } from './known-keys.ts';
 import { ConfigSyntaxError, type IniFile, parseIni } from './parser.ts';
 import { createReader, type Surroundings } from './reader.ts';
 import { readAccess } from './sections/access.ts';
-import { CRYPTO, readCrypto } from './sections/crypto.ts';
+import { hasSigningKey, readCrypto } from './sections/crypto.ts';
 import { readDatabase } from './sections/db.ts';
 import { readEmail } from './sections/email.ts';
 import { readGeneral } from './sections/general.ts';
@@ -100,10 +100,6 @@ export async function readConfig(file: string, surroundings: Surroundings): Prom
   return parseConfig(file, text, surroundings);
 }
 
-const hasKey = (ini: IniFile) =>
-  ini.getRaw(CRYPTO.signingKey.section, CRYPTO.signingKey.name) !== undefined &&
-  ini.getRaw(CRYPTO.signingKey.section, CRYPTO.signingKey.name) !== '';
-
 /**
  * Reads the configuration. A file that is missing is written first; one without a signing key gets
  * that line, after the rest of it has been found good.
@@ -130,13 +126,13 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     return { config, warnings: [written, ...warnings] };
   }
   const loaded = parseConfig(file, existing, surroundings);
-  if (hasKey(parse(file, existing))) return loaded;
+  const hasKey = (text: string) => hasSigningKey(createReader(parse(file, text), surroundings));
+  if (hasKey(existing)) return loaded;
   const text = await addSigningKey(file, existing, random).catch((error: unknown) => {
     throw refuse(error);
   });
   // Anything else would sign with a key that is none.
-  if (!hasKey(parse(file, text)))
-    throw new Error(`The new signing key cannot be read from ${file}`);
+  if (!hasKey(text)) throw new Error(`The new signing key cannot be read from ${file}`);
   const { config, warnings } = parseConfig(file, text, surroundings);
   return { config, warnings: [`Added a new signing key to ${file}`, ...warnings] };
 }

@@ -4,17 +4,19 @@ import { ConfigSyntaxError, DEFAULT_SECTION, type IniFile } from './parser.ts';
 /** What the machine and its environment say where the file is silent. */
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The machine's host name, with its domain where that is known. */
+  /** The machine's host name, as the system has it. */
   readonly hostname: string;
+  /** The same with its domain, where that is known. */
+  readonly fullHostname?: string;
 }
 
 /** Takes values out of a file, key by key, and collects what is wrong with them. */
 export interface ConfigReader extends Surroundings {
   /** The key's value, or its default's after noting the problem. */
   read<T>(key: Key<T>): T;
-  /** Whether the file has the key. */
+  /** Whether the file has the key: not so where it is empty and `emptyCounts` does not say otherwise. */
   has(key: Key<unknown>): boolean;
-  /** Keys that begin so, of a section and DEFAULT, with their values. */
+  /** Keys that begin so, of a section and DEFAULT, with their values; without empty ones. */
   family(section: string, prefix: string): [key: string, value: string][];
   /** Sections that begin so. */
   sections(prefix: string): string[];
@@ -26,9 +28,21 @@ export interface ConfigReader extends Surroundings {
 
 const shown = (value: string, secret: boolean) => (secret ? '(hidden)' : JSON.stringify(value));
 
+/** The value, or undefined where an empty one counts as none. */
+const counting = (key: Key<unknown>, text: string | undefined) =>
+  text === '' && !key.emptyCounts ? undefined : text;
+
+/** What the environment says of the key. */
+export const inEnvironment = (key: Key<unknown>, env: Surroundings['env']): string | undefined =>
+  key.environment === undefined ? undefined : counting(key, env[key.environment]);
+
 export function createReader(ini: IniFile, surroundings: Surroundings): ConfigReader {
   const problems: string[] = [];
   const warnings: string[] = [];
+
+  const warn = (message: string) => {
+    if (!warnings.includes(message)) warnings.push(message);
+  };
 
   function value(section: string, name: string, raw: boolean): string | undefined {
     const lower = name.toLowerCase();
@@ -42,35 +56,51 @@ export function createReader(ini: IniFile, surroundings: Surroundings): ConfigRe
     }
   }
 
+  const inFile = (key: Key<unknown>) => value(key.section, key.name, key.raw === true);
+
+  function find(key: Key<unknown>): { given: string; origin: string } {
+    const written = inFile(key);
+    const own = counting(key, written);
+    if (own !== undefined) return { given: own, origin: '' };
+    const environment = inEnvironment(key, surroundings.env);
+    const origin = environment === undefined ? '' : ` (from ${key.environment})`;
+    const given = environment ?? key.default ?? '';
+    if (written === '' && given !== '') {
+      const instead = origin === '' ? (key.defaultNote ?? given) : given + origin;
+      warn(`[${key.section}] ${key.name} is empty and counts as not there: it is ${instead}`);
+    }
+    return { given, origin };
+  }
+
   return {
     ...surroundings,
     problems,
     warnings,
-    has: (key) => ini.getRaw(key.section, key.name.toLowerCase()) !== undefined,
+    has: (key) => counting(key, inFile(key)) !== undefined,
     read<T>(key: Key<T>): T {
-      const environment = key.environment && surroundings.env[key.environment];
-      const fallback = environment || key.default || '';
-      const inFile = value(key.section, key.name, key.raw === true);
-      const given = inFile ?? fallback;
-      const origin = inFile === undefined && environment ? ` (from ${key.environment})` : '';
+      const { given, origin } = find(key);
+      const is = `[${key.section}] ${key.name} = ${shown(given, key.secret === true)}${origin}`;
       try {
-        return key.parse(given);
+        return key.parse(given, (what) => warn(`${is} means ${what}`));
       } catch (error) {
         if (!(error instanceof InvalidValueError)) throw error;
-        const is = shown(given, key.secret === true);
-        problems.push(`[${key.section}] ${key.name} = ${is}${origin}: must be ${error.message}`);
+        problems.push(`${is}: must be ${error.message}`);
         // Any valid value serves: with a problem noted nobody gets to see it.
-        return key.parse(key.default ?? '');
+        return key.parse(key.default ?? '', () => {});
       }
     },
     family(section, prefix) {
-      const names = new Set([...ini.keys(DEFAULT_SECTION), ...ini.keys(section)]);
+      const names = new Set([...ini.keys(section), ...ini.keys(DEFAULT_SECTION)]);
       return [...names]
         .filter((name) => name.startsWith(prefix))
-        .map((name) => [name.slice(prefix.length), value(section, name, false) ?? '']);
+        .map((name): [string, string] => [name, value(section, name, false) ?? ''])
+        .filter(([name, text]) => {
+          if (text === '') warn(`[${section}] ${name} is empty and counts as not there`);
+          return text !== '';
+        });
     },
     sections: (prefix) => ini.sections.filter((name) => name.startsWith(prefix)),
     problem: (section, key, what) => void problems.push(`[${section}] ${key}: ${what}`),
-    warn: (message) => void warnings.push(message),
+    warn,
   };
 }

@@ -2,8 +2,14 @@ import { readFile } from 'node:fs/promises';
 import type { TermsDocument, TermsPolicy } from '../identity/terms.ts';
 import { ConfigError } from './load.ts';
 
-/** Notes a fault at a place in the file: the path of keys that leads there. */
-type Fault = (path: readonly string[], what: string) => void;
+/** What is to be known of places in the file: the paths of keys that lead there. */
+interface Places {
+  /** Notes a fault. */
+  fault(path: readonly string[], what: string): void;
+  /** The value as it is written. */
+  source(path: readonly string[]): string | undefined;
+}
+type Fault = Places['fault'];
 
 /** A few names and addresses: more is some other file. */
 const MAX_LENGTH = 256 * 1024;
@@ -43,7 +49,15 @@ function readUrl(parent: YamlMap, path: readonly string[], fault: Fault): string
   return url;
 }
 
-function readDocument(document: YamlMap, path: readonly string[], fault: Fault): TermsDocument {
+/** Sydent takes a number, too: `2.0` is what it looks like. */
+function readVersion(document: YamlMap, path: readonly string[], places: Places): string {
+  const { version } = document;
+  if (typeof version === 'number') return places.source(path) ?? String(version);
+  return readText(document, path, places.fault);
+}
+
+function readDocument(document: YamlMap, path: readonly string[], places: Places): TermsDocument {
+  const { fault } = places;
   const languages = readMap(document, [...path, 'langs'], fault).map(([language, texts]) => {
     const place = [...path, 'langs', language];
     // It stands beside the languages on the wire.
@@ -56,7 +70,7 @@ function readDocument(document: YamlMap, path: readonly string[], fault: Fault):
     fault([...path, 'langs'], 'must have at least one language');
   }
   return {
-    version: readText(document, [...path, 'version'], fault),
+    version: readVersion(document, [...path, 'version'], places),
     languages: Object.fromEntries(languages),
   };
 }
@@ -94,6 +108,10 @@ export async function loadTerms(file: string): Promise<TermsPolicy | undefined> 
   const fault: Fault = (path, what) => {
     problems.push(`line ${lineOf(path)}: ${path.join('.') || 'the file'} ${what}`);
   };
+  const source = (path: readonly string[]): string | undefined => {
+    const node: unknown = document.getIn(path, true);
+    return isMap(node) && typeof node['source'] === 'string' ? node['source'] : undefined;
+  };
   let root: unknown;
   try {
     root = document.toJS();
@@ -106,7 +124,7 @@ export async function loadTerms(file: string): Promise<TermsPolicy | undefined> 
     documents: Object.fromEntries(
       readMap(root, ['docs'], fault).map(([name, map]) => [
         name,
-        readDocument(map, ['docs', name], fault),
+        readDocument(map, ['docs', name], { fault, source }),
       ]),
     ),
   };

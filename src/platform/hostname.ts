@@ -10,9 +10,14 @@ function namesBeside(name: string, hosts: string): string[] {
   return [];
 }
 
-/** The machine's host name, with its domain where /etc/hosts knows it; without asking the network. */
-export function hostname(): string {
-  const name = os.hostname();
+export interface HostNames {
+  /** As the system has it (`uname -n`). */
+  readonly hostname: string;
+  /** With its domain where /etc/hosts knows it. */
+  readonly fullHostname: string;
+}
+
+function withDomain(name: string): string {
   if (name.includes('.')) return name;
   try {
     const names = namesBeside(name, readFileSync('/etc/hosts', 'utf8'));
@@ -20,4 +25,10 @@ export function hostname(): string {
   } catch {
     return name;
   }
+}
+
+/** The machine's names, without asking the network. */
+export function hostNames(): HostNames {
+  const hostname = os.hostname();
+  return { hostname, fullHostname: withDomain(hostname) };
 }

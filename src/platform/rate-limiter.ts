@@ -15,12 +15,14 @@ const BUCKETS = 100_000;
 
 /**
  * A bucket holds `burst` units, and one leaves it every `1/rateHz` seconds. All there is to know of a
- * bucket is when it will be empty.
+ * bucket is when it will be empty. One that holds 0 units, or less, never takes any.
  */
 export function createRateLimiter({ burst, rateHz }: RateLimit, clock: Clock): RateLimiter {
   const emptyAt = new Map<string, number>();
   const interval = 1000 / rateHz;
   const capacity = Math.max(burst, 1);
+
+  if (burst <= 0) return { take: async () => Math.max(1, Math.round(interval)) };
 
   function forgetEmpty(now: number): void {
     for (const [key, time] of emptyAt) {

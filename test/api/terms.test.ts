@@ -152,7 +152,7 @@ describe('a terms file with a fault is refused, and the place named', () => {
       ['line 5: docs.a.langs must have at least one language'],
     ],
     [
-      'master_version: "1"\ndocs:\n  a:\n    version: 2\n    langs:\n      en:\n        url: ftp://a\n',
+      'master_version: "1"\ndocs:\n  a:\n    version: [2]\n    langs:\n      en:\n        url: ftp://a\n',
       [
         'line 7: docs.a.langs.en.name is missing',
         'line 7: docs.a.langs.en.url must be an http:// or https:// URL',
@@ -194,6 +194,16 @@ describe('a terms file with a fault is refused, and the place named', () => {
       ['a', document],
       ['__proto__', document],
     ]);
+  });
+
+  test('a version that is a number is taken as it is written', async () => {
+    const langs = '{en: {name: A, url: "https://a.test/"}}';
+    await writeFile(
+      file,
+      `master_version: "1"\ndocs:\n  a: {version: 2.0, langs: ${langs}}\n  b: {version: 010, langs: ${langs}}\n`,
+    );
+    const documents = Object.values((await loadTerms(file))?.documents ?? {});
+    expect(documents.map(({ version }) => version)).toEqual(['2.0', '010']);
   });
 
   test('YAML that is none', async () => {

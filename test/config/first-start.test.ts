@@ -64,6 +64,15 @@ describe('a missing file', () => {
     expect((await load()).config).toEqual(first.config);
   });
 
+  test('is written with what an empty variable says, where that says something', async () => {
+    const env = { SYDENT_SERVER_NAME: '', SYDENT_DB_PATH: '', SYDENT_PID_FILE: '' };
+    const { config } = await load(env);
+    expect(config.general).toMatchObject({ serverName: 'host.test', pidFile: '' });
+    expect(config.db).toMatchObject({ file: 'sydent.db' });
+    expect(await readFile(file, 'utf8')).toMatch(/^pidfile\.path =$/m);
+    expect((await load()).config).toEqual(config);
+  });
+
   test('is not written while the environment is wrong', async () => {
     await expect(load({ SYDENT_SERVER_NAME: 'no name' })).rejects.toThrow(
       '[general] server.name = "no name" (from SYDENT_SERVER_NAME): must be a host name',
@@ -125,7 +134,32 @@ describe('a file without a signing key', () => {
     [
       'an empty key in DEFAULT',
       '[DEFAULT]\ned25519.signingkey =\n',
-      '[DEFAULT]\ned25519.signingkey =\n\n[crypto]\ned25519.signingkey = K\n',
+      '[DEFAULT]\ned25519.signingkey = K\n',
+    ],
+    [
+      'an empty key in DEFAULT, and a section without it',
+      '[DEFAULT]\na = 1\ned25519.signingkey =\n\n[crypto]\nb = 2\n',
+      '[DEFAULT]\na = 1\ned25519.signingkey = K\n\n[crypto]\nb = 2\n',
+    ],
+    [
+      'an empty key in DEFAULT, and one in its section',
+      '[DEFAULT]\ned25519.signingkey =\n[crypto]\ned25519.signingkey:\n',
+      '[DEFAULT]\ned25519.signingkey =\n[crypto]\ned25519.signingkey = K\n',
+    ],
+    [
+      'an empty key in a section before',
+      '[general]\ned25519.signingkey =\n[crypto]\n',
+      '[general]\ned25519.signingkey =\n[crypto]\ned25519.signingkey = K\n',
+    ],
+    [
+      'an empty key with empty lines and comments behind it',
+      '\ufeff[DEFAULT]\r\ned25519.signingkey =\r\n\r\n   # c\r\n  \r\nb = 2\r\n',
+      '\ufeff[DEFAULT]\r\ned25519.signingkey = K\r\n\r\n   # c\r\n  \r\nb = 2\r\n',
+    ],
+    [
+      'an empty key at the very end',
+      '[crypto]\nx = 1\ned25519.signingkey =',
+      '[crypto]\nx = 1\ned25519.signingkey = K',
     ],
   ])('%s', (_what, before, after) => {
     expect(withSigningKey(before, KEY)).toBe(after.replace('K', KEY));
@@ -144,6 +178,37 @@ describe('a file without a signing key', () => {
     expect(mode & 0o777).toBe(0o640);
     if (process.getuid?.() === 0) expect(uid).toBe(65534);
     expect((await load()).config.crypto).toEqual(config.crypto);
+  });
+
+  test.each([
+    ['[DEFAULT]\r\nserver.name = id.test\r\ned25519.signingkey = \r\nlog.path =\r\n'],
+    ['\ufeff[crypto]\n# mine\ned25519.signingkey:\n\n[general]\nserver.name = id.test'],
+    ['[general]\nserver.name = id.test\n[crypto]\ned25519.signingkey ='],
+    // Empty once it is filled in: no key to sign with.
+    ['[general]\nserver.name = id.test\n[crypto]\nk =\ned25519.signingkey = %(k)s\n'],
+  ])('has it filled in where it stands: %j', async (before) => {
+    await writeFile(file, before);
+    const { config, warnings } = await load();
+    expect(warnings[0]).toBe(`Added a new signing key to ${file}`);
+    expect(warnings.join('\n')).not.toContain('signingkey is empty');
+    const after = (await readFile(file, 'utf8')).split('\n');
+    const unlike = before
+      .split('\n')
+      .flatMap((line, index) => (line === after[index] ? [] : [line]));
+    expect(after).toHaveLength(before.split('\n').length);
+    expect(unlike).toHaveLength(1);
+    expect(unlike[0]).toContain('ed25519.signingkey');
+    expect(config.crypto.signingKey.seed.some((byte) => byte !== 0)).toBe(true);
+    expect((await load()).config).toEqual(config);
+  });
+
+  test('but one of the oldest form is left as it is', async () => {
+    const before = `[general]\nserver.name = id.test\n[crypto]\ned25519.signingkey = ${'Ab'.repeat(32)}\n`;
+    await writeFile(file, before);
+    const { config } = await load();
+    expect(config.crypto.signingKey.version).toBe('0');
+    expect(Buffer.from(config.crypto.signingKey.seed).toString('hex')).toBe('ab'.repeat(32));
+    expect(await readFile(file, 'utf8')).toBe(before);
   });
 
   test('a link to it stays a link', async () => {
@@ -199,6 +264,7 @@ test('whatever the file, the key can be read from it afterwards and all else as 
     '  [crypto]',
     ' ed25519.signingkey:',
     'ed25519.signingkey =',
+    '[DEFAULT]',
     'ed25519.old_keys =',
   );
   fc.assert(

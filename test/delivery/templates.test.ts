@@ -126,6 +126,13 @@ describe('brands', () => {
     },
   );
 
+  test('an empty default brand is the folder of the brands itself', async () => {
+    await put('verification_template.eml', '%(to)s here');
+    expect(await found(undefined, { defaultBrand: '' })).toBe('T here');
+    expect(await found('..', { defaultBrand: '' })).toBe('T here');
+    expect(await found('vector-im', { defaultBrand: '' })).toContain('Element');
+  });
+
   test('a deprecated single file wins over every brand', async () => {
     const file = await put('single.eml', '%(to)s single');
     expect(await found('vector-im', { singleFiles: { verification: file } })).toBe('T single');

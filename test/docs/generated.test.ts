@@ -55,8 +55,9 @@ with a file, and what in it means nothing.
 It is an INI file as Python's ConfigParser reads it: \`key = value\` or \`key: value\` in a \`[section]\`, keys in any
 case, comments on lines of their own that begin with \`#\` or \`;\`, values that go on over indented lines. What stands
 in \`[DEFAULT]\` serves every section. \`%(key)s\` in a value stands for another key's value, so a percent sign is
-written \`%%\` (not in the two subjects of invitations, which are templates). A bad value stops the start; a key that
-is unknown is a warning.
+written \`%%\` (not in the two subjects of invitations, which are templates). An empty value counts as not there, unless
+it says something of its own. A bad value stops the start; a key that is unknown is a warning. How all this compares
+with Sydent, key by key: [from-sydent-config.md](from-sydent-config.md).
 
 ${sections.join('\n')}
 ## \`[peer.NAME]\`

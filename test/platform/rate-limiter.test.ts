@@ -20,6 +20,19 @@ test('a bucket takes its burst, and then one for each that has left it', async (
   expect(await take(limiter, 'ada', 6)).toEqual([0, 0, 0, 0, 0, 300_000]);
 });
 
+test.each([0, -1])('a bucket of %d takes nothing, ever', async (burst) => {
+  const clock = new TestClock();
+  const limiter = createRateLimiter({ burst, rateHz: 2 }, clock);
+  expect(await take(limiter, 'ada', 2)).toEqual([500, 500]);
+  clock.advance(3_600_000);
+  expect(await take(limiter, 'ada', 1)).toEqual([500]);
+});
+
+test('at an endless rate everything is let through', async () => {
+  const limiter = createRateLimiter({ burst: 1, rateHz: Infinity }, new TestClock());
+  expect(await take(limiter, 'ada', 4)).toEqual([0, 0, 0, 0]);
+});
+
 test('keys have buckets of their own', async () => {
   const limiter = createRateLimiter({ burst: 1, rateHz: 1 / 3 }, new TestClock());
   expect(await take(limiter, 'ada', 2)).toEqual([0, 3000]);

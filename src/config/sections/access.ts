@@ -1,5 +1,5 @@
 import type { AccessConfig, RateLimit } from '../config.ts';
-import { boolean, burst, days, type Key, positive } from '../keys.ts';
+import { boolean, burst, days, type Key, rate } from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
 
 const section = 'general';
@@ -36,7 +36,7 @@ export const ACCESS = {
     section,
     name: 'register.ratelimit.rate_hz',
     default: '1/60',
-    parse: positive,
+    parse: rate,
     own: true,
     about: 'How often a second one client address may register in the long run.',
   },
@@ -52,7 +52,7 @@ export const ACCESS = {
     section,
     name: 'lookup.account_ratelimit.rate_hz',
     default: '1/10',
-    parse: positive,
+    parse: rate,
     own: true,
     about: 'How many addresses a second one account may look up in the long run.',
   },
@@ -69,7 +69,7 @@ export const ACCESS = {
     section,
     name: 'lookup.client_ratelimit.rate_hz',
     default: '1',
-    parse: positive,
+    parse: rate,
     own: true,
     about: 'How many addresses a second may be looked up from one client address in the long run.',
   },

@@ -1,36 +1,47 @@
 import { decodeBase64 } from '../../signing/base64.ts';
 import type { CryptoConfig, OldKeyConfig, SigningKeyConfig } from '../config.ts';
-import { InvalidValueError, type Key, lines } from '../keys.ts';
+import { InvalidValueError, type Key, lines, type Warn } from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
 
 const section = 'crypto';
 
-function keyParts(value: string): { version: string; bytes: Uint8Array } | undefined {
-  const match = /^ed25519\s+([a-zA-Z0-9_]+)\s+(\S+)$/.exec(value);
-  const bytes = decodeBase64(match?.[2] ?? '');
-  if (match === null || bytes?.length !== 32) return undefined;
-  return { version: match[1] ?? '', bytes };
+interface KeyLine {
+  version: string;
+  bytes: Uint8Array;
 }
 
-function signingKey(value: string): SigningKeyConfig {
+/** As Sydent: the algorithm, a version of any form, the key, and maybe more, which means nothing. */
+function keyLine(value: string, warn: Warn): KeyLine | undefined {
+  const [algorithm, version, key, ...more] = value.trim().split(/\s+/);
+  const bytes = decodeBase64(key ?? '');
+  if (algorithm !== 'ed25519' || version === undefined || bytes?.length !== 32) return undefined;
+  if (more.length > 0) warn('what its first three words say; the rest is ignored');
+  if (!/^[a-zA-Z0-9_]+$/.test(version)) {
+    warn('a version that others may refuse: it should be letters, digits and _');
+  }
+  return { version, bytes };
+}
+
+function signingKey(value: string, warn: Warn): SigningKeyConfig {
   // The oldest Sydents wrote the bare seed.
   if (/^[0-9a-fA-F]{64}$/.test(value)) return { version: '0', seed: Buffer.from(value, 'hex') };
-  const parts = keyParts(value);
-  if (parts !== undefined) return { version: parts.version, seed: parts.bytes };
+  const line = keyLine(value, warn);
+  if (line !== undefined) return { version: line.version, seed: line.bytes };
   throw new InvalidValueError(
     'ed25519, a version and 32 bytes in base64; cognomen generate-key makes one',
   );
 }
 
-function oldKeys(value: string): OldKeyConfig[] {
+function oldKeys(value: string, warn: Warn): OldKeyConfig[] {
   return lines(value).map((line) => {
-    const parts = keyParts(line);
+    const parts = keyLine(line, warn);
     if (parts !== undefined) return { version: parts.version, publicKey: parts.bytes };
     throw new InvalidValueError('lines of ed25519, a version and a public key in base64');
   });
 }
 
-const oldSigningKeys = (value: string): SigningKeyConfig[] => lines(value).map(signingKey);
+const oldSigningKeys = (value: string, warn: Warn): SigningKeyConfig[] =>
+  lines(value).map((line) => signingKey(line, warn));
 
 export const CRYPTO = {
   signingKey: {
@@ -64,6 +75,9 @@ export const CRYPTO = {
       'Keys that signed before, one a line, as they stood in ed25519.signingkey. They are served and valid like old_keys, and sign invitations still: a homeserver takes one up only if it is signed by a key of the time when it was sent. Each needs a version of its own.',
   },
 } satisfies Record<string, Key<unknown>>;
+
+/** Whether the file has a signing key, one that is not empty. */
+export const hasSigningKey = (reader: ConfigReader): boolean => reader.has(CRYPTO.signingKey);
 
 export function readCrypto(reader: ConfigReader): CryptoConfig {
   const signingKey = reader.read(CRYPTO.signingKey);

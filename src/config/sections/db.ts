@@ -1,5 +1,5 @@
 import type { DatabaseConfig, PostgresConfig } from '../config.ts';
-import { boolean, InvalidValueError, type Key, seconds, wholeNumber } from '../keys.ts';
+import { boolean, InvalidValueError, type Key, seconds, text, wholeNumber } from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
 
 const section = 'db';
@@ -57,10 +57,7 @@ export const DB = {
     name: 'db.file',
     default: 'sydent.db',
     environment: 'SYDENT_DB_PATH',
-    parse: (value: string) => {
-      if (value !== '') return value;
-      throw new InvalidValueError('the path of a SQLite file, or :memory:');
-    },
+    parse: text,
     about:
       'The SQLite database, or :memory: for one that is gone at the end. Not used when db.url is set.',
   },

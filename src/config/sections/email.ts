@@ -1,4 +1,3 @@
-import { isEmailAddress } from '../../identity/addresses.ts';
 import type { EmailConfig } from '../config.ts';
 import {
   baseUrl,
@@ -7,34 +6,23 @@ import {
   type Key,
   lines,
   list,
+  numberFrom,
   port,
   positive,
+  rate,
+  sydentBurst,
   text,
-  wholeNumber,
 } from '../keys.ts';
+import { addressIn, oneLine, tlsMode } from '../mail-values.ts';
 import type { ConfigReader } from '../reader.ts';
 
 const section = 'email';
 
-const TLS_MODES = {
-  '0': 'none',
-  '': 'none',
-  STARTTLS: 'starttls',
-  TLS: 'tls',
-  SSL: 'tls',
-} as const;
-
-function tlsMode(value: string): EmailConfig['smtp']['tlsMode'] {
-  const upper = value.toUpperCase();
-  const mode = Object.entries(TLS_MODES).find(([name]) => name === upper)?.[1];
-  if (mode !== undefined) return mode;
-  throw new InvalidValueError('0, STARTTLS, TLS or SSL');
-}
-
-function oneLine(value: string): string {
-  if (!/\p{Cc}/u.test(value)) return value;
-  throw new InvalidValueError('on one line');
-}
+/** Negative: so many are hidden, at the end. */
+const shownCharacters = numberFrom(0, (value) => {
+  const last = value === -1 ? 'the last character' : `the last ${-value} characters`;
+  return `that everything but ${last} is shown`;
+});
 
 export const EMAIL = {
   from: {
@@ -84,7 +72,7 @@ export const EMAIL = {
     name: 'email.smtpport',
     default: '25',
     parse: port,
-    about: 'The port of the relay.',
+    about: 'The port of the relay. 0: the usual one, 25, or 465 with TLS.',
   },
   smtpUsername: {
     section,
@@ -150,15 +138,17 @@ export const EMAIL = {
     section,
     name: 'email.third_party_invite_username_obfuscate_characters',
     default: '3',
-    parse: wholeNumber(0, 500),
-    about: 'How much of an invited address’s part before the @ a room gets to see.',
+    parse: shownCharacters,
+    about:
+      'How much of an invited address’s part before the @ a room gets to see; of a shorter one it sees less.',
   },
   obfuscateDomain: {
     section,
     name: 'email.third_party_invite_domain_obfuscate_characters',
     default: '3',
-    parse: wholeNumber(0, 500),
-    about: 'How much of an invited address’s domain a room gets to see.',
+    parse: shownCharacters,
+    about:
+      'How much of an invited address’s domain a room gets to see; of a shorter one it sees less.',
   },
   homeserverBlocklist: {
     section,
@@ -185,14 +175,14 @@ export const EMAIL = {
     section,
     name: 'email.ratelimit_sender.burst',
     default: '5',
-    parse: positive,
-    about: 'How many mails one sender may cause at once.',
+    parse: sydentBurst,
+    about: 'How many mails one sender may cause at once. 0: none at all.',
   },
   rateLimitRate: {
     section,
     name: 'email.ratelimit_sender.rate_hz',
     default: '1/300',
-    parse: positive,
+    parse: rate,
     about: 'How many mails a second one sender may cause in the long run.',
   },
   recipientBurst: {
@@ -207,7 +197,7 @@ export const EMAIL = {
     section,
     name: 'email.ratelimit_recipient.rate_hz',
     default: '1/300',
-    parse: positive,
+    parse: rate,
     own: true,
     about: 'How many mails a second can go to one address in the long run, whoever causes them.',
   },
@@ -239,14 +229,28 @@ export const EMAIL = {
   },
 } satisfies Record<string, Key<unknown>>;
 
-/** The address in `address` or `Name <address>`; undefined when it is neither. */
-function addressIn(from: string): string | undefined {
-  const address = /^[^<>]*<([^<>]+)>$/.exec(from)?.[1] ?? from;
-  return isEmailAddress(address) ? address : undefined;
+const HAS_PORT = 'must be a host name or address alone; the port stands in email.smtpport';
+
+/** As Python's smtplib: instead of port 0 it takes one behind the host's name, else the usual one. */
+function readRelay(reader: ConfigReader): EmailConfig['smtp'] {
+  const relay = {
+    host: reader.read(EMAIL.smtpHost),
+    port: reader.read(EMAIL.smtpPort),
+    username: reader.read(EMAIL.smtpUsername),
+    password: reader.read(EMAIL.smtpPassword),
+    tlsMode: reader.read(EMAIL.tlsMode),
+  };
+  const [, host, behind] = /^([^:]+):(\d{1,5})$/.exec(relay.host) ?? [];
+  if (relay.port !== 0) {
+    if (host !== undefined) reader.problem(section, EMAIL.smtpHost.name, HAS_PORT);
+    return relay;
+  }
+  const usual = relay.tlsMode === 'tls' ? 465 : 25;
+  return { ...relay, host: host ?? relay.host, port: Number(behind ?? 0) || usual };
 }
 
 export function readEmail(reader: ConfigReader): EmailConfig {
-  const hostname = reader.read(EMAIL.hostname) || reader.hostname;
+  const hostname = reader.read(EMAIL.hostname) || reader.fullHostname || reader.hostname;
   const from = reader.read(EMAIL.from).replaceAll('{hostname}', hostname);
   const envelopeFrom = addressIn(from);
   if (envelopeFrom === undefined || /\p{Cc}/u.test(from)) {
@@ -262,13 +266,7 @@ export function readEmail(reader: ConfigReader): EmailConfig {
     subject: reader.read(EMAIL.subject),
     inviteSubject: reader.read(EMAIL.inviteSubject),
     inviteSubjectSpace: reader.read(EMAIL.inviteSubjectSpace),
-    smtp: {
-      host: reader.read(EMAIL.smtpHost),
-      port: reader.read(EMAIL.smtpPort),
-      username: reader.read(EMAIL.smtpUsername),
-      password: reader.read(EMAIL.smtpPassword),
-      tlsMode: reader.read(EMAIL.tlsMode),
-    },
+    smtp: readRelay(reader),
     hostname,
     template: reader.read(EMAIL.template),
     inviteTemplate: reader.read(EMAIL.inviteTemplate),

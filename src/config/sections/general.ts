@@ -1,51 +1,36 @@
 import { isServerName } from '../../identity/server-name.ts';
-import type { GeneralConfig, LogLevel } from '../config.ts';
+import type { GeneralConfig, Listener } from '../config.ts';
 import {
   addressesWithPort,
   brand,
   days,
   InvalidValueError,
   type Key,
-  list,
-  networks,
+  numberFrom,
   oneOf,
   onlyTrue,
   port,
   text,
-  wholeNumber,
+  type Warn,
 } from '../keys.ts';
-import type { ConfigReader } from '../reader.ts';
+import { logLevel } from '../log-level.ts';
+import { networks } from '../networks.ts';
+import { type ConfigReader, inEnvironment } from '../reader.ts';
+import { aliases, homeservers } from '../server-lists.ts';
 
 const section = 'general';
 
-/** Python's names of the levels, and pino's. */
-const LEVELS: Readonly<Record<string, LogLevel>> = {
-  notset: 'trace',
-  trace: 'trace',
-  debug: 'debug',
-  info: 'info',
-  warn: 'warn',
-  warning: 'warn',
-  error: 'error',
-  critical: 'fatal',
-  fatal: 'fatal',
-};
+/** More than the specification allows, `_` above all: what Sydent took stands in signatures. */
+const canSign = (name: string) => /^[\w.:[\]-]{1,255}$/.test(name);
 
-function logLevel(value: string): LogLevel {
-  const level = LEVELS[value.toLowerCase()];
-  if (level !== undefined) return level;
-  throw new InvalidValueError('one of DEBUG, INFO, WARNING, ERROR, CRITICAL');
-}
-
-function serverName(value: string): string {
-  if (isServerName(value)) return value;
-  throw new InvalidValueError('a host name or IP address, with a port maybe, such as example.org');
-}
-
-function alias(value: string): string {
-  const [name = '', ...path] = value.split('/');
-  if (isServerName(name) && !/[\s?#]/.test(path.join('/'))) return value;
-  throw new InvalidValueError('hosts between commas, each with a port and a path maybe');
+function serverName(value: string, warn: Warn): string {
+  if (!canSign(value)) {
+    const names = 'a host name or IP address, with a port maybe, such as example.org';
+    throw new InvalidValueError(names);
+  }
+  if (!isServerName(value))
+    warn('a name that the Matrix specification does not allow; others may refuse it');
+  return value;
 }
 
 export const GENERAL = {
@@ -89,6 +74,7 @@ export const GENERAL = {
     default: 'sydent.pid',
     environment: 'SYDENT_PID_FILE',
     parse: text,
+    emptyCounts: true,
     about: 'The file that holds the process id while the server runs. Empty: none.',
   },
   termsPath: {
@@ -102,7 +88,7 @@ export const GENERAL = {
     section,
     name: 'address_lookup_limit',
     default: '10000',
-    parse: wholeNumber(1, 1_000_000),
+    parse: numberFrom(1, () => 'that every lookup is refused'),
     about: 'How many addresses one lookup may ask for.',
   },
   templatesPath: {
@@ -118,7 +104,9 @@ export const GENERAL = {
     name: 'brand.default',
     default: 'matrix-org',
     parse: brand,
-    about: 'The brand of those who ask for none, or for one that does not exist.',
+    emptyCounts: true,
+    about:
+      'The brand of those who ask for none, or for one that does not exist. Empty: the templates stand in templates.path itself.',
   },
   prometheusPort: {
     section,
@@ -132,8 +120,9 @@ export const GENERAL = {
     name: 'prometheus_addr',
     default: undefined,
     parse: text,
+    emptyCounts: true,
     about:
-      'The address on which Prometheus metrics are served, for example 127.0.0.1. Needs prometheus_port as well.',
+      'The address on which Prometheus metrics are served, for example 127.0.0.1. Empty, but there: every address. Needs prometheus_port as well.',
   },
   sentryDsn: {
     section,
@@ -149,6 +138,7 @@ export const GENERAL = {
     name: 'enable_v1_associations',
     default: 'true',
     parse: onlyTrue,
+    emptyCounts: true,
     about: 'Whether 3pid/bind exists in API version 1, where nobody has to log in.',
   },
   enableV1Access: {
@@ -156,6 +146,7 @@ export const GENERAL = {
     name: 'enable_v1_access',
     default: 'true',
     parse: onlyTrue,
+    emptyCounts: true,
     about:
       'Whether API version 1 is served at all. The keys that it has published stay readable in any case.',
   },
@@ -164,6 +155,7 @@ export const GENERAL = {
     name: 'delete_tokens_on_bind',
     default: 'true',
     parse: onlyTrue,
+    emptyCounts: true,
     about: 'Whether an invitation is deleted once it has been delivered.',
   },
   ipBlacklist: {
@@ -185,7 +177,7 @@ export const GENERAL = {
     section,
     name: 'homeserver_allow_list',
     default: '',
-    parse: (value: string) => list(value).map((name) => serverName(name).toLowerCase()),
+    parse: homeservers,
     about:
       'Homeservers whose users may register, between commas. Empty: all. Needs enable_v1_access = false.',
   },
@@ -193,7 +185,7 @@ export const GENERAL = {
     section,
     name: 'server.aliases',
     default: '',
-    parse: (value: string) => list(value).map(alias),
+    parse: aliases,
     own: true,
     about:
       'Other names of this server, between commas: hosts, with a port and a path maybe. Homeservers sign requests for the name that their client has configured; server.name and the host of client_http_base are accepted in any case.',
@@ -218,28 +210,34 @@ export const GENERAL = {
   },
 } satisfies Record<string, Key<unknown>>;
 
+function readServerName(reader: ConfigReader): string {
+  if (reader.has(GENERAL.serverName) || inEnvironment(GENERAL.serverName, reader.env)) {
+    return reader.read(GENERAL.serverName);
+  }
+  const name = canSign(reader.hostname) ? reader.hostname : 'localhost';
+  reader.warn(
+    `[general] server.name is not set, or empty; using the host name ${name}, in which to sign`,
+  );
+  return name;
+}
+
+function readMetrics(reader: ConfigReader): Listener | undefined {
+  const metricsPort = reader.read(GENERAL.prometheusPort);
+  const hasAddress = reader.has(GENERAL.prometheusAddress);
+  if (metricsPort === undefined && !hasAddress) return undefined;
+  if (metricsPort === undefined || !hasAddress) {
+    reader.warn('[general] prometheus_port and prometheus_addr are both needed; metrics are off');
+    return undefined;
+  }
+  const address = reader.read(GENERAL.prometheusAddress);
+  if (address === '') {
+    reader.warn('[general] prometheus_addr is empty: metrics are served at every address');
+  }
+  return { address: address || '::', port: metricsPort };
+}
+
 export function readGeneral(reader: ConfigReader): GeneralConfig {
-  const named = reader.has(GENERAL.serverName) || reader.env['SYDENT_SERVER_NAME'];
-  const name = named
-    ? reader.read(GENERAL.serverName)
-    : isServerName(reader.hostname)
-      ? reader.hostname
-      : 'localhost';
-  if (!named) {
-    reader.warn(`[general] server.name is not set; using the host name ${name}, in which to sign`);
-  }
-  for (const key of [
-    GENERAL.enableV1Access,
-    GENERAL.enableV1Associations,
-    GENERAL.deleteTokensOnBind,
-  ]) {
-    const value = reader.read({ ...key, parse: text });
-    if (!/^(true|false)$/i.test(value)) {
-      reader.warn(
-        `[general] ${key.name} = ${JSON.stringify(value)} means false; write true or false`,
-      );
-    }
-  }
+  const name = readServerName(reader);
   const enableV1Access = reader.read(GENERAL.enableV1Access);
   const homeserverAllowList = reader.read(GENERAL.homeserverAllowList);
   if (homeserverAllowList.length > 0 && enableV1Access) {
@@ -248,12 +246,6 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
       GENERAL.homeserverAllowList.name,
       'needs enable_v1_access = false, because API version 1 knows nothing of homeservers',
     );
-  }
-  const metricsPort = reader.read(GENERAL.prometheusPort);
-  const metricsAddress = reader.read(GENERAL.prometheusAddress);
-  const metrics = metricsPort !== undefined && metricsAddress !== '';
-  if (!metrics && (metricsPort !== undefined || metricsAddress !== '')) {
-    reader.warn('[general] prometheus_port and prometheus_addr are both needed; metrics are off');
   }
   if (enableV1Access) {
     const open = reader.read(GENERAL.enableV1Associations)
@@ -275,7 +267,7 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
     addressLookupLimit: reader.read(GENERAL.addressLookupLimit),
     templatesPath: reader.read(GENERAL.templatesPath),
     defaultBrand: reader.read(GENERAL.defaultBrand),
-    prometheus: metrics ? { address: metricsAddress, port: metricsPort } : undefined,
+    prometheus: readMetrics(reader),
     sentryDsn: reader.read(GENERAL.sentryDsn) || undefined,
     enableV1Associations: reader.read(GENERAL.enableV1Associations),
     enableV1Access,

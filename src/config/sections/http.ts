@@ -1,16 +1,16 @@
 import { accessSync, constants } from 'node:fs';
-import type { HttpConfig, ReplicationListenerConfig } from '../config.ts';
+import type { HttpConfig, Listener, ReplicationListenerConfig } from '../config.ts';
 import {
   baseUrl,
   boolean,
   InvalidValueError,
   type Key,
   list,
-  networks,
   port,
   text,
   wholeNumber,
 } from '../keys.ts';
+import { networks } from '../networks.ts';
 import type { ConfigReader } from '../reader.ts';
 
 const section = 'http';
@@ -48,7 +48,9 @@ export const HTTP = {
     name: 'internalapi.http.bind_address',
     default: '::1',
     parse: text,
-    about: 'The address of the internal API. Whoever reaches it can bind any address to any user.',
+    emptyCounts: true,
+    about:
+      'The address of the internal API. Empty: every address, as with Sydent. Whoever reaches it can bind any address to any user.',
   },
   internalPort: {
     section,
@@ -223,9 +225,19 @@ function readForwarding(
   return { obeyXForwardedFor, trustedProxies };
 }
 
-export function readHttp(reader: ConfigReader, serverName: string): HttpConfig {
+function readInternalApi(reader: ConfigReader): Listener | undefined {
   const internalPort = reader.read(HTTP.internalPort);
-  const internalAddress = reader.read(HTTP.internalAddress);
+  const address = reader.read(HTTP.internalAddress);
+  if (internalPort === undefined) return undefined;
+  if (address === '') {
+    reader.warn(
+      '[http] internalapi.http.bind_address is empty: the internal API is open at every address, and whoever reaches it can bind anything',
+    );
+  }
+  return { address: address || '::', port: internalPort };
+}
+
+export function readHttp(reader: ConfigReader, serverName: string): HttpConfig {
   const clientHttpBase = reader.read(HTTP.clientHttpBase);
   if (clientHttpBase === '') {
     reader.warn(
@@ -234,8 +246,7 @@ export function readHttp(reader: ConfigReader, serverName: string): HttpConfig {
   }
   return {
     clientApi: { address: reader.read(HTTP.clientAddress), port: reader.read(HTTP.clientPort) },
-    internalApi:
-      internalPort === undefined ? undefined : { address: internalAddress, port: internalPort },
+    internalApi: readInternalApi(reader),
     replication: readReplication(reader),
     ...readForwarding(reader),
     federationVerifyCerts: reader.read(HTTP.federationVerifyCerts),

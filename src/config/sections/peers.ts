@@ -12,8 +12,7 @@ export const peerKeys = (section: string) =>
       name: 'base_replication_url',
       default: undefined,
       parse: (value: string) => {
-        const url = baseUrl(value);
-        if (url === '' || url.startsWith('https://')) return url;
+        if (value === '' || /^https:/i.test(value)) return baseUrl(value, () => {});
         throw new InvalidValueError('an https:// URL: peers are told apart by their certificates');
       },
       about: 'Where the peer listens, instead of at its name and port: https://host:port.',

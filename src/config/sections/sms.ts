@@ -1,19 +1,28 @@
 import type { Originator, SmsConfig, SmsProviderConfig } from '../config.ts';
-import { baseUrl, httpUrl, InvalidValueError, type Key, oneOf, positive, text } from '../keys.ts';
+import {
+  baseUrl,
+  httpUrl,
+  InvalidValueError,
+  type Key,
+  oneOf,
+  rate,
+  sydentBurst,
+  text,
+  type Warn,
+} from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
 
 const section = 'sms';
 
 /** Python's str.format with the one field `token`. */
-function bodyTemplate(value: string): string {
-  const rest = value.replaceAll('{{', '').replaceAll('}}', '').replaceAll('{token}', '');
-  if (!/[{}]/.test(rest)) return value;
-  throw new InvalidValueError('text with {token} in it; other braces are written {{ and }}');
-}
-
-function requiredUrl(value: string): string {
-  if (value !== '') return httpUrl(value);
-  throw new InvalidValueError('an http:// or https:// URL');
+function bodyTemplate(value: string, warn: Warn): string {
+  const fields = value.replaceAll('{{', '').replaceAll('}}', '');
+  if (/[{}]/.test(fields.replaceAll('{token}', ''))) {
+    const what = 'text with {token} in it; other braces are written {{ and }}';
+    throw new InvalidValueError(what);
+  }
+  if (!fields.includes('{token}')) warn('that nobody gets a code: there is no {token} in it');
+  return value;
 }
 
 /** It becomes part of a path. */
@@ -58,7 +67,7 @@ export const SMS = {
     section,
     name: 'sms.openmarket.url',
     default: 'https://smsc.openmarket.com/sms/v4/mt',
-    parse: requiredUrl,
+    parse: httpUrl,
     own: true,
     about: 'Where OpenMarket takes messages.',
   },
@@ -66,7 +75,7 @@ export const SMS = {
     section,
     name: 'sms.twilio.url',
     default: 'https://api.twilio.com',
-    parse: (value: string) => baseUrl(requiredUrl(value)),
+    parse: (value: string, warn: Warn) => baseUrl(httpUrl(value), warn),
     own: true,
     about: 'The base of Twilio’s API, as far as /2010-04-01.',
   },
@@ -125,28 +134,28 @@ export const SMS = {
     section,
     name: 'msisdn.ratelimit.burst',
     default: '5',
-    parse: positive,
+    parse: sydentBurst,
     about: 'How many messages can go to one number at once.',
   },
   msisdnRate: {
     section,
     name: 'msisdn.ratelimit.rate_hz',
     default: '1/3600',
-    parse: positive,
+    parse: rate,
     about: 'How many messages a second can go to one number in the long run.',
   },
   countryBurst: {
     section,
     name: 'country.ratelimit.burst',
     default: '50',
-    parse: positive,
+    parse: sydentBurst,
     about: 'How many messages can go to one calling code at once.',
   },
   countryRate: {
     section,
     name: 'country.ratelimit.rate_hz',
     default: '1/60',
-    parse: positive,
+    parse: rate,
     about: 'How many messages a second can go to one calling code in the long run.',
   },
 } satisfies Record<string, Key<unknown>>;
@@ -168,29 +177,45 @@ export const SMS_FAMILIES = {
   },
 } as const;
 
+const isOriginatorType = (text: string) => text === 'long' || text === 'short' || text === 'alpha';
+
 function originator(entry: string): Originator | undefined {
-  const match = /^(long|short|alpha):(.+)$/.exec(entry.trim());
-  if (match === null) return undefined;
-  const [, type, given = ''] = match;
+  const [type = '', given = '', ...more] = entry.trim().split(':');
   const sender = given.trim();
-  if (type !== 'alpha' && !/^\+?\d+$/.test(sender)) return undefined;
-  return { type: type as Originator['type'], text: sender };
+  if (!isOriginatorType(type) || sender === '' || more.length > 0) return undefined;
+  return { type, text: sender };
+}
+
+/** Keys of a family by their calling codes; others are never asked for. */
+function byCode(
+  reader: ConfigReader,
+  prefix: string,
+  others: readonly string[],
+): { code: string; name: string; value: string }[] {
+  return reader.family(section, prefix).map(([name, value]) => {
+    const [code = ''] = name.slice(prefix.length).split('.');
+    if (!/^[1-9]\d{0,2}$/.test(code) && !others.includes(code)) {
+      const is = `[${section}] ${name} = ${JSON.stringify(value)}`;
+      reader.warn(`${is}: never used, because ${JSON.stringify(code)} is no calling code`);
+    }
+    return { code, name, value };
+  });
 }
 
 function readOriginators(reader: ConfigReader): Map<string, Originator[]> {
   const { prefix } = SMS_FAMILIES.originators;
   const originators = new Map<string, Originator[]>();
-  for (const [code, value] of reader.family(section, prefix)) {
+  for (const { code, name, value } of byCode(reader, prefix, ['default'])) {
     const entries = value.split(',').map(originator);
     const valid = entries.filter((entry) => entry !== undefined);
-    if (!/^(\d{1,3}|default)$/.test(code)) {
-      reader.problem(section, prefix + code, 'must end in a calling code, or in default');
-    } else if (valid.length < entries.length) {
-      reader.problem(
-        section,
-        prefix + code,
-        `must be long:NUMBER, short:NUMBER or alpha:TEXT, several between commas; it is ${JSON.stringify(value)}`,
-      );
+    if (valid.length < entries.length) {
+      const what = 'must be long:NUMBER, short:NUMBER or alpha:TEXT, several between commas; it is';
+      reader.problem(section, name, `${what} ${JSON.stringify(value)}`);
+    }
+    for (const { type, text: sender } of valid) {
+      if (type === 'alpha' || /^\+?\d+$/.test(sender)) continue;
+      const is = `[${section}] ${name} = ${JSON.stringify(value)}`;
+      reader.warn(`${is}: ${JSON.stringify(sender)} is no number; a provider may refuse it`);
     }
     originators.set(code, valid);
   }
@@ -200,13 +225,9 @@ function readOriginators(reader: ConfigReader): Map<string, Originator[]> {
 function readRules(reader: ConfigReader): Map<string, 'allow' | 'reject'> {
   const { prefix } = SMS_FAMILIES.rules;
   const rules = new Map<string, 'allow' | 'reject'>();
-  for (const [code, value] of reader.family(section, prefix)) {
-    if (!/^\d{1,3}$/.test(code)) {
-      reader.problem(section, prefix + code, 'must end in a calling code, such as smsrule.44');
-    }
+  for (const { code, name, value } of byCode(reader, prefix, [])) {
     if (value !== 'allow' && value !== 'reject') {
-      const what = `must be allow or reject; it is ${JSON.stringify(value)}`;
-      reader.problem(section, prefix + code, what);
+      reader.problem(section, name, `must be allow or reject; it is ${JSON.stringify(value)}`);
     } else {
       rules.set(code, value);
     }

@@ -1,0 +1,26 @@
+import { isServerName } from '../identity/server-name.ts';
+import { InvalidValueError, list, type Warn } from './keys.ts';
+
+/**
+ * Homeservers whose users may register, lower case. Entries that are no server names stay: a list without
+ * any would let everybody in.
+ */
+export function homeservers(value: string, warn: Warn): string[] {
+  const entries = list(value);
+  if (value !== '' && entries.length === 0) throw new InvalidValueError('names between commas');
+  for (const entry of entries.filter((name) => !isServerName(name))) {
+    warn(`that ${JSON.stringify(entry)} lets nobody in: it is no server name`);
+  }
+  return entries.map((name) => name.toLowerCase());
+}
+
+/** Hosts, each with a port and a path maybe. */
+export function aliases(value: string): string[] {
+  return list(value).map((entry) => alias(entry));
+}
+
+function alias(value: string): string {
+  const [name = '', ...path] = value.split('/');
+  if (isServerName(name) && !/[\s?#]/.test(path.join('/'))) return value;
+  throw new InvalidValueError('hosts between commas, each with a port and a path maybe');
+}
