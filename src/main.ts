@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Nothing is imported before the version is known: an older Node could not even parse it.
+// Nothing is imported and nothing new is used before the version is known: an older Node could not
+// even parse it.
 const OLDEST_NODE = 24;
 
 if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
@@ -8,8 +9,9 @@ if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE) {
   );
   process.exitCode = 1;
 } else {
-  const { run } = await import('./cli/run.ts');
-  process.exitCode = await run(process.argv.slice(2));
+  void import('./cli/run.ts').then(async ({ run }) => {
+    process.exitCode = await run(process.argv.slice(2));
+  });
 }
 
 export {};

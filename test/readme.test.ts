@@ -1,27 +1,32 @@
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeBase64 } from '../src/signing/base64.ts';
 import { verifySignedJson } from '../src/signing/signed-json.ts';
 import { createDatabase, ENGINES, temporaryFolder } from './support/databases.ts';
 import { type ServerProcess, spawnCognomen, writeConfig } from './support/process.ts';
+import { type Shell, startShell } from './support/shell.ts';
 import { startSmtpServer } from './support/smtp.ts';
 
-const run = promisify(execFile);
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+const walkThrough = /## Walk-through\n([\s\S]*?)\n## /.exec(readme)?.[1] ?? '';
+/** The blocks of the walk-through, as one would copy them. */
+const blocks = [...walkThrough.matchAll(/```sh\n([\s\S]*?)\n```/g)].map(([, block]) => block ?? '');
 
-/** The commands of the walk-through, as they stand there. */
-const commands = (/## Walk-through[\s\S]*?```sh\n([\s\S]*?)```/.exec(readme)?.[1] ?? '')
-  .replaceAll('\\\n', ' ')
-  .split('\n')
-  .filter((line) => line.startsWith('curl '));
+const CURL_STAND_IN = fileURLToPath(new URL('support/curl.ts', import.meta.url));
+/** Each answer on a line of its own; and some machines have no curl. */
+const CURL = `curl() {
+  if [ -x /usr/bin/curl ]; then /usr/bin/curl --silent --show-error "$@"
+  else '${process.execPath}' '${CURL_STAND_IN}' "$@"; fi
+  echo
+}`;
 
-describe.each(ENGINES)('the walk-through of the README, on %s', (engine) => {
+describe.each(ENGINES)('the walk-through of the README, pasted, on %s', (engine) => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let database: Awaited<ReturnType<typeof createDatabase>>;
   let relay: Awaited<ReturnType<typeof startSmtpServer>>;
   let server: ServerProcess;
+  let shell: Shell;
   let ports: { client: number; internal: number };
 
   beforeAll(async () => {
@@ -34,39 +39,47 @@ describe.each(ENGINES)('the walk-through of the README, on %s', (engine) => {
     }));
     server = spawnCognomen([], { cwd: folder.path });
     await server.untilLogged('Ready');
+    shell = startShell();
+    await shell.paste(CURL);
   });
   afterAll(async () => {
+    await shell.end();
     await server.stop();
     await relay.close();
     await database.drop();
     await folder.remove();
   });
 
+  /** Pastes a block, and types what it reads; the answers it got. */
+  const paste = async (block = '', typed = '') => {
+    const here = block
+      .replaceAll('localhost:8090', `127.0.0.1:${ports.client}`)
+      .replaceAll('localhost:8091', `127.0.0.1:${ports.internal}`);
+    const lines = await shell.paste(here, typed);
+    return lines.map((line) => JSON.parse(line));
+  };
+
   test('does what it says', async () => {
-    const values: Record<string, string> = {};
-    const curl = async (command = '') => {
-      const filled = command
-        .replaceAll('localhost:8090', `127.0.0.1:${ports.client}`)
-        .replaceAll('localhost:8091', `127.0.0.1:${ports.internal}`)
-        .replace(/\$([A-Z]+)/g, (_match, name: string) => values[name] ?? '');
-      const { stdout } = await run('sh', ['-c', `${filled} --silent --show-error`]);
-      return JSON.parse(stdout);
-    };
-    const [request, submit, bind, lookup, pubkey, internal, ...more] = commands;
+    const [request, read, submitAndBind, lookUp, internal, ...more] = blocks;
     expect(more).toEqual([]);
 
-    const requested = await curl(request);
+    const [requested] = await paste(request);
     expect(requested).toEqual({ success: true, sid: expect.any(String) });
-    values['SID'] = requested.sid;
     const mail = await relay.nextMail();
     expect(mail.to).toEqual(['ada@example.org']);
-    values['TOKEN'] = /token=([A-Za-z0-9]+)/.exec(mail.parsed.text ?? '')?.[1] ?? '';
-    expect(await curl(submit)).toEqual({ success: true });
-    const bound = await curl(bind);
+    const token = /token=([A-Za-z0-9]+)/.exec(mail.parsed.text ?? '')?.[1];
+    expect(await paste(read, `${requested.sid} ${token}\n`)).toEqual([]);
+
+    const [submitted, bound] = await paste(submitAndBind);
+    expect(submitted).toEqual({ success: true });
     expect(bound).toMatchObject({ address: 'ada@example.org', mxid: '@ada:example.org' });
-    expect(await curl(lookup)).toEqual(bound);
-    const key = decodeBase64((await curl(pubkey)).public_key) ?? new Uint8Array();
+
+    const [found, { public_key }] = await paste(lookUp);
+    expect(found).toEqual(bound);
+    const key = decodeBase64(public_key) ?? new Uint8Array();
     expect(verifySignedJson(bound, 'id.test', 'ed25519:0', key)).toBe(true);
-    expect((await curl(internal)).mxid).toBe('@grace:example.org');
+
+    const [boundWithoutProof] = await paste(internal);
+    expect(boundWithoutProof.mxid).toBe('@grace:example.org');
   });
 });
