@@ -349,6 +349,13 @@ export const KEYS: Readonly<Record<string, Rows>> = {
         DEFAULT,
         'compat/operators-templates > make the verification mail and its page',
       ),
+      better(
+        'an empty one (`email.smtpport =`) stops the start, as every empty number does',
+        'an empty value counts as not there',
+        'Sydent itself writes empty keys',
+        'config/values > behind an empty key stand the environment, and then the default',
+        'config/sydent-values > odd values do what the reviewed list says',
+      ),
     ],
     'email.smtpusername': [
       same(
@@ -528,6 +535,7 @@ export const KEYS: Readonly<Record<string, Rows>> = {
       same(
         '`ed25519 VERSION SEED`; a key in hex, of the oldest days, is read as version 0; without one, or empty, one is made and written into the file',
         'config/golden > the %s kind of file is read as it was meant',
+        'config/first-start > but one of the oldest form is left as it is',
         'storage/sydent-data > everything Sydent 2.7 knew is known',
         'config/first-start > gets that line, and nothing else of it changes',
       ),
