@@ -65,6 +65,13 @@ export function days(value: string): number {
   throw must('a number of days from 0 to 36500');
 }
 
+/** Hours in the file, milliseconds for the program. */
+export function hours(value: string): number {
+  const number = /^\d{1,6}(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
+  if (number <= 876_000) return Math.round(number * 60 * 60 * 1000);
+  throw must('a number of hours from 0 to 876000');
+}
+
 export function positive(value: string): number {
   const match = /^(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?:\s*\/\s*(\d+(?:\.\d+)?))?$/.exec(value);
   const number = match === null ? Number.NaN : Number(match[1]) / Number(match[2] ?? 1);

@@ -1,9 +1,10 @@
 import { isServerName } from '../../identity/server-name.ts';
-import type { GeneralConfig, LogLevel } from '../config.ts';
+import type { GeneralConfig } from '../config.ts';
 import {
   addressesWithPort,
   brand,
   days,
+  hours,
   InvalidValueError,
   type Key,
   list,
@@ -14,28 +15,10 @@ import {
   text,
   wholeNumber,
 } from '../keys.ts';
+import { logLevel } from '../log-level.ts';
 import type { ConfigReader } from '../reader.ts';
 
 const section = 'general';
-
-/** Python's names of the levels, and pino's. */
-const LEVELS: Readonly<Record<string, LogLevel>> = {
-  notset: 'trace',
-  trace: 'trace',
-  debug: 'debug',
-  info: 'info',
-  warn: 'warn',
-  warning: 'warn',
-  error: 'error',
-  critical: 'fatal',
-  fatal: 'fatal',
-};
-
-function logLevel(value: string): LogLevel {
-  const level = LEVELS[value.toLowerCase()];
-  if (level !== undefined) return level;
-  throw new InvalidValueError('one of DEBUG, INFO, WARNING, ERROR, CRITICAL');
-}
 
 function serverName(value: string): string {
   if (isServerName(value)) return value;
@@ -216,6 +199,15 @@ export const GENERAL = {
     about:
       'For how many days a homeserver that cannot be reached is told again of a binding of one of its users.',
   },
+  refusedNoticeLifetime: {
+    section,
+    name: 'onbind.give_up_refused_after_hours',
+    default: '24',
+    parse: hours,
+    own: true,
+    about:
+      'For how many hours an invitation that the homeserver of the bound user refuses is offered to it again. 0: one refusal is enough.',
+  },
 } satisfies Record<string, Key<unknown>>;
 
 export function readGeneral(reader: ConfigReader): GeneralConfig {
@@ -286,5 +278,6 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
     serverAliases: reader.read(GENERAL.serverAliases),
     dnsServers: reader.read(GENERAL.dnsServers),
     noticeLifetime: reader.read(GENERAL.noticeLifetime),
+    refusedNoticeLifetime: reader.read(GENERAL.refusedNoticeLifetime),
   };
 }
