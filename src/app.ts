@@ -10,6 +10,7 @@ import { createOnbind } from './homeservers/onbind.ts';
 import { createAccounts } from './identity/accounts.ts';
 import { adoptSydentData } from './identity/adoption/adopt.ts';
 import { createAssociations } from './identity/associations.ts';
+import { createNoticeDelivery } from './identity/notice-delivery.ts';
 import { createNotices } from './identity/notices.ts';
 import { createServerKeys } from './identity/server-keys.ts';
 import { createTerms } from './identity/terms.ts';
@@ -123,24 +124,23 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const pruning = repeat(PRUNING_INTERVAL, () => pruneLog(storage, clock, logger));
     closing.push(() => pruning.stop());
     const { expiry, keyGrace } = config.email.invites;
-    const notices = createNotices({
-      ...{ storage, keys, clock, random, logger },
-      metrics: metrics.outbox,
-      send: createOnbind(homeservers.federation, deps.noticeTimings?.answer),
-      rules: { keepDelivered: !general.deleteTokensOnBind, expiry, keyGrace },
-    });
+    const outbox = { storage, clock, random, logger, metrics: metrics.outbox };
+    const notices = createNotices({ ...outbox, keys, expiry });
+    const { noticeLifetime, refusedNoticeLifetime } = general;
     const dispatcher = startDispatcher({
-      ...{ storage, clock, random, logger },
-      metrics: metrics.outbox,
-      deliver: notices.deliver,
-      noticeLifetime: general.noticeLifetime,
+      ...{ ...outbox, noticeLifetime, refusedNoticeLifetime },
+      deliver: createNoticeDelivery({
+        ...{ ...outbox, keys, sign: notices.sign },
+        send: createOnbind(homeservers.federation, deps.noticeTimings?.answer),
+        rules: { keepDelivered: !general.deleteTokensOnBind, keyGrace },
+      }),
       timings: deps.noticeTimings ?? {},
     });
     closing.push(() => dispatcher.stop());
     const mesh = http.replication
       ? await joinMesh(config, http.replication, {
           ...{ storage, keys, clock, random, logger, metrics },
-          bound: notices.oweInvitations,
+          ...{ bound: notices.oweInvitations, unbound: notices.takeBack },
         })
       : undefined;
     if (mesh) {

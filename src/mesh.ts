@@ -18,6 +18,7 @@ export interface MeshDependencies {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly bound?: NonNullable<ReceiverDependencies['bound']>;
+  readonly unbound?: NonNullable<ReceiverDependencies['unbound']>;
 }
 
 /** This server as one of several that replicate one another. */
@@ -37,7 +38,8 @@ export async function joinMesh(
   listener: ReplicationListenerConfig,
   deps: MeshDependencies,
 ): Promise<Mesh> {
-  const { storage, keys, clock, random, logger, metrics, bound = async () => {} } = deps;
+  const { storage, keys, clock, random, logger, metrics } = deps;
+  const { bound = async () => {}, unbound = async () => {} } = deps;
   const replication = startReplication(config, listener, {
     ...{ storage, keys, clock, random, logger },
     metrics: metrics.replication,
@@ -45,7 +47,7 @@ export async function joinMesh(
   try {
     const server = createReplicationServer({
       certificates: replication.certificates,
-      receiver: createReceiver({ storage, clock, metrics: metrics.replication, bound }),
+      receiver: createReceiver({ storage, clock, metrics: metrics.replication, bound, unbound }),
       ...{ stores: storage.stores, logger, metrics },
     });
     const address = await listen(server.app, 'replication', listener);

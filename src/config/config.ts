@@ -50,6 +50,8 @@ export interface GeneralConfig {
   readonly dnsServers: readonly string[];
   /** Milliseconds after which a notice that its homeserver never took is given up. */
   readonly noticeLifetime: number;
+  /** Milliseconds after which a notice that its homeserver refuses again and again is given up. */
+  readonly refusedNoticeLifetime: number;
 }
 
 /** What users may do, and how often. */

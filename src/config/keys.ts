@@ -83,6 +83,13 @@ export function days(value: string): number {
   throw must('a number of days from 0 to 36500');
 }
 
+/** Hours in the file, milliseconds for the program. */
+export function hours(value: string): number {
+  const number = /^\d{1,6}(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
+  if (number <= 876_000) return Math.round(number * 60 * 60 * 1000);
+  throw must('a number of hours from 0 to 876000');
+}
+
 export function positive(value: string): number {
   const [numerator = '', denominator, ...more] = value.split('/');
   const number =

@@ -14,6 +14,8 @@ export interface FederationRequest {
   /** Milliseconds, finding the homeserver included. */
   readonly timeout: number;
   readonly maxBytes: number;
+  /** Awaited once the homeserver is found, before anything is sent to it; when it rejects, nothing is. */
+  readonly beforeSending?: () => Promise<void>;
 }
 
 /** What homeservers are asked and told through. Redirects are not followed. */
@@ -31,7 +33,7 @@ export interface FederationDependencies {
 export function createFederationClient(deps: FederationDependencies): FederationClient {
   const { outbound, discover, verifyCertificates } = deps;
   return {
-    async request({ method, serverName, path, body, timeout, maxBytes }) {
+    async request({ method, serverName, path, body, timeout, maxBytes, beforeSending }) {
       if (!isReachableName(serverName)) {
         throw new OutboundError(
           'name-unresolved',
@@ -48,6 +50,7 @@ export function createFederationClient(deps: FederationDependencies): Federation
           discover(serverName.toLowerCase()),
           giveUp.signal,
         );
+        await beforeSending?.();
         return await outbound.request({
           method,
           url: `https://${host}${path}`,

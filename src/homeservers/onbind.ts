@@ -1,4 +1,4 @@
-import type { NoticeAnswer, SendNotice } from '../identity/notices.ts';
+import type { NoticeAnswer, SendNotice } from '../identity/notice-delivery.ts';
 import type { OutboundAnswer } from '../platform/outbound/outbound.ts';
 import { OutboundError } from '../platform/outbound/outbound-error.ts';
 import type { FederationClient } from './federation-client.ts';
@@ -15,16 +15,22 @@ function errcodeOf({ body }: OutboundAnswer): string | undefined {
   return typeof errcode === 'string' ? errcode : undefined;
 }
 
-/** Milliseconds, of a Retry-After in seconds. */
-function retryAfter({ headers }: OutboundAnswer): number {
-  const header = headers['retry-after'];
-  const seconds = typeof header === 'string' && /^\d{1,9}$/.test(header) ? Number(header) : 0;
-  return Math.min(seconds * 1000, HOUR);
+/** Milliseconds that the homeserver wants to be left alone: by Retry-After, or as Matrix said it before. */
+function retryAfter(answer: OutboundAnswer): number {
+  const header = answer.headers['retry-after'];
+  const inBody = jsonObject(answer.body)?.['retry_after_ms'];
+  const wait =
+    typeof header === 'string' && /^\d{1,9}$/.test(header)
+      ? Number(header) * 1000
+      : typeof inBody === 'number'
+        ? inBody
+        : 0;
+  return Math.min(Math.max(wait, 0), HOUR);
 }
 
 const isUnknownMethod = ({ status }: OutboundAnswer) => status === 404 || status === 405;
 
-/** Whether that is a homeserver's word on the notice: a proxy's 404 page is none. */
+/** Whether it is about this notice alone: where nobody knows the path, all of them fare the same. */
 function isRefusal(answer: OutboundAnswer): boolean {
   const { status } = answer;
   if (status < 400 || status > 499 || status === 408 || status === 429) return false;
@@ -46,18 +52,30 @@ function verdict(answer: OutboundAnswer): NoticeAnswer {
  * @param limit milliseconds for each of them, where it is not to be the usual time
  */
 export function createOnbind(federation: FederationClient, limit?: number): SendNotice {
-  return async (serverName, body) => {
+  return async (serverName, body, isOwed) => {
     const timeout = limit ?? (body.invites.length > 0 ? TIMEOUT.withInvites : TIMEOUT.without);
+    const beforeSending = async () => {
+      if (!(await isOwed())) throw new NotOwedError();
+    };
     const send = (method: 'POST' | 'PUT') =>
-      federation.request({ method, serverName, path: PATH, body, timeout, maxBytes: ANSWER_LIMIT });
+      federation.request({
+        ...{ method, serverName, path: PATH, body, timeout, beforeSending },
+        maxBytes: ANSWER_LIMIT,
+      });
     try {
       const posted = await send('POST');
       if (!isUnknownMethod(posted)) return verdict(posted);
       const put = await send('PUT');
       return verdict(isUnknownMethod(put) ? posted : put);
     } catch (error) {
+      if (error instanceof NotOwedError) return { kind: 'not-sent' };
       if (!(error instanceof OutboundError)) throw error;
       return { kind: 'not-now', reason: error.message, wait: 0 };
     }
   };
+}
+
+/** Nothing is owed to the homeserver any more. */
+class NotOwedError extends Error {
+  override readonly name = 'NotOwedError';
 }

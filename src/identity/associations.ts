@@ -7,7 +7,7 @@ import { lookupKeys } from './lookup-keys.ts';
 import { homeserverOf } from './mxid.ts';
 import type { Notices, SignedInvite } from './notices.ts';
 import type { ServerKeys } from './server-keys.ts';
-import { newAssociation, type SignedAssociation } from './signed-association.ts';
+import { CLOCK_TOLERANCE, newAssociation, type SignedAssociation } from './signed-association.ts';
 
 /** Binding addresses to users, and taking that back. */
 export interface Associations {
@@ -18,7 +18,10 @@ export interface Associations {
    * @param mxid whatever is looked up then; no user id need be in it
    */
   bind(threepid: ThreePid, mxid: string): Promise<BoundAssociation>;
-  /** Takes back a binding of the folded address to exactly that user; anything else changes nothing. */
+  /**
+   * Takes back a binding of the folded address to exactly that user, and what is still owed for it to their
+   * homeserver; anything else changes nothing.
+   */
   unbind(threepid: { medium: string; address: string }, mxid: string): Promise<void>;
 }
 
@@ -31,7 +34,7 @@ export interface AssociationsDependencies {
   readonly storage: Storage;
   readonly keys: ServerKeys;
   readonly clock: Clock;
-  readonly notices: Pick<Notices, 'owe' | 'sign'>;
+  readonly notices: Pick<Notices, 'owe' | 'takeBack' | 'sign'>;
   /** Told after an entry of the log was committed. */
   readonly logged: () => void;
 }
@@ -40,9 +43,6 @@ export interface AssociationsDependencies {
 const INVITES_ANSWERED = 100;
 
 const NOBODY_TOLD = 'mxid names no homeserver that could be told of this binding';
-
-/** How far into the future a peer's clock may be for us to date our association after its. */
-const CLOCK_TOLERANCE = 24 * 60 * 60 * 1000;
 
 /** The state under which the id is kept up to which the local log is in the global table. */
 export const LOG_POSITION = 'log_position';
@@ -135,6 +135,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         await noteReplaced(stores, replaced);
         await stores.associations.deleteGlobal(medium, address, serverName, ts);
         await stores.adoption.setState(LOG_POSITION, String(id));
+        await notices.takeBack(stores, [threepid]);
       });
       logged();
     },

@@ -120,8 +120,7 @@ export function createLookup(deps: LookupDependencies): Lookup {
         foldAddress(medium, address),
         clock.now(),
       );
-      let newest: (typeof found)[number] | undefined;
-      for (const association of found) if (isNewer(association, newest)) newest = association;
+      const newest = newestOf(found);
       return newest && forLookup(newest, keys);
     },
 
@@ -160,6 +159,13 @@ export function createLookup(deps: LookupDependencies): Lookup {
   };
 }
 
+/** The one that counts of several associations of an address. */
+export function newestOf<T extends Dated>(found: readonly T[]): T | undefined {
+  let newest: T | undefined;
+  for (const association of found) if (isNewer(association, newest)) newest = association;
+  return newest;
+}
+
 /** The user whom the folded address is bound to now; undefined when there is none. */
 export async function currentMxid(
   lookups: LookupStore,
@@ -167,9 +173,6 @@ export async function currentMxid(
   address: string,
   now: number,
 ): Promise<string | undefined> {
-  let newest: FoundAssociation | undefined;
-  for (const association of await lookups.byAddresses([address], now)) {
-    if (association.medium === medium && isNewer(association, newest)) newest = association;
-  }
-  return newest?.mxid;
+  const found = await lookups.byAddresses([address], now);
+  return newestOf(found.filter((association) => association.medium === medium))?.mxid;
 }

@@ -18,6 +18,9 @@ export type SignedAssociation = Association & { readonly signatures: Signatures 
 /** An association holds for 100 years of 365 days. */
 const LIFETIME = 100 * 365 * 24 * 60 * 60 * 1000;
 
+/** How far ahead (ms) a peer's clock may be for what it dates to count as newer than what is dated now. */
+export const CLOCK_TOLERANCE = 24 * 60 * 60 * 1000;
+
 /** @param ts may lie ahead of `now`, to come after what is known already; it is valid from now on. */
 export function newAssociation(
   threepid: { medium: string; address: string },

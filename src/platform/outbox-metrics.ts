@@ -1,11 +1,13 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-export type NoticeOutcome = 'delivered' | 'refused' | 'postponed' | 'given-up';
+export type NoticeOutcome = 'delivered' | 'refused' | 'postponed' | 'given-up' | 'withdrawn';
 
 /** What waits in the outbox. */
 export interface OutboxMeasure {
   readonly size: number;
-  /** Seconds since the oldest came. */
+  /** Those of them that were refused and are offered again. */
+  readonly refused: number;
+  /** Seconds since the oldest of the others came. */
   readonly age: number;
 }
 
@@ -32,7 +34,7 @@ export function createOutboxMetrics(registers: Registry[]): OutboxMetrics {
   });
   const notices = new Counter({
     name: 'cognomen_notices_total',
-    help: 'Notices to homeservers, by outcome: delivered, refused, postponed (tried again later), given-up',
+    help: 'Notices to homeservers, by outcome: delivered, refused (offered again by itself), postponed (the homeserver is tried again), given-up, withdrawn (the binding was taken back before)',
     labelNames: ['outcome'],
     registers,
   });
@@ -48,8 +50,17 @@ export function createOutboxMetrics(registers: Registry[]): OutboxMetrics {
     },
   });
   new Gauge({
+    name: 'cognomen_outbox_refused_notices',
+    help: 'Those of them that their homeserver refused and is offered again',
+    registers,
+    async collect() {
+      const outbox = await measured();
+      if (outbox) this.set(outbox.refused);
+    },
+  });
+  new Gauge({
     name: 'cognomen_outbox_oldest_seconds',
-    help: 'Age of the oldest notice that its homeserver has not taken yet; 0 when there is none',
+    help: 'Age of the oldest notice that its homeserver has neither taken nor refused yet; 0 when there is none',
     registers,
     async collect() {
       const outbox = await measured();

@@ -34,6 +34,8 @@ export interface ReceiverDependencies {
   readonly metrics: ReplicationMetrics;
   /** Runs in the transaction that stores new associations, for what must follow from them. */
   readonly bound?: (stores: Stores, associations: readonly GlobalAssociation[]) => Promise<void>;
+  /** The same for deletions; runs before it. */
+  readonly unbound?: (stores: Stores, deletions: readonly ReplicatedDeletion[]) => Promise<void>;
 }
 
 /** Checked at the same time: half a millisecond of work here, more of it in other threads. */
@@ -58,7 +60,7 @@ function inFewRuns(received: readonly Received[]): readonly Received[] {
 }
 
 export function createReceiver(deps: ReceiverDependencies): Receiver {
-  const { storage, clock, metrics, bound = async () => {} } = deps;
+  const { storage, clock, metrics, bound = async () => {}, unbound = async () => {} } = deps;
   let busy: Promise<unknown> = Promise.resolve();
 
   /** Undefined when it is none, or not signed by the peer. */
@@ -90,6 +92,7 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
     await storage.transaction(async (stores) => {
       await stores.associations.lockLog();
       const stored: GlobalAssociation[] = [];
+      const deleted: ReplicatedDeletion[] = [];
       for (let from = 0; from < received.length; ) {
         const kind = received[from]?.kind;
         const next = received.findIndex((entry, index) => index > from && entry.kind !== kind);
@@ -101,9 +104,11 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
         }
         if (deletions.length > 0) {
           await stores.replicated.delete(peer.name, deletions, clock.now());
+          deleted.push(...deletions);
         }
         from += run.length;
       }
+      if (deleted.length > 0) await unbound(stores, deleted);
       if (stored.length > 0) await bound(stores, stored);
     });
   }

@@ -1,125 +1,128 @@
 import type { Db, Engine } from './engine.ts';
 import { toInvite } from './invitations.ts';
-import type { OutboxStore } from './stores.ts';
+import { outboxServers } from './outbox-servers.ts';
+import type { Schema } from './schema.ts';
+import type { Notice, OutboxStore } from './stores.ts';
+
+const COLUMNS = [
+  'id',
+  'server_name',
+  'association',
+  'created_ts',
+  'attempts',
+  'refused_ts',
+] as const satisfies (keyof Schema['cognomen_notices'])[];
+
+/** Among so many of the latest those are looked for that were tried least. */
+const LATEST = 100;
+
+function toNotice(row: {
+  id: number;
+  server_name: string;
+  association: string;
+  created_ts: number;
+  attempts: number;
+  refused_ts: number | null;
+}): Notice {
+  const { id, association, attempts } = row;
+  return {
+    ...{ id, association, attempts, serverName: row.server_name },
+    createdAt: row.created_ts,
+    refusedAt: row.refused_ts ?? undefined,
+  };
+}
 
 export function outboxStore(engine: Engine, db: Db): OutboxStore {
+  const servers = outboxServers(engine, db);
+
+  /** Those of one homeserver, of a kind. */
+  const ofServer = (serverName: string, refused: boolean) =>
+    db
+      .selectFrom('cognomen_notices')
+      .where('server_name', '=', serverName)
+      .where('refused_ts', refused ? 'is not' : 'is', null);
+
+  const dueOf = (serverName: string, refused: boolean, now: number) =>
+    ofServer(serverName, refused).where('next_attempt_ts', '<=', now).select(COLUMNS);
+
+  async function nextAttempt(serverName: string, refused: boolean): Promise<number | undefined> {
+    const row = await ofServer(serverName, refused)
+      .select('next_attempt_ts')
+      .orderBy('next_attempt_ts')
+      .limit(1)
+      .executeTakeFirst();
+    return row?.next_attempt_ts;
+  }
+
   return {
-    async add({ id, serverName, association, createdAt, tokens }) {
+    ...servers,
+
+    async add(notices) {
+      if (notices.length === 0) return;
       await db
         .insertInto('cognomen_notices')
-        .values({
-          ...{ id, association },
-          server_name: serverName,
-          created_ts: createdAt,
-          next_attempt_ts: createdAt,
-        })
+        .values(
+          notices.map(({ id, serverName, address, association, createdAt, refusedAt, dueAt }) => ({
+            ...{ id, address, association },
+            server_name: serverName,
+            created_ts: createdAt,
+            next_attempt_ts: dueAt,
+            refused_ts: refusedAt ?? null,
+          })),
+        )
         .execute();
-      if (tokens.length > 0) {
+      const carried = new Map(
+        notices.flatMap(({ id, tokens }) => tokens.map((token) => [token, id] as const)),
+      );
+      if (carried.size > 0) {
         await db
           .insertInto('cognomen_notice_invites')
-          .values(tokens.map((token) => ({ token, notice_id: id })))
-          .onConflict((conflict) => conflict.column('token').doUpdateSet({ notice_id: id }))
+          .values([...carried].map(([token, notice_id]) => ({ token, notice_id })))
+          .onConflict((conflict) =>
+            conflict
+              .column('token')
+              .doUpdateSet((update) => ({ notice_id: update.ref('excluded.notice_id') })),
+          )
           .execute();
       }
-      await db
-        .insertInto('cognomen_notice_servers')
-        .values({ server_name: serverName, failures: 0, troubled: 0, due_ts: createdAt })
-        .onConflict((conflict) =>
-          // One that fails waits its time, and whoever has claimed one looks for more by itself.
-          conflict
-            .column('server_name')
-            .doUpdateSet({ due_ts: createdAt })
-            .where('cognomen_notice_servers.troubled', '=', 0)
-            .where('cognomen_notice_servers.claimed_by', 'is', null)
-            .where('cognomen_notice_servers.due_ts', '>', createdAt),
-        )
-        .execute();
-    },
-
-    async hasDue(troubled, now) {
-      const row = await db
-        .selectFrom('cognomen_notice_servers')
-        .select('server_name')
-        .where('troubled', '=', troubled ? 1 : 0)
-        .where('due_ts', '<=', now)
-        .limit(1)
-        .executeTakeFirst();
-      return row !== undefined;
-    },
-
-    async claim({ holder, troubled, newestFirst, now, until, limit }) {
-      if (limit <= 0) return [];
-      const due = db
-        .selectFrom('cognomen_notice_servers')
-        .select(['server_name', 'failures'])
-        .where('troubled', '=', troubled ? 1 : 0)
-        .where('due_ts', '<=', now)
-        .orderBy('due_ts', newestFirst ? 'desc' : 'asc')
-        .limit(limit);
-      const rows = await (engine.locksRows ? due.forUpdate().skipLocked() : due).execute();
-      if (rows.length === 0) return [];
-      await db
-        .updateTable('cognomen_notice_servers')
-        .set({ claimed_by: holder, due_ts: until })
-        .where(
-          'server_name',
-          'in',
-          rows.map((row) => row.server_name),
-        )
-        .execute();
-      return rows.map((row) => ({ serverName: row.server_name, failures: row.failures }));
-    },
-
-    async renew(holder, serverNames, until) {
-      if (serverNames.length === 0) return new Set();
-      const rows = await db
-        .updateTable('cognomen_notice_servers')
-        .set({ due_ts: until })
-        .where('server_name', 'in', serverNames)
-        .where('claimed_by', '=', holder)
-        .returning('server_name')
-        .execute();
-      return new Set(rows.map((row) => row.server_name));
-    },
-
-    async release({ serverName, holder, failures, dueAt }) {
-      await db
-        .updateTable('cognomen_notice_servers')
-        .set({ failures, troubled: failures > 0 ? 1 : 0, due_ts: dueAt, claimed_by: null })
-        .where('server_name', '=', serverName)
-        .where('claimed_by', '=', holder)
-        .execute();
-    },
-
-    async forget(serverName, holder) {
-      await db
-        .deleteFrom('cognomen_notice_servers')
-        .where('server_name', '=', serverName)
-        .where('claimed_by', '=', holder)
-        .execute();
+      for (const [server_name, dueAt] of new Map(notices.map((n) => [n.serverName, n.dueAt]))) {
+        await servers.giveTurn(server_name, dueAt);
+      }
     },
 
     async due(serverName, now, limit) {
-      const rows = await db
-        .selectFrom('cognomen_notices')
-        .select(['id', 'association', 'attempts'])
-        .where('server_name', '=', serverName)
-        .where('next_attempt_ts', '<=', now)
-        .orderBy('next_attempt_ts')
-        .limit(limit)
-        .execute();
-      return rows.map((row) => ({ ...row, serverName }));
+      const due = dueOf(serverName, false, now).orderBy('next_attempt_ts').limit(limit);
+      return (await due.execute()).map(toNotice);
     },
 
-    async nextAttempt(serverName) {
+    async dueRefused(serverName, now, limit) {
+      const due = dueOf(serverName, true, now);
+      const longest = await due.orderBy('next_attempt_ts').limit(limit).execute();
+      if (longest.length < limit) return longest.map(toNotice);
+      const half = longest.slice(0, Math.ceil(limit / 2));
+      const ids = new Set(half.map(({ id }) => id));
+      const latest = await due.orderBy('next_attempt_ts', 'desc').limit(LATEST).execute();
+      const least = latest
+        .filter(({ id }) => !ids.has(id))
+        .toSorted((a, b) => a.attempts - b.attempts)
+        .slice(0, limit - half.length);
+      return [...half, ...least].map(toNotice);
+    },
+
+    async nextAttempts(serverName) {
+      return {
+        fresh: await nextAttempt(serverName, false),
+        refused: await nextAttempt(serverName, true),
+      };
+    },
+
+    async find(id) {
       const row = await db
         .selectFrom('cognomen_notices')
-        .select('next_attempt_ts')
-        .where('server_name', '=', serverName)
-        .orderBy('next_attempt_ts')
-        .limit(1)
+        .select(COLUMNS)
+        .where('id', '=', id)
         .executeTakeFirst();
-      return row?.next_attempt_ts;
+      return row && toNotice(row);
     },
 
     async invitesOf(id) {
@@ -153,6 +156,40 @@ export function outboxStore(engine: Engine, db: Db): OutboxStore {
         .execute();
     },
 
+    async refuse(id, attempts, until, now) {
+      await db
+        .updateTable('cognomen_notices')
+        .set((update) => ({
+          ...{ attempts, next_attempt_ts: until },
+          refused_ts: update.fn.coalesce('refused_ts', update.val(now)),
+        }))
+        .where('id', '=', id)
+        .execute();
+    },
+
+    bindingsOwed: (addresses) =>
+      db
+        .selectFrom('cognomen_notices')
+        .select(['address', 'association'])
+        .distinct()
+        .where(engine.isAnyOf('address', addresses))
+        .execute(),
+
+    async withdraw({ address, association }) {
+      const owed = db
+        .selectFrom('cognomen_notices')
+        .select('id')
+        .where('address', '=', address)
+        .where('association', '=', association);
+      await db.deleteFrom('cognomen_notice_invites').where('notice_id', 'in', owed).execute();
+      const { numDeletedRows } = await db
+        .deleteFrom('cognomen_notices')
+        .where('address', '=', address)
+        .where('association', '=', association)
+        .executeTakeFirst();
+      return Number(numDeletedRows);
+    },
+
     async oldest(serverName) {
       const row = await db
         .selectFrom('cognomen_notices')
@@ -181,17 +218,27 @@ export function outboxStore(engine: Engine, db: Db): OutboxStore {
     },
 
     async measure(limit) {
-      const { size } = await db
-        .selectFrom(db.selectFrom('cognomen_notices').select('id').limit(limit).as('some'))
-        .select((select) => select.fn.countAll<number>().as('size'))
-        .executeTakeFirstOrThrow();
+      const count = async (refused: boolean) => {
+        const some = db
+          .selectFrom('cognomen_notices')
+          .select('id')
+          .where('refused_ts', refused ? 'is not' : 'is', null)
+          .limit(limit);
+        const { size } = await db
+          .selectFrom(some.as('some'))
+          .select((select) => select.fn.countAll<number>().as('size'))
+          .executeTakeFirstOrThrow();
+        return Number(size);
+      };
+      const [fresh, refused] = [await count(false), await count(true)];
       const oldest = await db
         .selectFrom('cognomen_notices')
         .select('created_ts')
+        .where('refused_ts', 'is', null)
         .orderBy('created_ts')
         .limit(1)
         .executeTakeFirst();
-      return { size: Number(size), oldest: oldest?.created_ts };
+      return { all: fresh + refused, refused, oldest: oldest?.created_ts };
     },
   };
 }

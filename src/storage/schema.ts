@@ -142,11 +142,15 @@ export interface Schema {
   cognomen_notices: {
     id: number;
     server_name: string;
+    /** Of the association. */
+    address: string;
     /** The association as JSON, not signed yet. */
     association: string;
     created_ts: number;
     attempts: Generated<number>;
     next_attempt_ts: number;
+    /** When the homeserver first refused it, or the notice that it was part of. */
+    refused_ts: number | null;
   };
   /** The invitations that a notice carries; each is in one notice at most. */
   cognomen_notice_invites: {
@@ -158,11 +162,13 @@ export interface Schema {
     server_name: string;
     /** Sessions of deliveries that failed since the last success. */
     failures: number;
-    /** 1 while there are failures. */
+    /** 1 while it fails, or is owed nothing but what it refused. */
     troubled: number;
     /** When it may be claimed: its turn, or when the claim of a dead process lapses. */
     due_ts: number;
     claimed_by: string | null;
+    /** Before that it is offered nothing again that it refused. */
+    refused_due_ts: Generated<number>;
   };
   /** What a peer has beside Sydent's row. */
   cognomen_peers: {

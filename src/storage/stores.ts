@@ -1,14 +1,14 @@
 import type { AdoptionStore, OwnRowStore } from './adoption-stores.ts';
+import type { EphemeralKeyStore, InvitationStore } from './invitation-stores.ts';
+import type { OutboxStore } from './outbox-stores.ts';
 import type { PeerStore, ReplicatedStore } from './replication-stores.ts';
 import type { SessionStore } from './session-store.ts';
 
 export type * from './adoption-stores.ts';
+export type * from './invitation-stores.ts';
+export type * from './outbox-stores.ts';
 export type * from './replication-stores.ts';
 export type * from './session-store.ts';
-
-import type { EphemeralKeyStore, InvitationStore, OutboxStore } from './invitation-stores.ts';
-
-export type * from './invitation-stores.ts';
 
 /**
  * What the domain asks of a database. Implemented once, on Kysely, for SQLite and PostgreSQL.

@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   createDatabase,
   ENGINES,
   type TestDatabase,
   temporaryFolder,
 } from '../support/databases.ts';
-import { startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
+import { answerJson, startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
 import { postJson } from '../support/http.ts';
 import { type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
@@ -31,8 +31,10 @@ describe.each(ENGINES)('processes on one database, %s,', (engine) => {
     hs = await startHomeserver({ ca });
     database = await createDatabase(engine);
   });
+  afterEach(async () => {
+    for (const server of running.splice(0)) await server.stop();
+  });
   afterAll(async () => {
-    for (const server of running) await server.stop();
     await database.drop();
     for (const folder of folders) await folder.remove();
     await hs.close();
@@ -95,5 +97,43 @@ describe.each(ENGINES)('processes on one database, %s,', (engine) => {
       .toEqual([]);
     const told = hs.onbinds.map(({ address }) => address).toSorted();
     expect(told).toEqual(['early', ...names].map((name) => `${name}@sample.test`).toSorted());
+  });
+
+  test('deliver the invitations that one was offering one by one when it was killed, none lost', async () => {
+    const address = 'mixed@sample.test';
+    const all = Array.from({ length: 6 }, (_, index) => `token${index}`);
+    const first = await start();
+    for (const token of all) {
+      await database.execute(
+        `insert into invite_tokens (medium, address, room_id, sender, token, received_ts)
+         values ('email', ?, '!tea:sample.test', '@ada:sample.test', ?, 1700000000)`,
+        [address, token],
+      );
+    }
+    const taken: string[] = [];
+    let alone = 0;
+    let killed = false;
+    hs.script(ONBIND, ({ body }, response) => {
+      const tokens = JSON.parse(body).invites.map(({ token }: { token: string }) => token);
+      const refused = tokens.length > 1 || (killed ? false : tokens[0] === 'token0');
+      if (tokens.length === 1) alone++;
+      // The fourth never gets an answer.
+      if (!killed && alone > 3) return undefined;
+      if (!refused) taken.push(...tokens);
+      return answerJson(response, refused ? 403 : 200, { errcode: 'M_FORBIDDEN', error: 'No' });
+    });
+    await first.bind('mixed');
+    await expect.poll(() => alone).toBeGreaterThan(3);
+    const before = [...taken];
+    expect(await first.stop('SIGKILL')).toBe('SIGKILL');
+    killed = true;
+    await start();
+    await expect
+      .poll(() => database.execute('select id from cognomen_notices'), { timeout: 20_000 })
+      .toEqual([]);
+    expect([...new Set(taken)].toSorted()).toEqual(all);
+    // Twice at most what was taken just then and not noted.
+    expect(taken.length).toBeLessThanOrEqual(all.length + before.length);
+    expect(await database.execute('select token from invite_tokens')).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { parseThreePid } from '../../src/identity/addresses.ts';
 import { createAssociations } from '../../src/identity/associations.ts';
 import { createLookup } from '../../src/identity/lookup.ts';
+import { createNoticeDelivery } from '../../src/identity/notice-delivery.ts';
 import { createNotices } from '../../src/identity/notices.ts';
 import { createServerKeys } from '../../src/identity/server-keys.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
@@ -45,11 +46,8 @@ test('binding, looking up and replicating look at no more rows than concern them
   });
   const ada = parseThreePid('email', 'ada@sample.test');
   if (ada === undefined) throw new Error('That is an address');
-  const notices = createNotices({
-    ...{ storage, keys, clock, random: secureRandom, logger, metrics: metrics.outbox },
-    send: async () => ({ kind: 'taken' }),
-    rules: { keepDelivered: false, expiry: 0, keyGrace: 0 },
-  });
+  const outbox = { storage, keys, clock, random: secureRandom, logger, metrics: metrics.outbox };
+  const notices = createNotices({ ...outbox, expiry: 0 });
   const associations = createAssociations({
     ...{ storage, keys, clock, notices },
     logged: () => {},
@@ -64,11 +62,23 @@ test('binding, looking up and replicating look at no more rows than concern them
     await lookup.findMapped({ addresses: ['ada@sample.test email'], algorithm, pepper });
   }
   await associations.unbind(ada, '@other:sample.test');
+  await associations.bind(ada, '@ada:sample.test');
+  const deliver = createNoticeDelivery({
+    ...{ ...outbox, sign: notices.sign, send: async () => ({ kind: 'taken' }) },
+    rules: { keepDelivered: false, keyGrace: 0 },
+  });
+  const owed = storage.stores.outbox;
+  const [notice] = await owed.due('sample.test', clock.now(), 20);
+  if (notice === undefined) throw new Error('A notice is owed');
+  await owed.refuse(notice.id, 1, clock.now(), clock.now());
+  expect(await owed.dueRefused('sample.test', clock.now(), 1)).toHaveLength(1);
+  await owed.nextAttempts('sample.test');
+  expect(await deliver(notice.id)).toEqual({ kind: 'taken' });
 
   const { pair, publicKey } = newSigningKey();
   const receiver = createReceiver({
     ...{ storage, clock, metrics: metrics.replication },
-    bound: notices.oweInvitations,
+    ...{ bound: notices.oweInvitations, unbound: notices.takeBack },
   });
   const peer = {
     ...{ name: 'peer.test', keys: [publicKey], active: true, port: undefined, url: undefined },

@@ -4,6 +4,7 @@ import {
   addressesWithPort,
   brand,
   days,
+  hours,
   InvalidValueError,
   type Key,
   numberFrom,
@@ -208,6 +209,15 @@ export const GENERAL = {
     about:
       'For how many days a homeserver that cannot be reached is told again of a binding of one of its users.',
   },
+  refusedNoticeLifetime: {
+    section,
+    name: 'onbind.give_up_refused_after_hours',
+    default: '24',
+    parse: hours,
+    own: true,
+    about:
+      'For how many hours an invitation that the homeserver of the bound user refuses is offered to it again. 0: one refusal is enough.',
+  },
 } satisfies Record<string, Key<unknown>>;
 
 function readServerName(reader: ConfigReader): string {
@@ -278,5 +288,6 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
     serverAliases: reader.read(GENERAL.serverAliases),
     dnsServers: reader.read(GENERAL.dnsServers),
     noticeLifetime: reader.read(GENERAL.noticeLifetime),
+    refusedNoticeLifetime: reader.read(GENERAL.refusedNoticeLifetime),
   };
 }

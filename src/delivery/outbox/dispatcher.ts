@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Notices } from '../../identity/notices.ts';
+import type { DeliverNotice } from '../../identity/notice-delivery.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { OutboxMetrics } from '../../platform/outbox-metrics.ts';
 import type { Random } from '../../platform/random.ts';
@@ -17,13 +17,15 @@ export interface Dispatcher {
 
 export interface DispatcherDependencies {
   readonly storage: Storage;
-  readonly deliver: Notices['deliver'];
+  readonly deliver: DeliverNotice;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: OutboxMetrics;
-  /** Milliseconds after which a notice is given up. */
+  /** Milliseconds after which a notice to a homeserver that cannot be reached is given up. */
   readonly noticeLifetime: number;
+  /** Milliseconds after the first refusal of a notice, after which the next is the last. */
+  readonly refusedNoticeLifetime: number;
   /** Where they are not to be the usual ones. */
   readonly timings?: Partial<DispatcherTimings>;
 }
@@ -42,7 +44,8 @@ const TIMINGS: DispatcherTimings = { poll: 1000, lease: 8000, drain: 3000 };
 
 /**
  * So many homeservers are delivered to at a time: of all kinds; of such as answer, or have not had the
- * time for it, so that slow ones are not in the way of others; and of such as failed lately.
+ * time for it, so that slow ones are not in the way of others; and of such as failed lately or are owed
+ * only what they refused.
  */
 const PLACES = { all: 128, quick: 32, troubled: 32 };
 /** Milliseconds after which a homeserver counts as slow. */
@@ -76,7 +79,7 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
   let troubledToo = true;
   let waking: NodeJS.Timeout | undefined;
 
-  function occupy(server: ClaimedServer): void {
+  function occupy(server: ClaimedServer, troubled: boolean): void {
     const ending = new AbortController();
     const timer = setTimeout(() => {
       place.slow = true;
@@ -97,7 +100,7 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
       places.delete(server.serverName);
       wakeSoon();
     });
-    const place: Place = { troubled: server.failures > 0, slow: false, ending, done };
+    const place: Place = { troubled, slow: false, ending, done };
     places.set(server.serverName, place);
   }
 
@@ -123,16 +126,22 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
       troubled: ofTroubled > 0 && (await outbox.hasDue(true, now)),
     };
     if (!due.healthy && !due.troubled) return;
-    const servers = await storage.transaction(async (stores) => {
+    const claimed = await storage.transaction(async (stores) => {
       // By turns: a crowd of new ones that do not answer keeps neither those behind nor itself waiting.
       newestFirst = !newestFirst;
       const claims = { holder, newestFirst, now, until: now + timings.lease };
       const healthy = await stores.outbox.claim({ ...claims, troubled: false, limit: free.all });
       const limit = Math.min(free.all - healthy.length, ofTroubled);
-      return [...healthy, ...(await stores.outbox.claim({ ...claims, troubled: true, limit }))];
+      const troubled = await stores.outbox.claim({ ...claims, troubled: true, limit });
+      return { healthy, troubled };
     });
-    // What this process itself has let lapse it goes on with.
-    for (const server of servers) if (!places.has(server.serverName)) occupy(server);
+    for (const [servers, troubled] of [
+      [claimed.healthy, false],
+      [claimed.troubled, true],
+    ] as const) {
+      // What this process itself has let lapse it goes on with.
+      for (const server of servers) if (!places.has(server.serverName)) occupy(server, troubled);
+    }
   }
 
   function wake(): void {
@@ -173,8 +182,12 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
   }
 
   metrics.observe(async () => {
-    const { size, oldest } = await outbox.measure(MEASURED_UP_TO);
-    return { size, age: oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000 };
+    const { all, refused, oldest } = await outbox.measure(MEASURED_UP_TO);
+    return {
+      size: all,
+      refused,
+      age: oldest === undefined ? 0 : Math.max(0, clock.now() - oldest) / 1000,
+    };
   });
   const polling = setInterval(() => {
     troubledToo = true;

@@ -1,7 +1,8 @@
-import type { NotNow } from '../../identity/notices.ts';
+import type { NoticeResult, NotNow } from '../../identity/notice-delivery.ts';
 import type { ClaimedServer, Notice } from '../../storage/stores.ts';
 import { backoff } from './backoff.ts';
 import type { DispatcherDependencies } from './dispatcher.ts';
+import { giveUpOld, noteRefusals } from './giving-up.ts';
 import type { Setback } from './setbacks.ts';
 
 export interface SessionDependencies extends DispatcherDependencies {
@@ -13,29 +14,31 @@ export interface SessionDependencies extends DispatcherDependencies {
   readonly ending: AbortSignal;
 }
 
-/** Deliveries to one homeserver at a time, once one was taken: those before it try it out. */
+/** Deliveries to one homeserver at a time, once it answered: those before it try it out. */
 const WIDTH = 4;
 const BATCH = 20;
 /** After so many the others get their turn. */
 const QUOTA = 200;
-const GIVEN_UP_AT_ONCE = 500;
+/** Of what it refused before it may refuse so many again, then it has its peace for so long (ms). */
+const REFUSALS = { atOnce: 20, pause: 1000 };
 
 /**
- * Delivers to a claimed homeserver what is to be tried now, until it does not take something, and
- * gives the claim back. Never rejects.
+ * Delivers to a claimed homeserver what is to be tried now, until it cannot be reached, and gives the
+ * claim back. What it refused before comes after everything else. Never rejects.
  */
 export async function runSession(server: ClaimedServer, deps: SessionDependencies): Promise<void> {
   const { storage, clock, random, logger, metrics, holder, ending } = deps;
   const { serverName } = server;
   const { outbox } = storage.stores;
   const postponed: Notice[] = [];
-  let taken = 0;
+  let refused: Notice[] = [];
+  let answered = false;
+  let refusedAgain = 0;
   let failure: NotNow | undefined;
 
-  async function tryOut(notice: Notice): Promise<NotNow | undefined> {
+  async function tryOut(notice: Notice): Promise<NoticeResult> {
     try {
-      const result = await deps.deliver(notice);
-      return result.kind === 'done' ? undefined : result;
+      return await deps.deliver(notice.id);
     } catch (error) {
       logger.error({ err: error, homeserver: serverName }, 'A notice could not be delivered');
       return { kind: 'not-now', reason: 'an error of this server', wait: 0 };
@@ -43,21 +46,36 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
   }
 
   async function deliver(notice: Notice): Promise<void> {
-    const notNow = await tryOut(notice);
-    if (notNow === undefined) {
-      taken++;
+    const result = await tryOut(notice);
+    if (result.kind === 'withdrawn') return;
+    if (result.kind === 'not-now') {
+      // What this server itself broke off says nothing of the other.
+      if (ending.aborted) return;
+      failure ??= result;
+      postponed.push(notice);
       return;
     }
-    // What this server itself broke off says nothing of the other.
-    if (ending.aborted) return;
-    failure ??= notNow;
-    postponed.push(notice);
+    answered = true;
+    if (result.kind !== 'refused') return;
+    refused.push(notice);
+    if (notice.refusedAt !== undefined) refusedAgain++;
+  }
+
+  const refusedDueAt = () =>
+    refusedAgain > 0 ? clock.now() + REFUSALS.pause : server.refusedDueAt;
+
+  async function nextDue(): Promise<Notice[]> {
+    const now = clock.now();
+    const limit = answered ? BATCH : 1;
+    const fresh = await outbox.due(serverName, now, limit);
+    if (fresh.length > 0) return fresh;
+    const left = now < server.refusedDueAt ? 0 : REFUSALS.atOnce - refusedAgain;
+    return left > 0 ? outbox.dueRefused(serverName, now, Math.min(limit, left)) : [];
   }
 
   async function deliverDue(): Promise<void> {
     for (let tried = 0; tried < QUOTA && !ending.aborted && failure === undefined; ) {
-      const width = taken === 0 ? 1 : WIDTH;
-      const notices = await outbox.due(serverName, clock.now(), taken === 0 ? 1 : BATCH);
+      const notices = await nextDue();
       if (notices.length === 0) return;
       tried += notices.length;
       const queue = notices.values();
@@ -67,13 +85,16 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
           await deliver(notice);
         }
       };
-      await Promise.all(Array.from({ length: width }, work));
+      await Promise.all(Array.from({ length: WIDTH }, work));
+      const again = refused;
+      refused = [];
+      await noteRefusals(serverName, again, deps);
     }
   }
 
   /** What it did not take it is offered again, each time later. */
   async function backOff({ reason, wait }: NotNow): Promise<void> {
-    const failures = (taken > 0 ? 0 : server.failures) + 1;
+    const failures = (answered ? 0 : server.failures) + 1;
     const now = clock.now();
     const retryInMs = Math.max(backoff(failures, random), wait);
     metrics.notice('postponed', postponed.length);
@@ -82,7 +103,7 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
       'A homeserver did not take a notice; it is tried again',
     );
     await deps.noteSetback({
-      ...{ serverName, failures, dueAt: now + retryInMs },
+      ...{ serverName, failures, refusedDueAt: refusedDueAt(), dueAt: now + retryInMs },
       postponed: postponed.map(({ id, attempts }) => {
         const until = now + backoff(attempts + 1, random);
         return { id, attempts: attempts + 1, until };
@@ -92,40 +113,29 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
 
   /** Ends the claim. */
   async function release(): Promise<void> {
-    const failures = taken > 0 ? 0 : server.failures;
+    const failures = answered ? 0 : server.failures;
     await storage.transaction(async (stores) => {
       // With the lock nobody adds a notice between these two.
       await stores.associations.lockLog();
-      const next = await stores.outbox.nextAttempt(serverName);
-      if (next === undefined) {
+      const { fresh, refused } = await stores.outbox.nextAttempts(serverName);
+      if (fresh === undefined && refused === undefined) {
         await stores.outbox.forget(serverName, holder);
         return;
       }
-      const dueAt = Math.max(clock.now(), next);
-      await stores.outbox.release({ serverName, holder, failures, dueAt });
-    });
-  }
-
-  /** What is too old goes, once the homeserver has failed again. */
-  async function giveUpOld(): Promise<void> {
-    const before = clock.now() - deps.noticeLifetime;
-    while (((await outbox.oldest(serverName)) ?? Number.POSITIVE_INFINITY) <= before) {
-      const count = await storage.transaction(async (stores) => {
-        await stores.associations.lockLog();
-        return stores.outbox.removeCreatedBefore(serverName, before, GIVEN_UP_AT_ONCE);
+      const again = refused === undefined ? undefined : Math.max(refused, refusedDueAt());
+      await stores.outbox.release({
+        ...{ serverName, holder, failures, refusedDueAt: refusedDueAt() },
+        // What is offered again can wait, and has its own share of the places.
+        troubled: failures > 0 || fresh === undefined,
+        dueAt: Math.max(clock.now(), Math.min(fresh ?? Infinity, again ?? Infinity)),
       });
-      metrics.notice('given-up', count);
-      logger.warn(
-        { homeserver: serverName, count },
-        'Gave up telling a homeserver of bindings; the invitations stay for the next bind',
-      );
-    }
+    });
   }
 
   try {
     await deliverDue();
     if (failure === undefined) return await release();
-    await giveUpOld();
+    await giveUpOld(serverName, deps);
     await backOff(failure);
   } catch (error) {
     // The claim lapses by itself.

@@ -19,13 +19,15 @@ export function createSetbacks(storage: Storage, holder: string, logger: Logger)
     const batch = waiting;
     waiting = [];
     try {
-      await storage.transaction(async ({ outbox }) => {
+      await storage.transaction(async ({ associations, outbox }) => {
+        // Others change notices and homeservers, too, in an order of their own.
+        await associations.lockLog();
         for (const { setback } of batch) {
-          const { serverName, failures, dueAt, postponed } = setback;
+          const { postponed, ...server } = setback;
           for (const { id, attempts, until } of postponed) {
             await outbox.postpone(id, attempts, until);
           }
-          await outbox.release({ serverName, holder, failures, dueAt });
+          await outbox.release({ ...server, holder, troubled: true });
         }
       });
     } catch (error) {

@@ -8,6 +8,7 @@ import * as accounts from './0003-accounts.ts';
 import * as invitations from './0004-invitations.ts';
 import * as replication from './0005-replication.ts';
 import * as storedSpellings from './0006-stored-spellings.ts';
+import * as refusedNotices from './0008-refused-notices.ts';
 
 /** In the order they run; never changed once released, only added to. */
 function migrationsFor(engine: Engine): Record<string, Migration> {
@@ -18,6 +19,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0004-invitations': invitations,
     '0005-replication': replication,
     '0006-stored-spellings': storedSpellings,
+    '0008-refused-notices': refusedNotices,
   };
 }
 

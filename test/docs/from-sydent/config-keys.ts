@@ -573,7 +573,10 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   'care of the SQLite file': ['db.backup', 'db.exclusive'],
   'how the log is written': ['log.format'],
   'names of this server, and finding others': ['server.aliases', 'dns.servers'],
-  'telling homeservers of bindings': ['onbind.give_up_after_days'],
+  'telling homeservers of bindings': [
+    'onbind.give_up_after_days',
+    'onbind.give_up_refused_after_hours',
+  ],
   'access tokens': ['access_token.lifetime_days', 'access_token.in_query'],
   'limits that Sydent does not have': [
     'register.ratelimit.burst',

@@ -362,12 +362,22 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
       ),
       better(
         'homeservers are told from memory, by POST, for ever; a restart forgets',
-        'from the database, through restarts, by POST, then PUT; invitations one by one where they are refused together; given up after days, with a line in the log',
+        'from the database, through restarts, by POST, then PUT; given up after days, with a line in the log',
         'what was acknowledged is not lost',
         'api/notices > even if it is down, and this server restarts in between',
         'api/notices > by PUT, where POST is not understood',
       ),
-      same('a homeserver that refuses is asked again: it may know the invitation a second later'),
+      same(
+        'a homeserver that refuses is asked again: it may know the invitation a second later',
+        'api/refused-invitations > is offered again at once: the user is in after %i refusals, within seconds',
+      ),
+      better(
+        'for ever, with all invitations of the address together',
+        'for a day (`onbind.give_up_refused_after_hours`), each by itself; then the invitation waits for the next bind',
+        'one that was revoked holds up no other',
+        'api/refused-invitations > holds up no other invitation: those it comes with are delivered at once',
+        'api/refused-invitations > is given up after the limit; the invitation stays, for the next bind',
+      ),
       different(
         'leaves `invites` out when there are none',
         '`"invites": []` in what homeservers are told',
@@ -411,6 +421,13 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
         'removes this server’s, and others that are not newer',
         'a newer binding elsewhere is a later decision of its owner',
         'storage/sydent-data > a deletion that Sydent applied already does not take a newer row of a peer again',
+      ),
+      better(
+        'a homeserver that was not told of the binding yet is told all the same',
+        'it is not told, nor after a binding to another user; the invitations wait for who binds the address next',
+        'what was taken back is nobody’s business',
+        'api/taken-back > by %s, no homeserver is told; its invitations are for who binds it next',
+        'api/taken-back > a binding to another user takes the former back: only the new homeserver is told',
       ),
     ],
   },
