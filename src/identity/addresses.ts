@@ -23,7 +23,7 @@ export function foldAddress(medium: string, address: string): string {
 // RFC 5321 dot-string characters and, for RFC 6531, everything beyond ASCII that is a visible character.
 // Dots may stand anywhere: some large providers hand out addresses with two in a row.
 const LOCAL_PART = /^(?:[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]|[^\p{ASCII}\p{C}\p{Z}])+$/u;
-const DOMAIN_LABEL = /^(?:[A-Za-z0-9_]|[\p{L}\p{M}\p{N}])(?:[A-Za-z0-9_-]|[\p{L}\p{M}\p{N}])*$/u;
+const DOMAIN_LABEL = /^[\p{L}\p{M}\p{N}_][\p{L}\p{M}\p{N}_-]*$/u;
 
 /** One plain `local@domain`: no display name, quotes, comments, spaces or control characters. */
 export function isEmailAddress(text: string): boolean {
