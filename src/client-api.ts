@@ -73,7 +73,8 @@ export function buildClientApi(config: Config, deps: ClientApiDependencies): Cli
       }),
       emailValidation: createEmailValidation({
         ...{ validation, nextLinkSchemes, logger },
-        sendVerification: limitedByRecipient(recipientLimit, delivery.sendVerification),
+        recipientLimit,
+        sendVerification: delivery.sendVerification,
         submitUrl: `${root}/validate/email/submitToken`,
       }),
       phoneValidation: createPhoneValidation({

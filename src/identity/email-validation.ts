@@ -1,14 +1,17 @@
 import type { Logger } from 'pino';
+import type { RateLimiter } from '../platform/rate-limiter.ts';
 import { parseThreePid } from './addresses.ts';
 import { IdentityError } from './errors.ts';
 import { usableNextLink } from './next-link.ts';
+import { enforce } from './rate-limits.ts';
 import type { Validation } from './validation.ts';
 
 /** Proving an email address: the code goes out in a mail with a link. */
 export interface EmailValidation {
   /**
    * Resolves to the session's id once the mail, where one is due, has been handed to the relay.
-   * @throws IdentityError `email-invalid`, `email-not-sent`, `limit-exceeded`, `parameter-invalid`
+   * @throws IdentityError `email-invalid`, `email-not-sent`, `limit-exceeded`, `overloaded`,
+   * `parameter-invalid`
    */
   request(request: EmailValidationRequest): Promise<number>;
 }
@@ -20,6 +23,8 @@ export interface EmailValidationRequest {
   readonly nextLink: string | undefined;
   readonly brand: string | undefined;
   readonly clientAddress: string | undefined;
+  /** Counts the mail for who causes it; rejects with `limit-exceeded`. */
+  readonly charge: () => Promise<void>;
 }
 
 export interface VerificationMail {
@@ -32,7 +37,9 @@ export interface VerificationMail {
 
 export interface EmailValidationDependencies {
   readonly validation: Validation;
-  /** Rejects with IdentityError `email-invalid`, `email-not-sent` or `limit-exceeded`. */
+  /** Of mails, by the address they go to. */
+  readonly recipientLimit: RateLimiter;
+  /** Rejects with IdentityError `email-invalid` or `email-not-sent`. */
   readonly sendVerification: (mail: VerificationMail) => Promise<void>;
   /** The URL under which the mailed link is opened: `…/validate/email/submitToken`. */
   readonly submitUrl: string;
@@ -61,6 +68,10 @@ export function createEmailValidation(deps: EmailValidationDependencies): EmailV
         clientSecret,
         sendAttempt,
         nextLink: usableNextLink(request.nextLink, deps),
+        async charge() {
+          await request.charge();
+          await enforce(deps.recipientLimit, threepid.address);
+        },
         send: (token, sid) => {
           const query = new URLSearchParams({
             token,

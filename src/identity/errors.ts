@@ -27,6 +27,11 @@ export type IdentityFault =
   | 'token-unknown'
   | 'too-many-addresses';
 
+/** Why a message could not be sent, where it may have gone out all the same: nobody knows. */
+export class UnknownOutcomeError extends Error {
+  override readonly name = 'UnknownOutcomeError';
+}
+
 /** A request that the domain refuses. The message and details are for the client; the cause is not. */
 export class IdentityError extends Error {
   override readonly name = 'IdentityError';

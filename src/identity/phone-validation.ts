@@ -68,11 +68,11 @@ export function createPhoneValidation(deps: PhoneValidationDependencies): PhoneV
         clientSecret,
         sendAttempt,
         nextLink: usableNextLink(request.nextLink, deps),
-        send: async (code) => {
+        async charge() {
           await enforce(deps.numberLimit, msisdn);
           await enforce(deps.countryLimit, callingCode);
-          await deps.sendVerification({ to: phone, code });
         },
+        send: (code) => deps.sendVerification({ to: phone, code }),
       });
       return { sid, phone };
     },

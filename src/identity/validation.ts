@@ -1,16 +1,19 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
-import type { BeforeSend, Session, SessionStore, Storage } from '../storage/stores.ts';
+import type { Session, SessionCode, SessionStore, Storage } from '../storage/stores.ts';
 import type { Medium, ThreePid } from './addresses.ts';
-import { IdentityError } from './errors.ts';
+import { IdentityError, UnknownOutcomeError } from './errors.ts';
 import { nextLinkWithSid } from './next-link.ts';
 import { sameSecret } from './secrets.ts';
+import { createTurns } from './turns.ts';
 
 /** Proving that an address is one's own: a code is sent there, and comes back. */
 export interface Validation {
   /**
    * Opens or goes on with the session for the address and client secret, and sends a code when
    * `sendAttempt` is one not seen before. Resolves to the session's id.
+   * @throws IdentityError `overloaded` when others have been sending for it for long; what `charge`
+   * and `send` throw
    */
   request(request: ValidationRequest): Promise<number>;
   /**
@@ -38,7 +41,12 @@ export interface ValidationRequest {
   readonly clientSecret: string;
   readonly sendAttempt: number;
   readonly nextLink: string | undefined;
-  /** Sends the code; when this rejects, the attempt does not count, and codes sent before stay good. */
+  /** Asked before anything is made or sent; what it throws refuses the message. */
+  readonly charge: () => Promise<void>;
+  /**
+   * Sends the code. When this rejects, the message was refused: the attempt does not count, and the code
+   * is dead. With an UnknownOutcomeError for its cause it may have gone out, and counts as sent.
+   */
   readonly send: (code: string, sid: number) => Promise<void>;
 }
 
@@ -64,6 +72,9 @@ const DELETED_AT_ONCE = 500;
 
 /** Longer than any mail or SMS takes; a process that died while sending holds others up so long. */
 const SENDING_LIMIT = 2 * MINUTE;
+/** So long a request waits while another sends for its session. */
+const PATIENCE = 30_000;
+const RETRY_AFTER = 5000;
 
 /** So many wrong codes between two sends, and the codes are dead. */
 const WRONG_GUESSES_ALLOWED = 10;
@@ -83,6 +94,7 @@ const CODES = {
 } satisfies Record<Medium, object>;
 
 export function createValidation({ storage, clock, random }: ValidationDependencies): Validation {
+  const turns = createTurns();
   const isExpired = (session: Session) => clock.now() >= session.modifiedAt + SESSION_LIFETIME;
 
   async function open(sessions: SessionStore, request: ValidationRequest): Promise<Session> {
@@ -104,33 +116,72 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
     throw new Error('No validation session could be opened');
   }
 
-  /** The session, and the code to send unless this attempt was sent or is being sent. */
-  function prepare(
+  /** The session, claimed for this request unless its attempt was sent already. */
+  function claim(
     request: ValidationRequest,
-  ): Promise<{ sid: number; send?: { code: string; before: BeforeSend } }> {
+    holder: string,
+  ): Promise<{ sid: number; kind: 'claimed' | 'sent-before' | 'busy' }> {
     return storage.transaction(async ({ sessions }) => {
       const session = await open(sessions, request);
-      const { sendAttempt } = request;
+      const { id: sid, sentAttempt, sendingUntil = 0 } = session;
+      if (request.sendAttempt <= sentAttempt) return { sid, kind: 'sent-before' };
       const now = clock.now();
-      const sending = session.sending !== undefined && session.sending.until > now;
-      const highest = sending ? session.sending.attempt : -1;
-      if (sendAttempt <= Math.max(session.sentAttempt, highest)) return { sid: session.id };
-
-      const { make, replacesEarlier } = CODES[session.medium];
-      const code = make(random);
-      const { wrongGuesses } = session;
-      const before = { codes: await sessions.codes(session.id), wrongGuesses };
-      await sessions.prepareSend(session.id, {
-        attempt: sendAttempt,
-        code,
-        now,
-        until: now + SENDING_LIMIT,
-        typed: request.threepid.typed,
-        nextLink: request.nextLink && nextLinkWithSid(request.nextLink, session.id),
-        replaceCodes: replacesEarlier || wrongGuesses >= WRONG_GUESSES_ALLOWED,
-      });
-      return { sid: session.id, send: { code, before } };
+      if (sendingUntil > now) return { sid, kind: 'busy' };
+      await sessions.claimSend(sid, holder, now + SENDING_LIMIT);
+      return { sid, kind: 'claimed' };
     });
+  }
+
+  /** As `claim`, once nobody else sends for the session. */
+  async function claimInTurn(request: ValidationRequest, holder: string) {
+    let patience: AbortSignal | undefined;
+    for (;;) {
+      const { sid, kind } = await claim(request, holder);
+      if (kind !== 'busy') return { sid, isClaimed: kind === 'claimed' };
+      patience ??= AbortSignal.timeout(PATIENCE);
+      if (patience.aborted || !(await turns.next(sid))) {
+        throw new IdentityError('overloaded', 'A message is being sent already; try again later', {
+          details: { retry_after_ms: RETRY_AFTER },
+        });
+      }
+    }
+  }
+
+  /** Makes the code, sends it, and notes what became of it. */
+  async function sendCode(request: ValidationRequest, sid: number, holder: string): Promise<void> {
+    const { medium, typed } = request.threepid;
+    const { make, replacesEarlier } = CODES[medium];
+    const code = make(random);
+    const guessesBefore = await storage.transaction(({ sessions }) =>
+      sessions.prepareSend(sid, holder, {
+        ...{ code, typed, now: clock.now() },
+        nextLink: request.nextLink && nextLinkWithSid(request.nextLink, sid),
+      }),
+    );
+    if (guessesBefore === undefined) throw new Error('The claim on the session has lapsed');
+    const confirm = () =>
+      storage.transaction(({ sessions }) =>
+        sessions.confirmSend(sid, holder, {
+          attempt: request.sendAttempt,
+          replaceCodes: replacesEarlier || guessesBefore >= WRONG_GUESSES_ALLOWED,
+        }),
+      );
+    try {
+      await request.send(code, sid);
+    } catch (error) {
+      if (error instanceof Error && error.cause instanceof UnknownOutcomeError) await confirm();
+      throw error;
+    }
+    await confirm();
+  }
+
+  /** Which of the codes can still be tried: guesses at those before count as well as at the one under way. */
+  function liveCodes(session: Session, codes: readonly SessionCode[]): SessionCode[] {
+    const { sendingCode, wrongGuesses } = session;
+    const earlier = wrongGuesses < WRONG_GUESSES_ALLOWED ? codes : [];
+    const isLive =
+      sendingCode !== undefined && wrongGuesses - sendingCode.guessesBefore < WRONG_GUESSES_ALLOWED;
+    return isLive ? [...earlier, sendingCode] : [...earlier];
   }
 
   async function findOwned(
@@ -153,35 +204,37 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
 
   return {
     async request(request) {
-      const { sid, send } = await prepare(request);
-      if (send === undefined) return sid;
-      const { code, before } = send;
-      const { sendAttempt } = request;
+      const holder = random.alphanumeric(16);
+      const { sid, isClaimed } = await claimInTurn(request, holder);
+      if (!isClaimed) return sid;
+      const release = turns.take(sid);
       try {
-        await request.send(code, sid);
+        await request.charge();
+        await sendCode(request, sid, holder);
       } catch (error) {
         const limited = error instanceof IdentityError && error.fault === 'limit-exceeded';
         await storage.transaction(async ({ sessions }) => {
-          await sessions.abandonSend(sid, sendAttempt, code, before);
+          await sessions.abandonSend(sid, holder);
           // A limit is none when each request beyond it leaves something behind.
           if (limited) await sessions.deleteUnused(sid);
         });
         throw error;
+      } finally {
+        release();
       }
-      await storage.transaction(({ sessions }) => sessions.confirmSend(sid, sendAttempt, code));
       return sid;
     },
 
     async submit(sid, clientSecret, given) {
       const outcome = await storage.transaction(async ({ sessions }) => {
         const session = await findOwned(sessions, sid, clientSecret);
-        if (session.wrongGuesses >= WRONG_GUESSES_ALLOWED) {
+        const codes = liveCodes(session, await sessions.codes(sid));
+        if (codes.length === 0 && session.wrongGuesses >= WRONG_GUESSES_ALLOWED) {
           return new IdentityError(
             'session-expired',
             'Too many wrong tokens were tried; ask for a new one',
           );
         }
-        const codes = await sessions.codes(sid);
         const matching = codes.filter(({ code }) => sameSecret(given, code))[0];
         if (matching === undefined) {
           await sessions.countWrongGuess(sid);

@@ -109,6 +109,10 @@ export interface Schema {
     sent_attempt: number;
     sending_attempt: number | null;
     sending_until: number | null;
+    sending_by: string | null;
+    sending_code: string | null;
+    sending_code_ts: number | null;
+    guesses_before: number | null;
     wrong_guesses: number;
   };
   cognomen_session_codes: {

@@ -16,9 +16,11 @@ export interface Session {
   readonly nextLink: string | undefined;
   /** The highest `send_attempt` whose message went out; -1 before any. */
   readonly sentAttempt: number;
-  /** A `send_attempt` under way, which nobody repeats before `until`. */
-  readonly sending: { readonly attempt: number; readonly until: number } | undefined;
-  /** Wrong codes tried since the last send. */
+  /** Until when whoever sends for the session has it for themselves; undefined: nobody does. */
+  readonly sendingUntil: number | undefined;
+  /** The code of a message under way, or of one whose process died. */
+  readonly sendingCode: SendingCode | undefined;
+  /** Wrong codes tried since the last message that was not refused. */
   readonly wrongGuesses: number;
 }
 
@@ -37,19 +39,20 @@ export interface NewSession {
   readonly modifiedAt: number;
 }
 
-/** What a send under way puts out of force, to be put back should it fail. */
-export interface BeforeSend {
-  readonly codes: readonly SessionCode[];
-  readonly wrongGuesses: number;
+export interface SendingCode extends SessionCode {
+  /** Wrong codes tried before it was there. */
+  readonly guessesBefore: number;
 }
 
 export interface PreparedSend {
-  readonly attempt: number;
   readonly code: string;
   readonly now: number;
-  readonly until: number;
   readonly typed: string;
   readonly nextLink: string | undefined;
+}
+
+export interface ConfirmedSend {
+  readonly attempt: number;
   /** Whether codes sent before stop working. */
   readonly replaceCodes: boolean;
 }
@@ -64,11 +67,17 @@ export interface SessionStore {
   /** Takes the session out of reach of findCurrent; its id goes on working. */
   retire(id: number): Promise<void>;
   codes(id: number): Promise<SessionCode[]>;
-  /** Notes a send under way, its code valid from now on, and forgets wrong guesses. */
-  prepareSend(id: number, send: PreparedSend): Promise<void>;
-  confirmSend(id: number, attempt: number, code: string): Promise<void>;
-  /** Puts back what stood before the send, unless a later one has begun meanwhile. */
-  abandonSend(id: number, attempt: number, code: string, before: BeforeSend): Promise<void>;
+  /** Gives the session to a holder, who alone sends for it until then. Nothing else of it changes. */
+  claimSend(id: number, holder: string, until: number): Promise<void>;
+  /**
+   * Stores the code of the message that is about to go out, valid from now on.
+   * @returns the wrong guesses until now; undefined when the claim is another's by now
+   */
+  prepareSend(id: number, holder: string, send: PreparedSend): Promise<number | undefined>;
+  /** The message went out, or may have: its code stays, and wrong guesses before it are forgotten. */
+  confirmSend(id: number, holder: string, send: ConfirmedSend): Promise<void>;
+  /** The message was refused: its code is dead, and all wrong guesses stay counted. */
+  abandonSend(id: number, holder: string): Promise<void>;
   /** Ends sends that were under way when their process died; only where no other can be at it. */
   forgetSends(): Promise<void>;
   /** Deletes a session that nothing was ever sent for, and nothing is being sent. */

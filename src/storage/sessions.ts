@@ -1,9 +1,18 @@
 import type { Medium } from '../identity/addresses.ts';
 import type { Db, Engine } from './engine.ts';
-import type { Session, SessionStore } from './stores.ts';
+import type { Session, SessionCode, SessionStore } from './stores.ts';
 
 /** A mail's link works until its session ends, but not more of them than anyone would look for. */
 const CODES_KEPT = 10;
+
+const NOBODY_SENDS = {
+  sending_attempt: null,
+  sending_until: null,
+  sending_by: null,
+  sending_code: null,
+  sending_code_ts: null,
+  guesses_before: null,
+};
 
 function query(db: Db) {
   return db
@@ -19,8 +28,10 @@ function query(db: Db) {
       'session.mtime',
       'extra.next_link',
       'extra.sent_attempt',
-      'extra.sending_attempt',
       'extra.sending_until',
+      'extra.sending_code',
+      'extra.sending_code_ts',
+      'extra.guesses_before',
       'extra.wrong_guesses',
     ]);
 }
@@ -38,10 +49,15 @@ function toSession(row: Row): Session {
     modifiedAt: row.mtime,
     nextLink: row.next_link ?? undefined,
     sentAttempt: row.sent_attempt,
-    sending:
-      row.sending_attempt === null || row.sending_until === null
+    sendingUntil: row.sending_until ?? undefined,
+    sendingCode:
+      row.sending_code === null
         ? undefined
-        : { attempt: row.sending_attempt, until: row.sending_until },
+        : {
+            code: row.sending_code,
+            createdAt: row.sending_code_ts ?? row.mtime,
+            guessesBefore: row.guesses_before ?? 0,
+          },
     wrongGuesses: row.wrong_guesses,
   };
 }
@@ -49,6 +65,26 @@ function toSession(row: Row): Session {
 export function sessionStore(engine: Engine, db: Db): SessionStore {
   const locked = () =>
     engine.locksRows && db.isTransaction ? query(db).forUpdate('extra') : query(db);
+
+  /** Beside those that are there, the newest of them. */
+  async function keepCode(id: number, { code, createdAt }: SessionCode): Promise<void> {
+    const kept = db
+      .selectFrom('cognomen_session_codes')
+      .select('code')
+      .where('session_id', '=', id)
+      .orderBy('created_ts', 'desc')
+      .limit(CODES_KEPT - 1);
+    await db
+      .deleteFrom('cognomen_session_codes')
+      .where('session_id', '=', id)
+      .where('code', 'not in', kept)
+      .execute();
+    await db
+      .insertInto('cognomen_session_codes')
+      .values({ session_id: id, code, created_ts: createdAt })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
 
   async function deleteSessions(ids: number[]): Promise<void> {
     await db.deleteFrom('threepid_token_auths').where('validationSession', 'in', ids).execute();
@@ -117,29 +153,33 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
       return rows.map((row) => ({ code: row.code, createdAt: row.created_ts }));
     },
 
-    async prepareSend(id, send) {
-      const kept = db
-        .selectFrom('cognomen_session_codes')
-        .select('code')
-        .where('session_id', '=', id)
-        .orderBy('created_ts', 'desc')
-        .limit(send.replaceCodes ? 0 : CODES_KEPT - 1);
+    async claimSend(id, holder, until) {
       await db
-        .deleteFrom('cognomen_session_codes')
+        .updateTable('cognomen_sessions')
+        .set({ sending_by: holder, sending_until: until, sending_attempt: null })
         .where('session_id', '=', id)
-        .where('code', 'not in', kept)
         .execute();
-      await db
-        .insertInto('cognomen_session_codes')
-        .values({ session_id: id, code: send.code, created_ts: send.now })
-        .execute();
+    },
+
+    async prepareSend(id, holder, send) {
+      const extra = await db
+        .selectFrom('cognomen_sessions')
+        .select(['sending_code', 'sending_code_ts', 'wrong_guesses'])
+        .where('session_id', '=', id)
+        .where('sending_by', '=', holder)
+        .executeTakeFirst();
+      if (extra === undefined) return undefined;
+      // The message of a process that died may have gone out.
+      if (extra.sending_code !== null) {
+        await keepCode(id, { code: extra.sending_code, createdAt: extra.sending_code_ts ?? 0 });
+      }
       await db
         .updateTable('cognomen_sessions')
         .set({
+          sending_code: send.code,
+          sending_code_ts: send.now,
+          guesses_before: extra.wrong_guesses,
           next_link: send.nextLink ?? null,
-          sending_attempt: send.attempt,
-          sending_until: send.until,
-          wrong_guesses: 0,
         })
         .where('session_id', '=', id)
         .execute();
@@ -148,14 +188,30 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
         .set({ address: send.typed })
         .where('id', '=', id)
         .execute();
+      return extra.wrong_guesses;
     },
 
-    async confirmSend(id, attempt, code) {
+    async confirmSend(id, holder, { attempt, replaceCodes }) {
+      const extra = await db
+        .selectFrom('cognomen_sessions')
+        .select(['sending_code', 'sending_code_ts', 'guesses_before', 'wrong_guesses'])
+        .where('session_id', '=', id)
+        .where('sending_by', '=', holder)
+        .executeTakeFirst();
+      if (extra === undefined || extra.sending_code === null) return;
+      const { sending_code: code, sending_code_ts: createdAt } = extra;
+      if (replaceCodes) {
+        await db.deleteFrom('cognomen_session_codes').where('session_id', '=', id).execute();
+      }
+      await keepCode(id, { code, createdAt: createdAt ?? 0 });
       await db
         .updateTable('cognomen_sessions')
-        .set({ sent_attempt: attempt, sending_attempt: null, sending_until: null })
+        .set({
+          ...NOBODY_SENDS,
+          sent_attempt: attempt,
+          wrong_guesses: extra.wrong_guesses - (extra.guesses_before ?? 0),
+        })
         .where('session_id', '=', id)
-        .where('sent_attempt', '<', attempt)
         .execute();
       await db.deleteFrom('threepid_token_auths').where('validationSession', '=', id).execute();
       await db
@@ -164,34 +220,12 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
         .execute();
     },
 
-    async abandonSend(id, attempt, code, before) {
-      const current = await db
+    async abandonSend(id, holder) {
+      await db
         .updateTable('cognomen_sessions')
-        .set((update) => ({
-          sending_attempt: null,
-          sending_until: null,
-          // Guesses made meanwhile stay counted.
-          wrong_guesses: update('wrong_guesses', '+', before.wrongGuesses),
-        }))
+        .set(NOBODY_SENDS)
         .where('session_id', '=', id)
-        .where('sending_attempt', '=', attempt)
-        .executeTakeFirst();
-      await db
-        .deleteFrom('cognomen_session_codes')
-        .where('session_id', '=', id)
-        .where('code', '=', code)
-        .execute();
-      if (current.numUpdatedRows === 0n || before.codes.length === 0) return;
-      await db
-        .insertInto('cognomen_session_codes')
-        .values(
-          before.codes.map((earlier) => ({
-            session_id: id,
-            code: earlier.code,
-            created_ts: earlier.createdAt,
-          })),
-        )
-        .onConflict((conflict) => conflict.doNothing())
+        .where('sending_by', '=', holder)
         .execute();
     },
 
@@ -202,7 +236,7 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
         .select('extra.session_id')
         .where('extra.session_id', '=', id)
         .where('extra.sent_attempt', '=', -1)
-        .where('extra.sending_attempt', 'is', null)
+        .where('extra.sending_until', 'is', null)
         .where('code.session_id', 'is', null)
         .executeTakeFirst();
       if (unused !== undefined) await deleteSessions([id]);
@@ -213,8 +247,8 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
       if (engine.name !== 'sqlite') return;
       await db
         .updateTable('cognomen_sessions')
-        .set({ sending_attempt: null, sending_until: null })
-        .where('sending_attempt', 'is not', null)
+        .set({ sending_attempt: null, sending_until: null, sending_by: null })
+        .where('sending_until', 'is not', null)
         .execute();
     },
 

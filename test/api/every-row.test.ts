@@ -248,11 +248,17 @@ describe.each(ENGINES)('on %s', (engine) => {
       for (const answer of limited) expect(code(answer)).toEqual([429, 'M_LIMIT_EXCEEDED']);
     });
 
-    test('mails are limited, whatever the arguments', async () => {
+    test('mails are limited, and what is wrong causes none', async () => {
+      for (let i = 0; i < 21; i++) {
+        expect(code(await email({ email: 1 }))).toEqual([400, 'M_INVALID_PARAM']);
+      }
       const answers: TestAnswer[] = [];
-      for (let i = 0; i < 21; i++) answers.push(await email({ email: 1 }));
+      for (let i = 0; i < 21; i++) {
+        const answer = await email();
+        answers.push(answer);
+        if (answer.status === 200) await mailedToken();
+      }
       const last = answers.at(-1);
-      expect(answers.slice(0, 2).map(code)).toEqual(Array(2).fill([400, 'M_INVALID_PARAM']));
       expect(last && code(last)).toEqual([429, 'M_LIMIT_EXCEEDED']);
       expect(last?.json.retry_after_ms).toBeGreaterThan(0);
       expect(Number(last?.headers.get('retry-after'))).toBeGreaterThan(0);

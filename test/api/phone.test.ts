@@ -9,6 +9,8 @@ const HOUR = 60 * MINUTE;
 
 const code = ({ status, json }: TestAnswer) => [status, json.errcode];
 
+const codeIn = (message = '') => /Your code is (\d{6})/.exec(message)?.[1] ?? '';
+
 describe.each(ENGINES)('phone numbers on %s', (engine) => {
   let provider: TestProvider;
   let server: TestServer;
@@ -264,13 +266,28 @@ describe.each(ENGINES)('phone numbers on %s', (engine) => {
     expect((await submit(sid, first)).json).toEqual({ success: true });
 
     const other = newNumber();
-    provider.behave(({ socket }) => socket.destroy());
+    provider.behave((_request, response) => void response.writeHead(503).end());
     expect(code(await ask(other, 1))).toEqual([400, 'M_SEND_ERROR']);
+    const dead = codeIn(provider.posts.at(-1)?.body);
     provider.behave(undefined);
     const before = provider.messages.length;
     const next = (await ask(other, 1)).json.sid;
     expect(provider.messages).toHaveLength(before + 1);
+    expect((await submit(next, dead)).json.errcode).toBe('M_TOKEN_INCORRECT');
     expect((await submit(next, provider.lastCode())).json).toEqual({ success: true });
+  });
+
+  test('a message that may have gone out counts as sent, and its code is good', async () => {
+    const number = newNumber();
+    const { sid } = (await ask(number, 1)).json;
+    provider.behave(({ socket }) => socket.destroy());
+    expect(code(await ask(number, 2))).toEqual([400, 'M_SEND_ERROR']);
+    const sent = codeIn(provider.posts.at(-1)?.body);
+    provider.behave(undefined);
+    const before = provider.messages.length;
+    expect((await ask(number, 2)).json.sid).toBe(sid);
+    expect(provider.messages).toHaveLength(before);
+    expect((await submit(sid, sent)).json).toEqual({ success: true });
   });
 
   test('wrong guesses stay counted over a message that did not go out', async () => {

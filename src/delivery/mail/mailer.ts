@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { EmailConfig } from '../../config/config.ts';
-import { IdentityError } from '../../identity/errors.ts';
+import { IdentityError, UnknownOutcomeError } from '../../identity/errors.ts';
 import { asciiDomain } from './message.ts';
 import { createRelay, type Extensions } from './relay.ts';
 import { inSevenBits } from './transfer-encoding.ts';
@@ -114,7 +114,11 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
         await relay.send({ from, to }, compose, AbortSignal.timeout(timeouts.total));
       } catch (error) {
         if (error instanceof IdentityError) throw error;
-        logger.error(describe(error), 'Mail not sent');
+        if (error instanceof UnknownOutcomeError) {
+          logger.error(describe(error.cause), 'The relay did not say whether it took a mail');
+        } else {
+          logger.error(describe(error), 'Mail not sent');
+        }
         throw new IdentityError('email-not-sent', 'The mail could not be sent', { cause: error });
       } finally {
         underWay--;

@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { Readable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import { UnknownOutcomeError } from '../../identity/errors.ts';
 
 /** Who sends to whom, as SMTP is told. */
 export interface Envelope {
@@ -20,6 +21,7 @@ export interface Relay {
    * Sends a message over a connection that is kept, or a new one.
    * @param compose the message as the relay can take it; what it throws is thrown here
    * @param signal gives up
+   * @throws UnknownOutcomeError when the message was handed over, and no answer came
    */
   send(
     envelope: Envelope,
@@ -95,6 +97,10 @@ function isRefusal(error: unknown): boolean {
   const { code, responseCode } = error as { code?: unknown; responseCode?: unknown };
   return (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== 421;
 }
+
+/** Whether the relay has said no, whatever it does after that. */
+const isAnswer = (error: unknown) =>
+  typeof (error as { responseCode?: unknown }).responseCode === 'number';
 
 export function createRelay({ connection: options, credentials }: RelayOptions): Relay {
   const gate = createGate(CONNECTIONS);
@@ -185,7 +191,12 @@ export function createRelay({ connection: options, credentials }: RelayOptions):
           } catch (error) {
             // One that was kept may turn out to be dead: nothing of the message has gone out over it.
             const wasDead = old !== undefined && !message.readableDidRead && !isRefusal(error);
-            if (!wasDead || signal.aborted) throw error;
+            if (wasDead && !signal.aborted) continue;
+            throw message.readableDidRead && !isAnswer(error)
+              ? new UnknownOutcomeError('The relay did not say whether it took the mail', {
+                  cause: error,
+                })
+              : error;
           }
         }
       } finally {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Originator, SmsConfig, SmsProviderConfig } from '../../config/config.ts';
-import { IdentityError } from '../../identity/errors.ts';
+import { IdentityError, UnknownOutcomeError } from '../../identity/errors.ts';
 import type { VerificationSms } from '../../identity/phone-validation.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { OutboundClient } from '../../platform/outbound/outbound.ts';
@@ -55,6 +55,11 @@ function originatorFor(
   return list[sum % list.length];
 }
 
+/** Whether the provider may have had the whole message when things went wrong. */
+const mayHaveGoneOut = (error: unknown) =>
+  error instanceof OutboundError &&
+  (error.afterSending || ['timeout', 'too-large', 'protocol'].includes(error.kind));
+
 /**
  * Sends codes by text message, through the provider that the configuration names.
  * Sending rejects with IdentityError `sms-not-sent`, or `overloaded` when too many are waiting already.
@@ -72,7 +77,13 @@ export function createSmsSender(
           details: { retry_after_ms: RETRY_AFTER },
           cause,
         })
-      : new IdentityError('sms-not-sent', 'The text message could not be sent', { cause });
+      : new IdentityError('sms-not-sent', 'The text message could not be sent', {
+          cause: mayHaveGoneOut(cause)
+            ? new UnknownOutcomeError('The provider did not say whether it took the message', {
+                cause,
+              })
+            : cause,
+        });
 
   return async ({ to, code }) => {
     if (!canSendSms(config)) {

@@ -53,7 +53,10 @@ function explain(error: unknown, host: string): OutboundError {
   const code = codeOf(error);
   return code.startsWith('HPE_')
     ? new OutboundError('protocol', `${host} did not answer in HTTP (${code})`, { cause: error })
-    : new OutboundError('unreachable', `${host} closed the connection (${code})`, { cause: error });
+    : new OutboundError('unreachable', `${host} closed the connection (${code})`, {
+        cause: error,
+        afterSending: true,
+      });
 }
 
 /** So often a server may say that its answer is still to come. */
@@ -74,7 +77,9 @@ function responseTo(request: ClientRequest, body: string | undefined): Promise<I
     });
     request.on('error', reject);
     // Whatever else may happen: nobody waits for ever.
-    request.once('close', () => reject(new OutboundError('unreachable', 'The connection broke')));
+    request.once('close', () =>
+      reject(new OutboundError('unreachable', 'The connection broke', { afterSending: true })),
+    );
     request.end(body);
   });
 }

@@ -14,10 +14,17 @@ export type OutboundErrorKind =
 export class OutboundError extends Error {
   override readonly name = 'OutboundError';
   readonly kind: OutboundErrorKind;
+  /** Whether the connection broke once there was one: the request may have arrived. */
+  readonly afterSending: boolean;
 
-  constructor(kind: OutboundErrorKind, message: string, options?: ErrorOptions) {
-    super(message, options);
+  constructor(
+    kind: OutboundErrorKind,
+    message: string,
+    options: ErrorOptions & { afterSending?: boolean } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.kind = kind;
+    this.afterSending = options.afterSending ?? false;
   }
 }
 

@@ -9,6 +9,7 @@ import * as invitations from './0004-invitations.ts';
 import * as replication from './0005-replication.ts';
 import * as storedSpellings from './0006-stored-spellings.ts';
 import * as refusedNotices from './0008-refused-notices.ts';
+import * as oneSendAtATime from './0010-one-send-at-a-time.ts';
 
 /** In the order they run; never changed once released, only added to. */
 function migrationsFor(engine: Engine): Record<string, Migration> {
@@ -20,6 +21,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0005-replication': replication,
     '0006-stored-spellings': storedSpellings,
     '0008-refused-notices': refusedNotices,
+    '0010-one-send-at-a-time': oneSendAtATime,
   };
 }
 

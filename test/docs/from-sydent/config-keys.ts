@@ -446,7 +446,7 @@ export const KEYS: Readonly<Record<string, Rows>> = {
         'mails that one sender may cause at once: a user in version 2, a client address in version 1',
         DEFAULT,
         'api/store-invite > invitations are counted like other mails, after the checks of who is inviting',
-        'api/every-row > mails are limited, whatever the arguments',
+        'api/every-row > mails are limited, and what is wrong causes none',
       ),
     ],
     'email.ratelimit_sender.rate_hz': [
@@ -454,7 +454,7 @@ export const KEYS: Readonly<Record<string, Rows>> = {
         'mails a second in the long run',
         DEFAULT,
         'platform/rate-limiter > a bucket takes its burst, and then one for each that has left it',
-        'api/validation-sessions > without accounts a client address is limited, before its arguments are looked at',
+        'api/validation-sessions > without accounts a client address is limited, by what it asks for rightly',
       ),
     ],
   },

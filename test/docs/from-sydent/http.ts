@@ -193,7 +193,7 @@ export const CONVENTIONS: Rows = {
   limits: [
     same(
       'mails by who causes them, text messages by number and by calling code; too many: 429',
-      'api/every-row > mails are limited, whatever the arguments',
+      'api/every-row > mails are limited, and what is wrong causes none',
       'api/every-row > asking for a text message',
     ),
     better(

@@ -13,7 +13,13 @@ export const validateEmailRequestToken = (validation: EmailValidation, senderLim
     servlet: 'EmailRequestCodeServlet',
     needs: 'user',
     summary: 'Mail a token to an address',
-    faults: ['email-invalid', 'email-not-sent', 'limit-exceeded', 'parameter-invalid'],
+    faults: [
+      'email-invalid',
+      'email-not-sent',
+      'limit-exceeded',
+      'overloaded',
+      'parameter-invalid',
+    ],
     answer: anObject({ sid: aString }, { success: aBoolean }),
     fields: {
       email: text,
@@ -21,8 +27,8 @@ export const validateEmailRequestToken = (validation: EmailValidation, senderLim
       send_attempt: integer,
       next_link: optional(text),
     },
-    admit: (context) => enforce(senderLimit, sender(context)),
-    async handle(args, { version, brand, clientAddress }) {
+    async handle(args, context) {
+      const { version, brand, clientAddress } = context;
       const sid = await validation.request({
         email: args.email,
         clientSecret: args.client_secret,
@@ -30,6 +36,7 @@ export const validateEmailRequestToken = (validation: EmailValidation, senderLim
         nextLink: args.next_link,
         brand,
         clientAddress,
+        charge: () => enforce(senderLimit, sender(context)),
       });
       // The oldest clients of v1 look for `success`.
       return version === 'v1' ? { success: true, sid: String(sid) } : { sid: String(sid) };
