@@ -1,3 +1,4 @@
+import { domainToASCII, domainToUnicode } from 'node:url';
 import { foldCase } from './case-folding.ts';
 
 export const MEDIA = ['email', 'msisdn'] as const;
@@ -15,9 +16,41 @@ export interface ThreePid extends SpeltAddress {
   readonly medium: Medium;
 }
 
-/** The form in which an address is stored, hashed and compared. */
+const isAscii = (text: string) => /^\p{ASCII}*$/u.test(text);
+
+/** With the domain as DNS has it (UTS 46), written in its own letters; what is no domain stays as it is. */
+function normalizeDomain(address: string): string {
+  if (isAscii(address)) return address;
+  const at = address.lastIndexOf('@') + 1;
+  const domain = address.slice(at);
+  if (isAscii(domain)) return address;
+  return address.slice(0, at) + (domainToUnicode(domainToASCII(domain)) || domain);
+}
+
+/** The form in which an address is stored, hashed and compared (appendix "3PID types"). */
 export function foldAddress(medium: string, address: string): string {
-  return medium === 'email' ? foldCase(address) : address;
+  return medium === 'email' ? foldCase(normalizeDomain(address)) : address;
+}
+
+/** Whether the one is the other's capital, and nothing else: ß, ſ, ligatures and the Kelvin sign are not. */
+const isCapitalOf = (capital: string, small: string) =>
+  capital.toLowerCase() === small && small.toUpperCase() === capital;
+
+/**
+ * Where mail to an email address goes. Folding makes another mailbox of some spellings (`straße` becomes
+ * `strasse`), so what was typed serves only where it differs from the folded address by capitals alone:
+ * whoever reads the mail has proven the address that is bound.
+ */
+export function mailboxOf({ address, typed }: ThreePid): string {
+  const folded = [...address];
+  const letters = [...typed];
+  const isCaseAlone =
+    letters.length === folded.length &&
+    letters.every((letter, index) => {
+      const small = folded[index] ?? '';
+      return letter === small || isCapitalOf(letter, small);
+    });
+  return isCaseAlone ? typed : address;
 }
 
 // RFC 5321 dot-string characters and, for RFC 6531, everything beyond ASCII that is a visible character.
@@ -34,6 +67,7 @@ export function isEmailAddress(text: string): boolean {
   if (!domain.split('.').every((label) => label.length <= 63 && DOMAIN_LABEL.test(label))) {
     return false;
   }
+  if (!isAscii(domain) && domainToASCII(domain) === '') return false;
   return LOCAL_PART.test(text.slice(0, at));
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { RateLimiter } from '../platform/rate-limiter.ts';
-import { parseThreePid } from './addresses.ts';
+import { mailboxOf, parseThreePid } from './addresses.ts';
 import { IdentityError } from './errors.ts';
 import { usableNextLink } from './next-link.ts';
 import { enforce } from './rate-limits.ts';
@@ -81,7 +81,7 @@ export function createEmailValidation(deps: EmailValidationDependencies): EmailV
           });
           const link = `${deps.submitUrl}?${query}`;
           return deps.sendVerification({
-            to: email,
+            to: mailboxOf(threepid),
             brand,
             link,
             token,

@@ -4,7 +4,7 @@ import { decodeBase64 } from '../signing/base64.ts';
 import { keyPairFromSeed } from '../signing/ed25519.ts';
 import { type Signatures, signJson } from '../signing/signed-json.ts';
 import type { Invite, Storage, Stores } from '../storage/stores.ts';
-import { foldAddress, parseThreePid } from './addresses.ts';
+import { foldAddress, mailboxOf, parseThreePid, type ThreePid } from './addresses.ts';
 import { foldCase } from './case-folding.ts';
 import { IdentityError } from './errors.ts';
 import {
@@ -141,8 +141,8 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     );
   }
 
-  /** In the order that callers know. */
-  async function check(request: InvitationRequest): Promise<void> {
+  /** Whom to invite; checked in the order that callers know. */
+  async function check(request: InvitationRequest): Promise<ThreePid> {
     const { medium, address, roomId, sender, user, texts } = request;
     if (user !== undefined && user !== sender) {
       throw notPermitted('sender must be the user whose access token it is');
@@ -168,13 +168,14 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     if (hasBlockedWord(texts, rules.keywordBlocklist, foldCase)) {
       throw notPermitted('Invitations with such content are not sent');
     }
-    if (parseThreePid('email', address) === undefined) {
-      throw new IdentityError('email-invalid', 'address must be one plain address: local@domain');
-    }
+    const threepid = parseThreePid('email', address);
+    if (threepid !== undefined) return threepid;
+    throw new IdentityError('email-invalid', 'address must be one plain address: local@domain');
   }
 
   function mail(
     request: InvitationRequest,
+    to: string,
     webClient: string,
     secret: { token: string; privateKey: string },
   ): InvitationMail {
@@ -182,7 +183,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     const query = new URLSearchParams({ token: secret.token, private_key: secret.privateKey });
     const bracketed = (text: string | undefined) => (text ? `(${text}) ` : '');
     return {
-      to: request.address,
+      to,
       brand: request.brand,
       isSpace: texts['room_type'] === 'm.space',
       values: {
@@ -238,14 +239,17 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
   return {
     async store(request) {
       const webClient = webClientOf(request.texts);
-      await check(request);
-      const { medium, address, roomId, sender } = request;
+      const invited = await check(request);
+      const { address, roomId, sender } = request;
       const token = random.alphanumeric(TOKEN_LENGTH);
       const seed = random.bytes(32);
       const ephemeralKey = base64Url(keyPairFromSeed(seed).publicKey);
-      const message = mail(request, webClient, { token, privateKey: base64Url(seed) });
+      const message = mail(request, mailboxOf(invited), webClient, {
+        token,
+        privateKey: base64Url(seed),
+      });
       await sendAndKeep(
-        { medium, address: foldAddress(medium, address), roomId, sender, token },
+        { medium: invited.medium, address: invited.address, roomId, sender, token },
         ephemeralKey,
         () => deps.sendInvitation(message),
       );
