@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/load.ts';
 import { isSameServer, isServerName } from '../identity/server-name.ts';
 import { hostNames } from '../platform/hostname.ts';
+import { withoutTrailing } from '../platform/trailing.ts';
 import { ofPeer, peerKey, pushUrl } from '../replication/peers.ts';
 import { openBeside } from '../storage/beside.ts';
 import type { Peer, PeerSettings, PeerStore, Storage } from '../storage/stores.ts';
@@ -46,7 +47,7 @@ function parsePeer(
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536)) {
     refuse(`--port ${ports[0]} is no port`);
   }
-  const url = urls[0]?.replace(/\/+$/, '');
+  const url = urls[0] && withoutTrailing(urls[0], '/');
   if (url !== undefined && !(URL.canParse(url) && /^https:\/\/[^?#\s]+$/.test(url))) {
     refuse('--url must begin with https:// and have neither query nor fragment');
   }

@@ -127,7 +127,7 @@ export function withSigningKey(text: string, key: string): string {
   // The section's own line wins over one that serves every section.
   const empty = ini.lineOf(KEY_SECTION, KEY_NAME) ?? ini.lineOf(DEFAULT_SECTION, KEY_NAME);
   if (empty !== undefined) {
-    const end = /[\r\n]*$/.exec(lines[empty] ?? '')?.[0] ?? '';
+    const end = /(?:\r\n?|\n)?$/.exec(lines[empty] ?? '')?.[0] ?? '';
     return replaceLine(empty, [`${indentOf(empty)}${setting}${end}`]);
   }
   const header = ini.lineOf(KEY_SECTION);

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { withoutTrailing } from '../platform/trailing.ts';
 import { pythonFloat, pythonInt } from './numbers.ts';
 
 /** Notes that a value is taken, but hardly meant so; `what` ends the sentence "it means …". */
@@ -183,7 +184,7 @@ export function baseUrl(value: string, warn: Warn): string {
   const plain = url !== undefined && /^https?:$/.test(url.protocol) && !/[?#\s]|^\//.test(value);
   if (!plain) throw must('an http:// or https:// URL without query and fragment');
   if (!isWhole) warn(`${whole}: it has no scheme`);
-  return whole.replace(/\/+$/, '');
+  return withoutTrailing(whole, '/');
 }
 
 /** An http or https URL, to be used as it is. Empty stays empty. */

@@ -32,5 +32,5 @@ export function pythonFloat(text: string): number {
   const number = plain(text).toLowerCase();
   const infinite = /^([+-]?)inf(?:inity)?$/.exec(number);
   if (infinite !== null) return infinite[1] === '-' ? -Infinity : Infinity;
-  return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/.test(number) ? Number(number) : Number.NaN;
+  return /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/.test(number) ? Number(number) : Number.NaN;
 }

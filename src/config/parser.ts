@@ -1,3 +1,5 @@
+import { withoutTrailing } from '../platform/trailing.ts';
+
 /**
  * Reads INI files as Python's ConfigParser does with its default settings: what Sydent's operators wrote
  * must mean the same here.
@@ -28,9 +30,18 @@ export interface IniFile {
 
 // What Python's str.strip() and \s take for white space; unlike JavaScript's, not U+FEFF.
 const SPACE = '(?:[^\\S\\ufeff]|[\\x1c-\\x1f\\x85])';
-const STRIPPED = new RegExp(`^${SPACE}+|${SPACE}+$`, 'gu');
+const IS_SPACE = new RegExp(SPACE, 'u');
 const NOT_SPACE = new RegExp(`(?!${SPACE}).`, 'su');
-const strip = (text: string) => text.replace(STRIPPED, '');
+const isSpace = (character: string | undefined) =>
+  character !== undefined && IS_SPACE.test(character);
+
+function strip(text: string): string {
+  let [start, end] = [0, text.length];
+  while (isSpace(text[start])) start++;
+  while (end > start && isSpace(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
 const SECTION = /^\[(.+)\]/su;
 const OPTION = /^(.*?)[=:](.*)$/su;
 
@@ -103,7 +114,7 @@ export function parseIni(text: string): IniFile {
     new Map(
       [...sections].map(([name, keys]) => [
         name,
-        new Map([...keys].map(([key, parts]) => [key, parts.join('\n').replace(/\n+$/, '')])),
+        new Map([...keys].map(([key, parts]) => [key, withoutTrailing(parts.join('\n'), '\n')])),
       ]),
     ),
     positions,

@@ -47,7 +47,7 @@ function cutSubject(subject: string): string {
 
 /** The subject of an invitation. A percent sign that marks nothing stays as it is. */
 function subjectOf(format: string, values: TemplateValues): string {
-  const filled = format.replace(/%%|%\(([^)]*)\)s/g, (_marker, name?: string) =>
+  const filled = format.replace(/%%|%\(([^()]*)\)s/g, (_marker, name?: string) =>
     name === undefined ? '%' : (values[name] ?? ''),
   );
   const subject = filled.replace(/\p{Cc}+/gu, ' ').trim();

@@ -1,3 +1,5 @@
+import { withoutTrailing } from '../platform/trailing.ts';
+
 /**
  * What an invitation says, made of what the inviting side sent: all of it is theirs to make up, and it
  * goes out in this server's name.
@@ -50,7 +52,7 @@ export function parseWebClientLocation(text: string): string | undefined {
   }
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || url.username !== '' || url.password !== '') return undefined;
-  return text.replace(/\/+$/, '');
+  return withoutTrailing(text, '/');
 }
 
 /** The arguments of store-invite that the specification knows, and one that Synapse sends beside them. */

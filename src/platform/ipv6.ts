@@ -8,7 +8,7 @@ export function hextets(address: string): number[] {
           const [a = 0, b = 0, c = 0, d = 0] = part.split('.').map(Number);
           return [a * 256 + b, c * 256 + d];
         });
-  const [left = '', right] = address.replace(/%.*$/, '').split('::');
+  const [left = '', right] = (address.split('%', 1)[0] ?? '').split('::');
   const head = parts(left);
   if (right === undefined) return head;
   const tail = parts(right);

@@ -1,6 +1,8 @@
 /** Unpadded standard base64 (specification, "Unpadded Base64"). */
 export function encodeBase64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64').replace(/=+$/, '');
+  return Buffer.from(bytes)
+    .toString('base64')
+    .replace(/={1,2}$/, '');
 }
 
 /**

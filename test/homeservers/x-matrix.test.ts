@@ -92,9 +92,13 @@ test.each([
 
 test('a long header is read in no time', () => {
   for (const part of ['\\', '"', ' ', ',', 'a=', 'X-Matrix ', '\t']) {
-    const begin = process.hrtime.bigint();
-    parseXMatrix(`X-Matrix origin="${part.repeat(16_000)}`);
-    parseXMatrix(`X-Matrix ${part.repeat(16_000)}`);
-    expect(Number(process.hrtime.bigint() - begin) / 1e6).toBeLessThan(200);
+    // The best of some runs: others may have the processor meanwhile.
+    const times = Array.from({ length: 3 }, () => {
+      const begin = performance.now();
+      parseXMatrix(`X-Matrix origin="${part.repeat(16_000)}`);
+      parseXMatrix(`X-Matrix ${part.repeat(16_000)}`);
+      return performance.now() - begin;
+    });
+    expect(Math.min(...times)).toBeLessThan(200);
   }
 });

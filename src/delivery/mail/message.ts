@@ -40,9 +40,9 @@ function displayName(typed: string): string {
 }
 
 function fromHeader(from: string): string {
-  const match = /^(.*?)\s*<([^<>]*)>$/.exec(from);
-  if (match === null) return asciiDomain(from);
-  const [, name = '', address = ''] = match;
+  const begin = from.lastIndexOf('<');
+  if (begin < 0 || from.indexOf('>', begin) !== from.length - 1) return asciiDomain(from);
+  const [name, address] = [from.slice(0, begin).trimEnd(), from.slice(begin + 1, -1)];
   return `${displayName(name)} <${asciiDomain(address)}>`.trim();
 }
 

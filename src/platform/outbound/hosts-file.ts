@@ -12,7 +12,7 @@ export interface HostsFile {
 async function read(file: string): Promise<Map<string, string[]>> {
   const names = new Map<string, string[]>();
   for await (const line of createInterface({ input: createReadStream(file) })) {
-    const [address = '', ...aliases] = line.replace(/#.*$/, '').trim().split(/\s+/);
+    const [address = '', ...aliases] = (line.split('#', 1)[0] ?? '').trim().split(/\s+/);
     if (isIP(address) === 0 || address.includes('%')) continue;
     for (const alias of aliases) {
       const name = alias.toLowerCase();

@@ -164,7 +164,10 @@ function indexedColumns(
   const indexes = db.pragma(`index_list(${table})`) as { name: string; unique: number }[];
   return indexes.map(({ name, unique }) => {
     const sql = db.prepare('select sql from sqlite_master where name = ?').pluck().get(name);
-    const written = typeof sql === 'string' ? /\((.*)\)\s*$/s.exec(sql)?.[1] : undefined;
+    const written =
+      typeof sql === 'string' && sql.trimEnd().endsWith(')')
+        ? sql.slice(sql.indexOf('(') + 1, sql.lastIndexOf(')'))
+        : undefined;
     const parts = db.pragma(`index_info("${name.replaceAll('"', '""')}")`) as {
       name: string | null;
     }[];

@@ -1,0 +1,75 @@
+import { once } from 'node:events';
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { afterAll, expect, test } from 'vitest';
+import { expressionsOf } from './expressions.ts';
+import { nearMisses } from './near-misses.ts';
+
+const DIST = path.join(import.meta.dirname, '../../dist');
+const LENGTH = 20_000;
+/** Milliseconds: a step for each pair of characters takes ten times as long, one for each none of them. */
+const LIMIT = 40;
+
+const workers = new Set<Worker>();
+afterAll(async () => {
+  for (const worker of workers) await worker.terminate();
+});
+
+let idle: Worker | undefined;
+/** The slowest text and its time; undefined when it did not come to an end. */
+async function slowest(source: string, flags: string, length: number) {
+  const worker = idle ?? new Worker(path.join(import.meta.dirname, 'worker.js'));
+  workers.add(worker);
+  idle = undefined;
+  worker.postMessage({ source, flags, texts: nearMisses(source, flags, length) });
+  const patience = AbortSignal.timeout(3000);
+  try {
+    const [answer] = await once(worker, 'message', { signal: patience });
+    idle = worker;
+    return answer as { time: number; text: string };
+  } catch {
+    workers.delete(worker);
+    await worker.terminate();
+    return undefined;
+  }
+}
+
+async function isLinear(source: string, flags: string): Promise<string> {
+  // Exponential ones are found on short texts, and would take too long on long ones.
+  const short = await slowest(source, flags, 35);
+  if (short === undefined || short.time > LIMIT) return `takes for ever on ${short?.text}`;
+  const long = await slowest(source, flags, LENGTH);
+  if (long === undefined || long.time > LIMIT) return `takes ${long?.time} ms on ${long?.text}`;
+  return 'linear';
+}
+
+test.each([
+  ['^(?:a|a)*b$', ''],
+  ['^(?:[A-Za-z0-9_]|[\\p{L}\\p{N}])(?:[A-Za-z0-9_-]|[\\p{L}\\p{N}])*$', 'u'],
+  ['(\\w|[a-z])*!', ''],
+  ['^\\s+|\\s+$', 'g'],
+  ['(a+)+$', ''],
+  ['\\S+\\s*$', ''],
+])('%s is found out', async (source, flags) => {
+  expect(await isLinear(source, flags)).not.toBe('linear');
+});
+
+test('every regular expression takes time in proportion to the text', {
+  timeout: 300_000,
+}, async () => {
+  const { literals } = expressionsOf(DIST);
+  expect(literals.length).toBeGreaterThan(100);
+  const found: string[] = [];
+  for (const { file, source, flags } of literals) {
+    const verdict = await isLinear(source, flags);
+    if (verdict !== 'linear') found.push(`${file}: /${source}/${flags} ${verdict}`);
+  }
+  expect(found).toEqual([]);
+});
+
+test('expressions that are put together while the program runs are these, which are looked at by hand', () => {
+  // From constants: what Python takes for white space, a multipart boundary and an SMTP extension of ours.
+  expect(new Set(expressionsOf(DIST).made)).toEqual(
+    new Set(['config/parser.js', 'delivery/mail/transfer-encoding.js', 'delivery/mail/relay.js']),
+  );
+});
