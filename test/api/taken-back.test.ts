@@ -10,6 +10,12 @@ import { createTestCa, type TestCa } from '../support/tls.ts';
 const ONBIND = '/_matrix/federation/v1/3pid/onbind';
 const HOUR = 60 * 60 * 1000;
 const GENERAL = 'ip.whitelist = 127.0.0.0/8, ::1\nonbind.give_up_after_days = 1000';
+const TABLES = [
+  'cognomen_notices',
+  'cognomen_notice_invites',
+  'cognomen_notice_servers',
+  'invite_tokens',
+];
 const PACE = { poll: 20, answer: 10_000 };
 
 let ca: TestCa;
@@ -72,9 +78,7 @@ describe.each(ENGINES)('of a binding that was taken back, on %s,', (engine) => {
     user = `@grace${number}:${hs.serverName}`;
   });
   afterEach(async () => {
-    await server.database.execute('delete from cognomen_notices');
-    await server.database.execute('delete from cognomen_notice_servers');
-    await server.database.execute('delete from invite_tokens');
+    for (const table of TABLES) await server.database.execute(`delete from ${table}`);
   });
 
   const rows = async (table: string) =>
@@ -224,8 +228,13 @@ describe.each(ENGINES)('of a binding that was taken back, on %s,', (engine) => {
     const { asked, letGo } = hold();
     await bind(server, address, user);
     await expect.poll(() => asked.length).toBe(1);
-    other.script(ONBIND, (_request, response) => answerJson(response, 503, {}));
+    let askedToo = 0;
+    other.script(ONBIND, (_request, response) => {
+      askedToo++;
+      answerJson(response, 503, {});
+    });
     await bind(server, address, `@next:${other.serverName}`);
+    await expect.poll(() => askedToo).toBe(1);
     letGo(200);
     await expect.poll(pending).toBe(0);
     other.script(ONBIND, undefined);

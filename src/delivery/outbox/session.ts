@@ -117,17 +117,17 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
     await storage.transaction(async (stores) => {
       // With the lock nobody adds a notice between these two.
       await stores.associations.lockLog();
-      const { fresh, refused } = await stores.outbox.nextAttempts(serverName);
-      if (fresh === undefined && refused === undefined) {
+      const next = await stores.outbox.nextAttempts(serverName);
+      if (next.fresh === undefined && next.refused === undefined) {
         await stores.outbox.forget(serverName, holder);
         return;
       }
-      const again = refused === undefined ? undefined : Math.max(refused, refusedDueAt());
+      const again = Math.max(next.refused ?? Infinity, refusedDueAt());
       await stores.outbox.release({
         ...{ serverName, holder, failures, refusedDueAt: refusedDueAt() },
         // What is offered again can wait, and has its own share of the places.
-        troubled: failures > 0 || fresh === undefined,
-        dueAt: Math.max(clock.now(), Math.min(fresh ?? Infinity, again ?? Infinity)),
+        troubled: failures > 0 || next.fresh === undefined,
+        dueAt: Math.max(clock.now(), Math.min(next.fresh ?? Infinity, again)),
       });
     });
   }
