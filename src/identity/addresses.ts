@@ -1,4 +1,4 @@
-import { domainToASCII, domainToUnicode } from 'node:url';
+import { normalizedDomain } from '../platform/domain-names.ts';
 import { foldCase } from './case-folding.ts';
 
 export const MEDIA = ['email', 'msisdn'] as const;
@@ -24,7 +24,7 @@ function normalizeDomain(address: string): string {
   const at = address.lastIndexOf('@') + 1;
   const domain = address.slice(at);
   if (isAscii(domain)) return address;
-  return address.slice(0, at) + (domainToUnicode(domainToASCII(domain)) || domain);
+  return address.slice(0, at) + (normalizedDomain(domain) ?? domain);
 }
 
 /** The form in which an address is stored, hashed and compared (appendix "3PID types"). */
@@ -67,7 +67,7 @@ export function isEmailAddress(text: string): boolean {
   if (!domain.split('.').every((label) => label.length <= 63 && DOMAIN_LABEL.test(label))) {
     return false;
   }
-  if (!isAscii(domain) && domainToASCII(domain) === '') return false;
+  if (!isAscii(domain) && normalizedDomain(domain) === undefined) return false;
   return LOCAL_PART.test(text.slice(0, at));
 }
 
