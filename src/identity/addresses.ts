@@ -1,4 +1,4 @@
-import { normalizedDomain } from '../platform/domain-names.ts';
+import { inAscii, inUnicode } from '../platform/domain-names.ts';
 import { foldCase } from './case-folding.ts';
 
 export const MEDIA = ['email', 'msisdn'] as const;
@@ -18,13 +18,32 @@ export interface ThreePid extends SpeltAddress {
 
 const isAscii = (text: string) => /^\p{ASCII}*$/u.test(text);
 
-/** With the domain as DNS has it (UTS 46), written in its own letters; what is no domain stays as it is. */
+const DOMAIN_LABEL = /^[\p{L}\p{M}\p{N}_][\p{L}\p{M}\p{N}_-]*$/u;
+
+function isDomain(text: string): boolean {
+  if (text.length > 255) return false;
+  return text.split('.').every((label) => label.length <= 63 && DOMAIN_LABEL.test(label));
+}
+
+/**
+ * The domain as DNS has it (UTS 46); undefined when it is none. Only what looks like a domain is
+ * encoded: of other texts that takes a part for the whole, and of long ones too much time.
+ */
+function nameInDns(domain: string): string | undefined {
+  if (!isDomain(domain)) return undefined;
+  if (isAscii(domain)) return domain;
+  const ascii = inAscii(domain);
+  // Some numbers stand for several characters, such as brackets or a comma.
+  return isDomain(ascii) ? ascii : undefined;
+}
+
+/** With a domain beyond ASCII as DNS has it, written in its own letters; what is no domain stays as it is. */
 function normalizeDomain(address: string): string {
-  if (isAscii(address)) return address;
   const at = address.lastIndexOf('@') + 1;
   const domain = address.slice(at);
   if (isAscii(domain)) return address;
-  return address.slice(0, at) + (normalizedDomain(domain) ?? domain);
+  const ascii = nameInDns(domain);
+  return ascii === undefined ? address : address.slice(0, at) + inUnicode(ascii);
 }
 
 /** The form in which an address is stored, hashed and compared (appendix "3PID types"). */
@@ -56,18 +75,12 @@ export function mailboxOf({ address, typed }: ThreePid): string {
 // RFC 5321 dot-string characters and, for RFC 6531, everything beyond ASCII that is a visible character.
 // Dots may stand anywhere: some large providers hand out addresses with two in a row.
 const LOCAL_PART = /^(?:[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]|[^\p{ASCII}\p{C}\p{Z}])+$/u;
-const DOMAIN_LABEL = /^[\p{L}\p{M}\p{N}_][\p{L}\p{M}\p{N}_-]*$/u;
 
 /** One plain `local@domain`: no display name, quotes, comments, spaces or control characters. */
 export function isEmailAddress(text: string): boolean {
   const at = text.lastIndexOf('@');
   if (at < 1 || !text.isWellFormed()) return false;
-  const domain = text.slice(at + 1);
-  if (domain.length === 0 || domain.length > 255) return false;
-  if (!domain.split('.').every((label) => label.length <= 63 && DOMAIN_LABEL.test(label))) {
-    return false;
-  }
-  if (!isAscii(domain) && normalizedDomain(domain) === undefined) return false;
+  if (nameInDns(text.slice(at + 1)) === undefined) return false;
   return LOCAL_PART.test(text.slice(0, at));
 }
 
@@ -88,8 +101,9 @@ function isMsisdn(text: string): boolean {
 export function parseThreePid(medium: string, address: string): ThreePid | undefined {
   if (medium === 'email' && !isTooLong(address) && isEmailAddress(address)) {
     const folded = foldAddress(medium, address);
-    // Folding can make it longer.
-    return isTooLong(folded) ? undefined : { medium, address: folded, typed: address };
+    // Folding can make it, or a label of its domain, too long.
+    if (isTooLong(folded) || !isEmailAddress(folded)) return undefined;
+    return { medium, address: folded, typed: address };
   }
   if (medium === 'msisdn' && isMsisdn(address)) return { medium, address, typed: address };
   return undefined;

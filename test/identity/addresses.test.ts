@@ -1,3 +1,4 @@
+import { domainToASCII } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import {
   foldAddress,
@@ -90,9 +91,64 @@ describe('email addresses', () => {
     'ada\u00a0b@sample.test',
     'a\ud800@b',
     `a@${'x'.repeat(64)}.test`,
+    // What DNS would be asked for: `(1).test`, `x0,eve.test`, and a label of more than 63 characters.
+    'ada@\u2474.test',
+    'ada@x\u{1f101}eve.test',
+    `ada@${'é'.repeat(60)}.test`,
+    'ada@xn--ü.test',
   ])('%j is none', (address) => {
     expect(isEmailAddress(address)).toBe(false);
   });
+});
+
+describe('folding an address', () => {
+  test.each([
+    ['Ada@Faß.example', 'ada@fass.example'],
+    ['Ada@XN--FA-HIA.example', 'ada@xn--fa-hia.example'],
+    ['ada@xn--fa-hia.BÜCHER.example', 'ada@fass.bücher.example'],
+    ['ada@bu\u0308cher.example', 'ada@bücher.example'],
+    ['ada@a\u034fb.example', 'ada@ab.example'],
+    ['ada@İ.example', 'ada@i\u0307.example'],
+    ['u\u0308@one.example', 'u\u0308@one.example'],
+    // No domains: nothing of them is cut off or decoded.
+    ['ada@é.example/x', 'ada@é.example/x'],
+    ['ada@é.example?x', 'ada@é.example?x'],
+    ['ada@é%41.example', 'ada@é%41.example'],
+    ['ada@é.example:80', 'ada@é.example:80'],
+    ['ada@\u2474É.example', 'ada@\u2474é.example'],
+  ])('%s becomes %s', (address, folded) => {
+    expect(foldAddress('email', address)).toBe(folded);
+    expect(foldAddress('email', folded)).toBe(folded);
+  });
+
+  test('leaves a domain that mail reaches, whichever letter is in it', () => {
+    for (let code = 0x80; code <= 0x10ffff; code++) {
+      const letter = String.fromCodePoint(code);
+      if (!/[\p{L}\p{M}\p{N}]/u.test(letter)) continue;
+      const address = parseThreePid('email', `a@x${letter}y.test`)?.address;
+      if (address === undefined) continue;
+      const ascii = domainToASCII(address.slice(2));
+      if (!/^[a-z0-9-]+\.test$/.test(ascii)) expect.fail(code.toString(16));
+      if (foldAddress('email', address) !== address) expect.fail(code.toString(16));
+    }
+  });
+
+  test('takes no longer than the text is long', () => {
+    const marks = `ada@e${'\u0301\u0316'.repeat(4000)}`;
+    const letters = Array.from({ length: 5000 }, (_, i) => String.fromCodePoint(0x4e00 + i));
+    const begin = performance.now();
+    for (let i = 0; i < 20; i++) {
+      foldAddress('email', marks);
+      foldAddress('email', `ada@${letters.join('')}`);
+    }
+    // Encoding such domains takes ten times as long.
+    expect(performance.now() - begin).toBeLessThan(200);
+  });
+});
+
+test('an address that folding makes too long is none', () => {
+  expect(parseThreePid('email', `ada@${'ß'.repeat(31)}.test`)?.address).toHaveLength(71);
+  expect(parseThreePid('email', `ada@${'ß'.repeat(32)}.test`)).toBeUndefined();
 });
 
 test('an address is found by its folded, its lower-cased and its typed spelling', () => {
