@@ -49,3 +49,7 @@ export class IdentityError extends Error {
     this.details = options.details ?? {};
   }
 }
+
+/** Whether what failed may have gone out all the same. */
+export const isOutcomeUnknown = (error: unknown) =>
+  error instanceof IdentityError && error.cause instanceof UnknownOutcomeError;

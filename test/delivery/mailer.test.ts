@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { isOutcomeUnknown } from '../../src/identity/errors.ts';
 import { mailer, relay, scriptedRelay, seen } from '../support/mailer.ts';
 
 const MESSAGE = Buffer.from(
@@ -351,3 +352,28 @@ describe('a failure is told, and its cause is logged without secrets', () => {
     server.close();
   });
 });
+
+test.each<[string, string, string | undefined, boolean]>([
+  ['says nothing', '.', '', true],
+  ['hangs up', '.', undefined, true],
+  ['refuses the message', '.', '554 no', false],
+  ['has no time for the message', '.', '451 later', false],
+  ['is closing', '.', '421 bye', false],
+  ['says nothing', 'DATA', '', false],
+  ['hangs up', 'DATA', undefined, false],
+  ['refuses the address', 'RCPT', '550 no', false],
+])(
+  'whether a mail may have gone out, when a relay %s at %s',
+  async (_what, at, answer, expected) => {
+    const port = await scriptedRelay((line) => {
+      if (line.startsWith(at)) return answer;
+      return line === 'DATA' ? '354 go on' : '250 yes';
+    });
+    const impatient = { connect: 300, greeting: 300, socket: 300, total: 1500 };
+    const error = await mailer(port, '', { timeouts: impatient })
+      .send('a@b.test', MESSAGE)
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ fault: 'email-not-sent' });
+    expect(isOutcomeUnknown(error)).toBe(expected);
+  },
+);

@@ -1,8 +1,11 @@
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
 import { createSmsSender } from '../../src/delivery/sms/sms.ts';
+import { isOutcomeUnknown } from '../../src/identity/errors.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import {
@@ -326,5 +329,42 @@ describe.each(Object.entries(PROVIDERS))('when %s', (_name, start) => {
     await Promise.all(Array.from({ length: 100 }, () => send()));
     expect(provider.messages).toHaveLength(100);
     expect(provider.mostAtOnce).toBeLessThanOrEqual(50);
+  });
+});
+
+describe('a message that failed', () => {
+  const unknown = async (sending: Promise<void>) =>
+    isOutcomeUnknown(await sending.catch((error: unknown) => error));
+
+  test.each<[string, Behaviour, boolean]>([
+    ['nobody answers', () => {}, true],
+    ['the connection breaks', ({ socket }) => socket.destroy(), true],
+    ['the answer is no HTTP', ({ socket }) => socket.end('hello\r\n\r\n'), true],
+    ['the provider says no', (_request, response) => response.writeHead(503).end(), false],
+  ])('when %s', async (_what, behave, expected) => {
+    const provider = await opened(startOpenMarket);
+    provider.behave(behave);
+    expect(await unknown(sender(provider.config, 500).send())).toBe(expected);
+  });
+
+  test('has not gone out where no connection came about in time', async () => {
+    const silent = createServer((socket) => void socket.on('error', () => {})).listen(
+      0,
+      '127.0.0.1',
+    );
+    await once(silent, 'listening');
+    const address = silent.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    const config = `username = a\npassword = b\nsms.openmarket.url = https://127.0.0.1:${port}/`;
+    expect(await unknown(sender(config, 300).send())).toBe(false);
+    silent.close();
+  });
+
+  test('has not gone out where its turn did not come in time', async () => {
+    const provider = await opened(startOpenMarket);
+    provider.behave(() => {});
+    const { send } = sender(provider.config, 500, { perHost: { places: 1, waiting: 1 } });
+    expect(await Promise.all([unknown(send()), unknown(send())])).toEqual([true, false]);
+    expect(provider.posts).toHaveLength(1);
   });
 });

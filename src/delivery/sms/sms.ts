@@ -58,7 +58,7 @@ function originatorFor(
 /** Whether the provider may have had the whole message when things went wrong. */
 const mayHaveGoneOut = (error: unknown) =>
   error instanceof OutboundError &&
-  (error.afterSending || ['timeout', 'too-large', 'protocol'].includes(error.kind));
+  (error.afterSending || ['too-large', 'protocol'].includes(error.kind));
 
 /**
  * Sends codes by text message, through the provider that the configuration names.

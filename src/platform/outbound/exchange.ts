@@ -59,6 +59,12 @@ function explain(error: unknown, host: string): OutboundError {
       });
 }
 
+/** The same error, of a request that may have arrived. */
+const afterSending = (error: unknown) =>
+  error instanceof OutboundError
+    ? new OutboundError(error.kind, error.message, { cause: error.cause, afterSending: true })
+    : error;
+
 /** So often a server may say that its answer is still to come. */
 const MAX_INFORMATION = 20;
 
@@ -119,8 +125,10 @@ export function createExchange(dial: Dial, idle: IdleLimits): Exchange {
       const body = await readBody(response, url.host, request.maxBytes);
       return { status: response.statusCode ?? 0, headers: response.headers, body };
     } catch (error) {
+      // Without a connection nothing has gone out.
+      const wasConnected = sent.socket !== null;
       sent.destroy();
-      signal.throwIfAborted();
+      if (signal.aborted) throw wasConnected ? afterSending(signal.reason) : signal.reason;
       if (error instanceof OutboundError) throw error;
       // The server may have closed a kept connection just as it was taken again.
       if (sent.reusedSocket && !answering) return attempt(request, url, signal, fresh);

@@ -14,7 +14,7 @@ export type OutboundErrorKind =
 export class OutboundError extends Error {
   override readonly name = 'OutboundError';
   readonly kind: OutboundErrorKind;
-  /** Whether the connection broke once there was one: the request may have arrived. */
+  /** Whether it broke, or took too long, once there was a connection: the request may have arrived. */
   readonly afterSending: boolean;
 
   constructor(
