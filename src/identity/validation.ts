@@ -2,7 +2,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
 import type { Session, SessionCode, SessionStore, Storage } from '../storage/stores.ts';
 import type { Medium, ThreePid } from './addresses.ts';
-import { IdentityError, UnknownOutcomeError } from './errors.ts';
+import { IdentityError, isOutcomeUnknown } from './errors.ts';
 import { nextLinkWithSid } from './next-link.ts';
 import { sameSecret } from './secrets.ts';
 import { createTurns } from './turns.ts';
@@ -76,6 +76,9 @@ const SENDING_LIMIT = 2 * MINUTE;
 const PATIENCE = 30_000;
 const RETRY_AFTER = 5000;
 
+/** The highest attempt of a session before any was sent; one must be greater to send. */
+const NOTHING_SENT = -1;
+
 /** So many wrong codes between two sends, and the codes are dead. */
 const WRONG_GUESSES_ALLOWED = 10;
 
@@ -124,7 +127,9 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
     return storage.transaction(async ({ sessions }) => {
       const session = await open(sessions, request);
       const { id: sid, sentAttempt, sendingUntil = 0 } = session;
-      if (request.sendAttempt <= sentAttempt) return { sid, kind: 'sent-before' };
+      // One that only opens a session is no repeat: it is charged, though it sends nothing.
+      const isRepeat = sentAttempt > NOTHING_SENT && request.sendAttempt <= sentAttempt;
+      if (isRepeat) return { sid, kind: 'sent-before' };
       const now = clock.now();
       if (sendingUntil > now) return { sid, kind: 'busy' };
       await sessions.claimSend(sid, holder, now + SENDING_LIMIT);
@@ -147,32 +152,51 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
     }
   }
 
+  /** Has the limits asked; what they refuse leaves the session as it was. */
+  async function charge(request: ValidationRequest, sid: number, holder: string): Promise<void> {
+    try {
+      await request.charge();
+    } catch (error) {
+      await storage.transaction(async ({ sessions }) => {
+        await sessions.releaseSend(sid, holder);
+        // A limit is none when each request beyond it leaves something behind.
+        await sessions.deleteUnused(sid);
+      });
+      throw error;
+    }
+  }
+
   /** Makes the code, sends it, and notes what became of it. */
   async function sendCode(request: ValidationRequest, sid: number, holder: string): Promise<void> {
     const { medium, typed } = request.threepid;
     const { make, replacesEarlier } = CODES[medium];
     const code = make(random);
-    const guessesBefore = await storage.transaction(({ sessions }) =>
-      sessions.prepareSend(sid, holder, {
-        ...{ code, typed, now: clock.now() },
-        nextLink: request.nextLink && nextLinkWithSid(request.nextLink, sid),
-      }),
-    );
-    if (guessesBefore === undefined) throw new Error('The claim on the session has lapsed');
-    const confirm = () =>
-      storage.transaction(({ sessions }) =>
-        sessions.confirmSend(sid, holder, {
-          attempt: request.sendAttempt,
-          replaceCodes: replacesEarlier || guessesBefore >= WRONG_GUESSES_ALLOWED,
-        }),
-      );
+    const nextLink = request.nextLink && nextLinkWithSid(request.nextLink, sid);
+    let guessesBefore = 0;
+    let failure: unknown;
     try {
+      guessesBefore = await storage.transaction(({ sessions }) =>
+        sessions.prepareSend(sid, holder, { code, typed, nextLink, now: clock.now() }),
+      );
       await request.send(code, sid);
     } catch (error) {
-      if (error instanceof Error && error.cause instanceof UnknownOutcomeError) await confirm();
+      if (!isOutcomeUnknown(error)) {
+        await storage.transaction(({ sessions }) => sessions.abandonSend(sid, holder, code));
+        throw error;
+      }
+      failure = error;
+    }
+    const replaceCodes = replacesEarlier || guessesBefore >= WRONG_GUESSES_ALLOWED;
+    try {
+      await storage.transaction(({ sessions }) =>
+        sessions.confirmSend(sid, holder, { attempt: request.sendAttempt, replaceCodes }),
+      );
+    } catch (error) {
+      // The message is out: its code stays, as when the process dies.
+      await storage.stores.sessions.releaseSend(sid, holder);
       throw error;
     }
-    await confirm();
+    if (failure !== undefined) throw failure;
   }
 
   /** Which of the codes can still be tried: guesses at those before count as well as at the one under way. */
@@ -209,16 +233,9 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
       if (!isClaimed) return sid;
       const release = turns.take(sid);
       try {
-        await request.charge();
-        await sendCode(request, sid, holder);
-      } catch (error) {
-        const limited = error instanceof IdentityError && error.fault === 'limit-exceeded';
-        await storage.transaction(async ({ sessions }) => {
-          await sessions.abandonSend(sid, holder);
-          // A limit is none when each request beyond it leaves something behind.
-          if (limited) await sessions.deleteUnused(sid);
-        });
-        throw error;
+        await charge(request, sid, holder);
+        if (request.sendAttempt > NOTHING_SENT) await sendCode(request, sid, holder);
+        else await storage.stores.sessions.releaseSend(sid, holder);
       } finally {
         release();
       }

@@ -71,13 +71,16 @@ export interface SessionStore {
   claimSend(id: number, holder: string, until: number): Promise<void>;
   /**
    * Stores the code of the message that is about to go out, valid from now on.
-   * @returns the wrong guesses until now; undefined when the claim is another's by now
+   * @returns the wrong guesses until now
+   * @throws Error when the claim is another's by now
    */
-  prepareSend(id: number, holder: string, send: PreparedSend): Promise<number | undefined>;
+  prepareSend(id: number, holder: string, send: PreparedSend): Promise<number>;
   /** The message went out, or may have: its code stays, and wrong guesses before it are forgotten. */
   confirmSend(id: number, holder: string, send: ConfirmedSend): Promise<void>;
+  /** Ends the holder's claim, before any code was stored. Nothing else of the session changes. */
+  releaseSend(id: number, holder: string): Promise<void>;
   /** The message was refused: its code is dead, and all wrong guesses stay counted. */
-  abandonSend(id: number, holder: string): Promise<void>;
+  abandonSend(id: number, holder: string, code: string): Promise<void>;
   /** Ends sends that were under way when their process died; only where no other can be at it. */
   forgetSends(): Promise<void>;
   /** Deletes a session that nothing was ever sent for, and nothing is being sent. */

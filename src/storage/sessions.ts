@@ -5,14 +5,8 @@ import type { Session, SessionCode, SessionStore } from './stores.ts';
 /** A mail's link works until its session ends, but not more of them than anyone would look for. */
 const CODES_KEPT = 10;
 
-const NOBODY_SENDS = {
-  sending_attempt: null,
-  sending_until: null,
-  sending_by: null,
-  sending_code: null,
-  sending_code_ts: null,
-  guesses_before: null,
-};
+const NO_CLAIM = { sending_attempt: null, sending_until: null, sending_by: null };
+const NO_CODE = { sending_code: null, sending_code_ts: null, guesses_before: null };
 
 function query(db: Db) {
   return db
@@ -83,6 +77,15 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
       .insertInto('cognomen_session_codes')
       .values({ session_id: id, code, created_ts: createdAt })
       .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+
+  async function releaseSend(id: number, holder: string): Promise<void> {
+    await db
+      .updateTable('cognomen_sessions')
+      .set(NO_CLAIM)
+      .where('session_id', '=', id)
+      .where('sending_by', '=', holder)
       .execute();
   }
 
@@ -168,7 +171,7 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
         .where('session_id', '=', id)
         .where('sending_by', '=', holder)
         .executeTakeFirst();
-      if (extra === undefined) return undefined;
+      if (extra === undefined) throw new Error('The claim on the session has lapsed');
       // The message of a process that died may have gone out.
       if (extra.sending_code !== null) {
         await keepCode(id, { code: extra.sending_code, createdAt: extra.sending_code_ts ?? 0 });
@@ -194,7 +197,7 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
     async confirmSend(id, holder, { attempt, replaceCodes }) {
       const extra = await db
         .selectFrom('cognomen_sessions')
-        .select(['sending_code', 'sending_code_ts', 'guesses_before', 'wrong_guesses'])
+        .select(['sending_code', 'sending_code_ts'])
         .where('session_id', '=', id)
         .where('sending_by', '=', holder)
         .executeTakeFirst();
@@ -206,11 +209,13 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
       await keepCode(id, { code, createdAt: createdAt ?? 0 });
       await db
         .updateTable('cognomen_sessions')
-        .set({
-          ...NOBODY_SENDS,
+        .set(({ eb, fn, lit }) => ({
+          ...NO_CLAIM,
+          ...NO_CODE,
           sent_attempt: attempt,
-          wrong_guesses: extra.wrong_guesses - (extra.guesses_before ?? 0),
-        })
+          // By the database: a guess may have been counted since the row was read.
+          wrong_guesses: eb('wrong_guesses', '-', fn.coalesce('guesses_before', lit(0))),
+        }))
         .where('session_id', '=', id)
         .execute();
       await db.deleteFrom('threepid_token_auths').where('validationSession', '=', id).execute();
@@ -220,12 +225,21 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
         .execute();
     },
 
-    async abandonSend(id, holder) {
+    releaseSend,
+
+    async abandonSend(id, holder, code) {
+      await releaseSend(id, holder);
       await db
         .updateTable('cognomen_sessions')
-        .set(NOBODY_SENDS)
+        .set(NO_CODE)
         .where('session_id', '=', id)
-        .where('sending_by', '=', holder)
+        .where('sending_code', '=', code)
+        .execute();
+      // Kept there by another holder, where the claim had lapsed.
+      await db
+        .deleteFrom('cognomen_session_codes')
+        .where('session_id', '=', id)
+        .where('code', '=', code)
         .execute();
     },
 
@@ -237,6 +251,7 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
         .where('extra.session_id', '=', id)
         .where('extra.sent_attempt', '=', -1)
         .where('extra.sending_until', 'is', null)
+        .where('extra.sending_code', 'is', null)
         .where('code.session_id', 'is', null)
         .executeTakeFirst();
       if (unused !== undefined) await deleteSessions([id]);
@@ -247,7 +262,7 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
       if (engine.name !== 'sqlite') return;
       await db
         .updateTable('cognomen_sessions')
-        .set({ sending_attempt: null, sending_until: null, sending_by: null })
+        .set(NO_CLAIM)
         .where('sending_until', 'is not', null)
         .execute();
     },

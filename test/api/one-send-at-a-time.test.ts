@@ -1,8 +1,22 @@
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ENGINES } from '../support/databases.ts';
 import { postJson, type TestAnswer } from '../support/http.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { startOpenMarket, type TestProvider } from '../support/sms.ts';
+
+/** Lets nobody write to a table of PostgreSQL. */
+async function holdTable({ database }: TestServer, table: string) {
+  const url = database.config.replace('db.url = ', '').replaceAll('%%', '%');
+  const client = new pg.Client(url);
+  await client.connect();
+  await client.query(`begin; lock table ${table} in share mode`);
+  const waiting = `select from pg_locks where not granted and relation = '${table}'::regclass`;
+  return {
+    untilWaitedFor: () => expect.poll(() => database.execute(waiting)).toHaveLength(1),
+    now: () => client.end(),
+  };
+}
 
 const codeIn = (message = '') => /Your code is (\d{6})/.exec(message)?.[1] ?? '';
 
@@ -128,4 +142,96 @@ describe.each(ENGINES)('of many requests for one session on %s,', (engine) => {
     expect((await guess(0, sid, underWay)).json.errcode).toBe('M_TOKEN_INCORRECT');
     expect((await guess(1, sid, provider.lastCode())).json.success).toBe(true);
   });
+
+  test('what only opens a session is charged too', async () => {
+    const server = await startTestServer({
+      engine,
+      sections: { email: 'email.ratelimit_sender.burst = 2' },
+    });
+    const open = (name: string) =>
+      postJson(`${server.url}/_matrix/identity/api/v1/validate/email/requestToken`, {
+        email: `${name}@sample.test`,
+        client_secret: 'secret',
+        send_attempt: -1,
+      });
+    const statuses = [];
+    for (const name of ['ada', 'bob', 'eve', 'joe']) statuses.push((await open(name)).status);
+    expect(statuses).toEqual([200, 200, 429, 429]);
+    const left = await server.database.execute('select session_id from cognomen_sessions');
+    expect(left).toHaveLength(2);
+    expect(server.smtp.mails).toHaveLength(0);
+    await server.stop();
+  });
+
+  test('one that a limit refuses leaves alone the code of a process that died', async () => {
+    const sections = {
+      sms: `${provider.config}\nmsisdn.ratelimit.burst = 1\nmsisdn.ratelimit.rate_hz = 0.0001`,
+    };
+    const server = await startTestServer({ engine, sections });
+    const v1 = `${server.url}/_matrix/identity/api/v1/validate`;
+    const number = newNumber();
+    const ask = (attempt: number) =>
+      postJson(`${v1}/msisdn/requestToken`, {
+        phone_number: number,
+        country: 'GB',
+        client_secret: 'secret',
+        send_attempt: attempt,
+      });
+    const arrived = Promise.withResolvers<(status: number) => void>();
+    provider.behave((_request, response) => {
+      provider.behave(undefined);
+      arrived.resolve((status) => void response.writeHead(status).end());
+    });
+    const from = provider.posts.length;
+    const first = ask(1);
+    const answer = await arrived.promise;
+    // To the others it is dead when its time is over.
+    server.clock.advance(2 * 60_000);
+    expect((await ask(2)).status).toBe(429);
+    const [session] = await server.database.execute('select session_id from cognomen_sessions');
+    const sid = String((session as { session_id: unknown } | undefined)?.session_id);
+    const token = codeIn(provider.posts[from]?.body);
+    const tried = await postJson(`${v1}/msisdn/submitToken`, {
+      sid,
+      token,
+      client_secret: 'secret',
+    });
+    expect(tried.json).toEqual({ success: true });
+    answer(201);
+    await first;
+    await server.stop();
+  });
+});
+
+test('guesses made while a message is noted as sent stay counted', async () => {
+  const provider = await startOpenMarket();
+  const server = await startTestServer({ engine: 'postgres', sections: { sms: provider.config } });
+  const v1 = `${server.url}/_matrix/identity/api/v1/validate/msisdn`;
+  const arrived = Promise.withResolvers<() => void>();
+  provider.behave((_request, response) => {
+    provider.behave(undefined);
+    arrived.resolve(() => void response.writeHead(201).end());
+  });
+  const asked = postJson(`${v1}/requestToken`, {
+    phone_number: '07700 900999',
+    country: 'GB',
+    client_secret: 'secret',
+    send_attempt: 1,
+  });
+  const answer = await arrived.promise;
+  const [session] = await server.database.execute('select session_id from cognomen_sessions');
+  const sid = String((session as { session_id: unknown } | undefined)?.session_id);
+  const guess = async () =>
+    (await postJson(`${v1}/submitToken`, { sid, token: 'wrong', client_secret: 'secret' })).json;
+
+  // Codes can be read meanwhile, but not written: the note is held half-way.
+  const release = await holdTable(server, 'cognomen_session_codes');
+  answer();
+  await release.untilWaitedFor();
+  for (let i = 0; i < 10; i++) expect((await guess()).errcode).toBe('M_TOKEN_INCORRECT');
+  await release.now();
+  expect((await asked).json.sid).toBe(sid);
+  expect((await guess()).errcode).toBe('M_SESSION_EXPIRED');
+  await server.stop();
+  await provider.close();
 });
