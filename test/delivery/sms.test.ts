@@ -64,6 +64,12 @@ function sender(lines: string, timeout = 5000, limits: OutboundDependencies['lim
   const send = createSmsSender(config.sms, { logger, metrics, outbound, timeout });
   return {
     send: (to = NUMBER) => send({ to, code: CODE }),
+    /** The same for a caller with that patience, in milliseconds. */
+    sendWithin: (patience: number) =>
+      createSmsSender(config.sms, { logger, metrics, outbound, timeout: patience })({
+        to: NUMBER,
+        code: CODE,
+      }),
     logs,
     count: async (outcome: string) => {
       const metric = await metrics.registry.getSingleMetric('cognomen_sms_total')?.get();
@@ -362,9 +368,15 @@ describe('a message that failed', () => {
 
   test('has not gone out where its turn did not come in time', async () => {
     const provider = await opened(startOpenMarket);
-    provider.behave(() => {});
-    const { send } = sender(provider.config, 500, { perHost: { places: 1, waiting: 1 } });
-    expect(await Promise.all([unknown(send()), unknown(send())])).toEqual([true, false]);
+    const held = Promise.withResolvers<() => void>();
+    provider.behave((_request, response) => held.resolve(() => response.writeHead(201).end()));
+    const limits = { perHost: { places: 1, waiting: 1 } };
+    const { send, sendWithin } = sender(provider.config, 60_000, limits);
+    const first = send();
+    const letGo = await held.promise;
+    expect(await unknown(sendWithin(200))).toBe(false);
+    letGo();
+    await first;
     expect(provider.posts).toHaveLength(1);
   });
 });
