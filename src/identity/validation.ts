@@ -1,10 +1,11 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
-import type { Session, SessionCode, SessionStore, Storage } from '../storage/stores.ts';
-import type { Medium, ThreePid } from './addresses.ts';
+import type { Session, SessionStore, Storage } from '../storage/stores.ts';
+import type { ThreePid } from './addresses.ts';
 import { IdentityError, isOutcomeUnknown } from './errors.ts';
 import { nextLinkWithSid } from './next-link.ts';
 import { sameSecret } from './secrets.ts';
+import { CODES, liveCodes, SESSION_LIFETIME, WRONG_GUESSES_ALLOWED } from './session-codes.ts';
 import { createTurns } from './turns.ts';
 
 /** Proving that an address is one's own: a code is sent there, and comes back. */
@@ -62,16 +63,11 @@ export interface ValidationDependencies {
   readonly random: Random;
 }
 
-const MINUTE = 60 * 1000;
-const HOUR = 60 * MINUTE;
-
-/** Counted from the last modification: the creation or the validation. */
-const SESSION_LIFETIME = 24 * HOUR;
-const SESSION_KEPT = 5 * 24 * HOUR;
+const SESSION_KEPT = 5 * SESSION_LIFETIME;
 const DELETED_AT_ONCE = 500;
 
 /** Longer than any mail or SMS takes; a process that died while sending holds others up so long. */
-const SENDING_LIMIT = 2 * MINUTE;
+const SENDING_LIMIT = 2 * 60 * 1000;
 /** So long a request waits while another sends for its session. */
 const PATIENCE = 30_000;
 const RETRY_AFTER = 5000;
@@ -79,38 +75,27 @@ const RETRY_AFTER = 5000;
 /** The highest attempt of a session before any was sent; one must be greater to send. */
 const NOTHING_SENT = -1;
 
-/** So many wrong codes between two sends, and the codes are dead. */
-const WRONG_GUESSES_ALLOWED = 10;
-
-/** How a code of each medium is made, and how long it can be used. */
-const CODES = {
-  email: {
-    make: (random: Random) => random.alphanumeric(32),
-    lifetime: SESSION_LIFETIME,
-    replacesEarlier: false,
-  },
-  msisdn: {
-    make: (random: Random) => random.digits(6),
-    lifetime: 10 * MINUTE,
-    replacesEarlier: true,
-  },
-} satisfies Record<Medium, object>;
-
 export function createValidation({ storage, clock, random }: ValidationDependencies): Validation {
   const turns = createTurns();
   const isExpired = (session: Session) => clock.now() >= session.modifiedAt + SESSION_LIFETIME;
 
-  async function open(sessions: SessionStore, request: ValidationRequest): Promise<Session> {
+  /** The session to go on with, and the one that it was opened in place of. */
+  async function open(
+    sessions: SessionStore,
+    request: ValidationRequest,
+  ): Promise<{ session: Session; replaced: number | undefined }> {
     const { medium, address, typed } = request.threepid;
     const { clientSecret, sendAttempt } = request;
+    let replaced: number | undefined;
     // A few turns are enough: each but the last follows another request's doing.
     for (let turn = 0; turn < 5; turn++) {
       const current = await sessions.findCurrent(medium, address, clientSecret);
       if (current !== undefined) {
         const startOver =
           isExpired(current) || (current.validated && sendAttempt > current.sentAttempt);
-        if (!startOver) return current;
+        if (!startOver) return { session: current, replaced };
         await sessions.retire(current.id);
+        replaced = current.id;
       }
       const id = random.integer53();
       const modifiedAt = clock.now();
@@ -123,9 +108,13 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
   function claim(
     request: ValidationRequest,
     holder: string,
-  ): Promise<{ sid: number; kind: 'claimed' | 'sent-before' | 'busy' }> {
+  ): Promise<{
+    sid: number;
+    replaced?: number | undefined;
+    kind: 'claimed' | 'sent-before' | 'busy';
+  }> {
     return storage.transaction(async ({ sessions }) => {
-      const session = await open(sessions, request);
+      const { session, replaced } = await open(sessions, request);
       const { id: sid, sentAttempt, sendingUntil = 0 } = session;
       // One that only opens a session is no repeat: it is charged, though it sends nothing.
       const isRepeat = sentAttempt > NOTHING_SENT && request.sendAttempt <= sentAttempt;
@@ -133,7 +122,7 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
       const now = clock.now();
       if (sendingUntil > now) return { sid, kind: 'busy' };
       await sessions.claimSend(sid, holder, now + SENDING_LIMIT);
-      return { sid, kind: 'claimed' };
+      return { sid, replaced, kind: 'claimed' };
     });
   }
 
@@ -141,8 +130,8 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
   async function claimInTurn(request: ValidationRequest, holder: string) {
     let patience: AbortSignal | undefined;
     for (;;) {
-      const { sid, kind } = await claim(request, holder);
-      if (kind !== 'busy') return { sid, isClaimed: kind === 'claimed' };
+      const { sid, replaced, kind } = await claim(request, holder);
+      if (kind !== 'busy') return { sid, replaced, isClaimed: kind === 'claimed' };
       patience ??= AbortSignal.timeout(PATIENCE);
       if (patience.aborted || !(await turns.next(sid))) {
         throw new IdentityError('overloaded', 'A message is being sent already; try again later', {
@@ -152,15 +141,22 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
     }
   }
 
-  /** Has the limits asked; what they refuse leaves the session as it was. */
-  async function charge(request: ValidationRequest, sid: number, holder: string): Promise<void> {
+  /** Has the limits asked; what they refuse leaves the sessions as they were. */
+  async function charge(
+    request: ValidationRequest,
+    { sid, replaced }: { sid: number; replaced: number | undefined },
+    holder: string,
+  ): Promise<void> {
     try {
       await request.charge();
     } catch (error) {
       await storage.transaction(async ({ sessions }) => {
         await sessions.releaseSend(sid, holder);
         // A limit is none when each request beyond it leaves something behind.
-        await sessions.deleteUnused(sid);
+        const isGone = await sessions.deleteUnused(sid);
+        if (isGone && replaced !== undefined) {
+          await sessions.restore(replaced, request.clientSecret);
+        }
       });
       throw error;
     }
@@ -199,15 +195,6 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
     if (failure !== undefined) throw failure;
   }
 
-  /** Which of the codes can still be tried: guesses at those before count as well as at the one under way. */
-  function liveCodes(session: Session, codes: readonly SessionCode[]): SessionCode[] {
-    const { sendingCode, wrongGuesses } = session;
-    const earlier = wrongGuesses < WRONG_GUESSES_ALLOWED ? codes : [];
-    const isLive =
-      sendingCode !== undefined && wrongGuesses - sendingCode.guessesBefore < WRONG_GUESSES_ALLOWED;
-    return isLive ? [...earlier, sendingCode] : [...earlier];
-  }
-
   async function findOwned(
     sessions: SessionStore,
     sid: number,
@@ -229,11 +216,12 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
   return {
     async request(request) {
       const holder = random.alphanumeric(16);
-      const { sid, isClaimed } = await claimInTurn(request, holder);
-      if (!isClaimed) return sid;
+      const claimed = await claimInTurn(request, holder);
+      const { sid } = claimed;
+      if (!claimed.isClaimed) return sid;
       const release = turns.take(sid);
       try {
-        await charge(request, sid, holder);
+        await charge(request, claimed, holder);
         if (request.sendAttempt > NOTHING_SENT) await sendCode(request, sid, holder);
         else await storage.stores.sessions.releaseSend(sid, holder);
       } finally {

@@ -66,6 +66,8 @@ export interface SessionStore {
   create(session: NewSession): Promise<boolean>;
   /** Takes the session out of reach of findCurrent; its id goes on working. */
   retire(id: number): Promise<void>;
+  /** Undoes that, where no other has taken its place. */
+  restore(id: number, clientSecret: string): Promise<void>;
   codes(id: number): Promise<SessionCode[]>;
   /** Gives the session to a holder, who alone sends for it until then. Nothing else of it changes. */
   claimSend(id: number, holder: string, until: number): Promise<void>;
@@ -83,8 +85,8 @@ export interface SessionStore {
   abandonSend(id: number, holder: string, code: string): Promise<void>;
   /** Ends sends that were under way when their process died; only where no other can be at it. */
   forgetSends(): Promise<void>;
-  /** Deletes a session that nothing was ever sent for, and nothing is being sent. */
-  deleteUnused(id: number): Promise<void>;
+  /** Deletes a session that nothing was ever sent for, and nothing is being sent; whether it was one. */
+  deleteUnused(id: number): Promise<boolean>;
   countWrongGuess(id: number): Promise<void>;
   markValidated(id: number, now: number): Promise<void>;
   /** Deletes sessions last modified before then, some at a time; the number deleted. */

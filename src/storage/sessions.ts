@@ -1,6 +1,6 @@
-import type { Medium } from '../identity/addresses.ts';
 import type { Db, Engine } from './engine.ts';
-import type { Session, SessionCode, SessionStore } from './stores.ts';
+import { sessionRows, toSession } from './session-rows.ts';
+import type { SessionCode, SessionStore } from './stores.ts';
 
 /** A mail's link works until its session ends, but not more of them than anyone would look for. */
 const CODES_KEPT = 10;
@@ -8,57 +8,9 @@ const CODES_KEPT = 10;
 const NO_CLAIM = { sending_attempt: null, sending_until: null, sending_by: null };
 const NO_CODE = { sending_code: null, sending_code_ts: null, guesses_before: null };
 
-function query(db: Db) {
-  return db
-    .selectFrom('threepid_validation_sessions as session')
-    .innerJoin('cognomen_sessions as extra', 'extra.session_id', 'session.id')
-    .select([
-      'session.id',
-      'extra.medium',
-      'extra.address',
-      'session.address as typed',
-      'session.clientSecret',
-      'session.validated',
-      'session.mtime',
-      'extra.next_link',
-      'extra.sent_attempt',
-      'extra.sending_until',
-      'extra.sending_code',
-      'extra.sending_code_ts',
-      'extra.guesses_before',
-      'extra.wrong_guesses',
-    ]);
-}
-
-type Row = Awaited<ReturnType<ReturnType<typeof query>['executeTakeFirstOrThrow']>>;
-
-function toSession(row: Row): Session {
-  return {
-    id: row.id,
-    medium: row.medium as Medium,
-    address: row.address,
-    typed: row.typed,
-    clientSecret: row.clientSecret,
-    validated: row.validated === 1,
-    modifiedAt: row.mtime,
-    nextLink: row.next_link ?? undefined,
-    sentAttempt: row.sent_attempt,
-    sendingUntil: row.sending_until ?? undefined,
-    sendingCode:
-      row.sending_code === null
-        ? undefined
-        : {
-            code: row.sending_code,
-            createdAt: row.sending_code_ts ?? row.mtime,
-            guessesBefore: row.guesses_before ?? 0,
-          },
-    wrongGuesses: row.wrong_guesses,
-  };
-}
-
 export function sessionStore(engine: Engine, db: Db): SessionStore {
   const locked = () =>
-    engine.locksRows && db.isTransaction ? query(db).forUpdate('extra') : query(db);
+    engine.locksRows && db.isTransaction ? sessionRows(db).forUpdate('extra') : sessionRows(db);
 
   /** Beside those that are there, the newest of them. */
   async function keepCode(id: number, { code, createdAt }: SessionCode): Promise<void> {
@@ -143,6 +95,14 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
       await db
         .updateTable('cognomen_sessions')
         .set({ client_secret: null })
+        .where('session_id', '=', id)
+        .execute();
+    },
+
+    async restore(id, clientSecret) {
+      await db
+        .updateTable('cognomen_sessions')
+        .set({ client_secret: clientSecret })
         .where('session_id', '=', id)
         .execute();
     },
@@ -255,6 +215,7 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
         .where('code.session_id', 'is', null)
         .executeTakeFirst();
       if (unused !== undefined) await deleteSessions([id]);
+      return unused !== undefined;
     },
 
     async forgetSends() {

@@ -105,6 +105,17 @@ describe.each(ENGINES)('of many requests for one session on %s,', (engine) => {
     expect((await guess(0, sid, right)).json.errcode).toBe('M_SESSION_EXPIRED');
   });
 
+  test('one that a limit refuses leaves a validated session in its place', async () => {
+    const number = newNumber();
+    for (const attempt of [1, 2, 3]) await ask(0, number, attempt);
+    const { sid } = (await ask(0, number, 3)).json;
+    expect((await guess(0, sid, provider.lastCode())).json.success).toBe(true);
+    expect((await ask(0, number, 4)).status).toBe(429);
+    const before = provider.posts.length;
+    expect((await ask(0, number, 3)).json.sid).toBe(sid);
+    expect(provider.posts).toHaveLength(before);
+  });
+
   test('those that the provider refuses leave no code, and no more guesses at the one before', async () => {
     const number = newNumber();
     const { sid } = (await ask(0, number, 1)).json;

@@ -34,7 +34,8 @@ export function expressionsOf(folder: string): { literals: Expression[]; made: s
         literals.push({ file: name, source: regex.pattern, flags: regex.flags });
       }
       const callee = node['callee'] as { name?: string } | undefined;
-      if (node.type === 'NewExpression' && callee?.name === 'RegExp') made.push(name);
+      const isCall = node.type === 'NewExpression' || node.type === 'CallExpression';
+      if (isCall && callee?.name === 'RegExp') made.push(name);
     }
   }
   return { literals, made };
