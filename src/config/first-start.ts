@@ -83,7 +83,7 @@ function renderFirstConfig(
     lines.push('', `[${section}]`);
     for (const key of keys) {
       if (key.deprecated) continue;
-      const value = given.get(key.name) ?? inEnvironment(key, env) ?? key.default;
+      const value = given.get(key.name) ?? inEnvironment(key, env) ?? key.firstStart ?? key.default;
       const line = value === undefined ? `# ${key.name} =` : liveLine(key, value);
       lines.push('', ...comment(key.about), line);
     }

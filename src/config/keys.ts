@@ -31,6 +31,8 @@ export interface Key<T> {
   readonly own?: true;
   /** Sydent has it, and its successor wants something else used. */
   readonly deprecated?: true;
+  /** What a first start writes into the new file where that is not the default, which existing files keep. */
+  readonly firstStart?: string;
   /** What the reference says of the default where the text alone would not do. */
   readonly defaultNote?: string;
 }

@@ -17,6 +17,9 @@ const inTable = (text: string) => text.replaceAll('|', '\\|');
 
 function defaultOf(key: Key<unknown>): string {
   const from = key.environment ? `\`$${key.environment}\`, else ` : '';
+  if (key.firstStart !== undefined) {
+    return `\`${key.default}\`; a first start writes \`${inTable(key.firstStart)}\``;
+  }
   if (key.defaultNote !== undefined) return from + key.defaultNote;
   if (key.default === undefined) return 'unset';
   return from + (key.default === '' ? 'empty' : `\`${inTable(key.default)}\``);
