@@ -10,11 +10,15 @@ import { createOnbind } from './homeservers/onbind.ts';
 import { createAccounts } from './identity/accounts.ts';
 import { adoptSydentData } from './identity/adoption/adopt.ts';
 import { createAssociations } from './identity/associations.ts';
+import { describeReporting } from './identity/limits/limit-log.ts';
+import { createLimits } from './identity/limits/limits.ts';
 import { createNoticeDelivery } from './identity/notice-delivery.ts';
 import { createNotices } from './identity/notices.ts';
 import { createServerKeys } from './identity/server-keys.ts';
 import { createTerms } from './identity/terms.ts';
 import { createValidation } from './identity/validation.ts';
+import { clientReader } from './listeners/frame/client-address.ts';
+import { warningOfOddities } from './listeners/frame/oddities.ts';
 import { type ApiServerOptions, createApiServer, listen } from './listeners/frame/server.ts';
 import { internalApiRoutes } from './listeners/internal-api/routes.ts';
 import { startMetricsListener } from './listeners/metrics/server.ts';
@@ -154,9 +158,15 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
         mesh?.wake();
       },
     });
+    const limits = createLimits({
+      ...{ settings: config.limits.settings, clock, logger },
+      onExceeded: metrics.limitExceeded,
+    });
+    const reporting = describeReporting(config.limits.settings);
+    if (reporting !== undefined) logger.info(reporting);
     const clientApi = buildClientApi(config, {
       ...{ storage, keys, clock, random, metrics, delivery, homeservers, phoneNumbers },
-      ...{ logger, validation, terms, accounts, associations },
+      ...{ logger, validation, terms, accounts, associations, limits },
     });
     const cleanup = repeat(CLEANUP_INTERVAL, () =>
       inBackground(logger, 'Deleting what is old', async () => {
@@ -169,13 +179,15 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     );
     closing.push(() => cleanup.stop());
 
+    const { trustedNetworks } = config.limits;
+    const clientOf = clientReader({ ...http, trustedNetworks });
     const serve = async (
       name: string,
       listener: Listener,
-      api: Pick<ApiServerOptions, 'mounts' | 'webClients'>,
+      api: Pick<ApiServerOptions, 'mounts' | 'webClients' | 'clientOf'>,
     ) => {
       const server = createApiServer({
-        ...{ name, logger, metrics, ...http, ...api },
+        ...{ name, logger, metrics, ...api },
         authenticate: accounts.authenticate,
         queryTokens: http.queryAccessTokens,
       });
@@ -191,11 +203,13 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       ? await serve('internal', http.internalApi, {
           mounts: internalApiRoutes(associations),
           webClients: 'refused',
+          clientOf,
         })
       : undefined;
     const client = await serve('client', http.clientApi, {
       mounts: clientApi.mounts,
       webClients: 'allowed',
+      clientOf: warningOfOddities(clientOf, logger, clock),
     });
     return {
       addresses: {

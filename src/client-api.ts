@@ -1,14 +1,14 @@
 import type { Logger } from 'pino';
-import type { Config, RateLimit } from './config/config.ts';
+import type { Config } from './config/config.ts';
 import type { Delivery } from './delivery/delivery.ts';
 import type { Homeservers } from './homeservers/homeservers.ts';
 import type { Accounts } from './identity/accounts.ts';
 import type { Associations } from './identity/associations.ts';
 import { createEmailValidation } from './identity/email-validation.ts';
 import { createInvitations, type Invitations } from './identity/invitations.ts';
+import type { Limits } from './identity/limits/limits.ts';
 import { createLookup } from './identity/lookup.ts';
 import { createPhoneValidation } from './identity/phone-validation.ts';
-import { limitedByRecipient } from './identity/rate-limits.ts';
 import { createRegistration } from './identity/registration.ts';
 import type { ServerKeys } from './identity/server-keys.ts';
 import type { Terms } from './identity/terms.ts';
@@ -20,7 +20,6 @@ import type { Clock } from './platform/clock.ts';
 import type { Metrics } from './platform/metrics.ts';
 import type { PhoneNumbers } from './platform/phone-numbers.ts';
 import type { Random } from './platform/random.ts';
-import { createRateLimiter } from './platform/rate-limiter.ts';
 import type { Storage } from './storage/stores.ts';
 
 export interface ClientApiDependencies {
@@ -37,6 +36,7 @@ export interface ClientApiDependencies {
   readonly terms: Terms;
   readonly accounts: Accounts;
   readonly associations: Associations;
+  readonly limits: Limits;
 }
 
 /** What clients and homeservers ask of this server. */
@@ -48,17 +48,14 @@ export interface ClientApi {
 /** Builds the services that only the client API has, and its routes: the part of startApp for who asks. */
 export function buildClientApi(config: Config, deps: ClientApiDependencies): ClientApi {
   const { storage, keys, clock, random, metrics, delivery, homeservers } = deps;
-  const { validation, logger } = deps;
+  const { validation, logger, limits } = deps;
   const { general, http, access, email, sms } = config;
   const { nextLinkSchemes } = http;
-  const limiter = (limit: RateLimit) => createRateLimiter(limit, clock);
-  const optionalLimiter = (limit: RateLimit | undefined) => limit && limiter(limit);
-  const recipientLimit = limiter(email.recipientRateLimit);
   const root = `${http.clientHttpBase}${ROOT}/${general.enableV1Access ? 'api/v1' : 'v2'}`;
 
   const invitations = createInvitations({
-    ...{ storage, keys, clock, random, rules: email },
-    sendInvitation: limitedByRecipient(recipientLimit, delivery.sendInvitation),
+    ...{ storage, keys, clock, random, limits, rules: email },
+    sendInvitation: delivery.sendInvitation,
     onStored: metrics.outbox.invitationStored,
     signUrl: `${root}/sign-ed25519`,
   });
@@ -67,23 +64,20 @@ export function buildClientApi(config: Config, deps: ClientApiDependencies): Cli
       ...deps,
       invitations,
       registration: createRegistration({
-        accounts: deps.accounts,
+        ...{ limits, accounts: deps.accounts },
         userOf: homeservers.openIdUser,
         allowedHomeservers: general.homeserverAllowList,
       }),
       emailValidation: createEmailValidation({
-        ...{ validation, nextLinkSchemes, logger },
-        recipientLimit,
+        ...{ validation, limits, nextLinkSchemes, logger },
         sendVerification: delivery.sendVerification,
         submitUrl: `${root}/validate/email/submitToken`,
       }),
       phoneValidation: createPhoneValidation({
-        ...{ validation, nextLinkSchemes, logger },
+        ...{ validation, limits, nextLinkSchemes, logger },
         parsePhoneNumber: deps.phoneNumbers.parse,
         sendVerification: delivery.sendVerificationSms,
         rules: sms.rules,
-        numberLimit: limiter(sms.msisdnRateLimit),
-        countryLimit: limiter(sms.countryRateLimit),
       }),
       unbinding: createUnbinding({ validation, associations: deps.associations }),
       verifyRequest: homeservers.verifyRequest,
@@ -92,12 +86,6 @@ export function buildClientApi(config: Config, deps: ClientApiDependencies): Cli
         addressLimit: general.addressLookupLimit,
         allowNone: access.lookupAllowNone,
       }),
-      registerLimit: optionalLimiter(access.registerRateLimit),
-      lookupLimits: {
-        byAccount: optionalLimiter(access.lookupAccountRateLimit),
-        byClientAddress: optionalLimiter(access.lookupClientRateLimit),
-      },
-      senderLimit: limiter(email.senderRateLimit),
       renderPage: delivery.renderPage,
       ping: storage.ping,
     },

@@ -1,3 +1,5 @@
+import type { LimitSettings } from '../identity/limits/table.ts';
+
 /**
  * The configuration, parsed and validated: what the rest of the server is given.
  * One type per section of the file; docs/configuration.md is generated from the keys behind it.
@@ -11,6 +13,7 @@ export interface Config {
   readonly http: HttpConfig;
   readonly email: EmailConfig;
   readonly sms: SmsConfig;
+  readonly limits: LimitsConfig;
   readonly crypto: CryptoConfig;
   /** By the peer's name: the sections `[peer.NAME]`. */
   readonly peers: ReadonlyMap<string, PeerConfig>;
@@ -54,17 +57,12 @@ export interface GeneralConfig {
   readonly refusedNoticeLifetime: number;
 }
 
-/** What users may do, and how often. */
+/** What users may do. */
 export interface AccessConfig {
   /** Milliseconds that an access token lives unused; 0: for ever. */
   readonly tokenLifetime: number;
   /** Whether v2 lookups take addresses that are not hashed. */
   readonly lookupAllowNone: boolean;
-  /** Undefined: no limit. By client address. */
-  readonly registerRateLimit: RateLimit | undefined;
-  /** Undefined: no limit. In addresses looked up, by account and by client address. */
-  readonly lookupAccountRateLimit: RateLimit | undefined;
-  readonly lookupClientRateLimit: RateLimit | undefined;
 }
 
 export interface Listener {
@@ -163,8 +161,6 @@ export interface EmailConfig {
   readonly homeserverBlocklist: readonly string[];
   readonly roomBlocklist: readonly string[];
   readonly keywordBlocklist: readonly string[];
-  readonly senderRateLimit: RateLimit;
-  readonly recipientRateLimit: RateLimit;
   readonly invites: {
     /** Names of store-invite arguments that reach the template beside the specification's. */
     readonly extraFields: readonly string[];
@@ -175,12 +171,11 @@ export interface EmailConfig {
   };
 }
 
-/** A leaky bucket. */
-export interface RateLimit {
-  /** 0 or less: nothing gets through. */
-  readonly burst: number;
-  /** Infinity: everything does. */
-  readonly rateHz: number;
+/** How often things may be done; `settings` holds one entry for each limit that is on. */
+export interface LimitsConfig {
+  readonly settings: LimitSettings;
+  /** Addresses and CIDRs to which limits by client network do not apply. */
+  readonly trustedNetworks: readonly string[];
 }
 
 export interface Originator {
@@ -224,8 +219,6 @@ export interface SmsConfig {
   readonly originators: ReadonlyMap<string, readonly Originator[]>;
   /** By calling code. */
   readonly rules: ReadonlyMap<string, 'allow' | 'reject'>;
-  readonly msisdnRateLimit: RateLimit;
-  readonly countryRateLimit: RateLimit;
 }
 
 export interface CryptoConfig {

@@ -25,11 +25,13 @@ export interface Key<T> {
    * stands for it, which may be empty itself.
    */
   readonly emptyCounts?: true;
+  /** What stands in `[DEFAULT]` is not meant for it: another section has a key of the same name. */
+  readonly sectionOnly?: true;
   /** Read without interpolation. */
   readonly raw?: true;
   /** Unknown to Sydent. */
   readonly own?: true;
-  /** Sydent has it, and its successor wants something else used. */
+  /** It is read still, and something else is to be used. */
   readonly deprecated?: true;
   /** What a first start writes into the new file where that is not the default, which existing files keep. */
   readonly firstStart?: string;
@@ -111,6 +113,10 @@ export function rate(value: string, warn: Warn): number {
   return Infinity;
 }
 
+/** The same, with 0 for no limit. */
+export const rateOrOff = (value: string, warn: Warn): number =>
+  pythonFloat(value) === 0 ? 0 : rate(value, warn);
+
 /** A number of units, or 0 for no limit. */
 export function burst(value: string): number {
   if (pythonFloat(value) === 0) return 0;
@@ -120,6 +126,12 @@ export function burst(value: string): number {
     throw new InvalidValueError('a number, or 0 for no limit');
   }
 }
+
+/** What parses, or undefined where there is nothing. */
+export const orAbsent =
+  <T>(parse: Key<T>['parse']) =>
+  (value: string, warn: Warn): T | undefined =>
+    value === '' ? undefined : parse(value, warn);
 
 /** Booleans as Python's ConfigParser reads them. */
 export function boolean(value: string): boolean {

@@ -6,16 +6,22 @@ import { DB } from './sections/db.ts';
 import { EMAIL } from './sections/email.ts';
 import { GENERAL } from './sections/general.ts';
 import { HTTP } from './sections/http.ts';
+import { LIMIT_KEYS, LIMITS_IN_GENERAL } from './sections/limits.ts';
 import { PEER_PREFIX, peerKeys } from './sections/peers.ts';
 import { SMS, SMS_FAMILIES } from './sections/sms.ts';
 
 /** Every key, by section, in the order of the documentation. */
 export const SECTIONS: Readonly<Record<string, readonly Key<unknown>[]>> = {
-  general: [...Object.values(GENERAL), ...Object.values(ACCESS)],
+  general: [
+    ...Object.values(GENERAL),
+    ...Object.values(ACCESS),
+    ...Object.values(LIMITS_IN_GENERAL),
+  ],
   db: Object.values(DB),
   http: Object.values(HTTP),
   email: Object.values(EMAIL),
   sms: Object.values(SMS),
+  limits: LIMIT_KEYS,
   crypto: Object.values(CRYPTO),
 };
 

@@ -12,6 +12,7 @@ import { readDatabase } from './sections/db.ts';
 import { readEmail } from './sections/email.ts';
 import { readGeneral } from './sections/general.ts';
 import { readHttp } from './sections/http.ts';
+import { readLimits } from './sections/limits.ts';
 import { readPeers } from './sections/peers.ts';
 import { readSms } from './sections/sms.ts';
 
@@ -86,6 +87,7 @@ export function parseConfig(file: string, text: string, surroundings: Surroundin
     http: readHttp(reader, general.serverName),
     email: readEmail(reader),
     sms: readSms(reader),
+    limits: readLimits(reader),
     crypto: readCrypto(reader),
     peers: readPeers(reader),
   };

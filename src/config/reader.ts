@@ -56,7 +56,10 @@ export function createReader(ini: IniFile, surroundings: Surroundings): ConfigRe
     }
   }
 
-  const inFile = (key: Key<unknown>) => value(key.section, key.name, key.raw === true);
+  function inFile({ section, name, raw, sectionOnly }: Key<unknown>): string | undefined {
+    if (sectionOnly && ini.lineOf(section, name.toLowerCase()) === undefined) return undefined;
+    return value(section, name, raw === true);
+  }
 
   function find(key: Key<unknown>): { given: string; origin: string } {
     const written = inFile(key);

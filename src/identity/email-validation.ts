@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
-import type { RateLimiter } from '../platform/rate-limiter.ts';
 import { mailboxOf, parseThreePid } from './addresses.ts';
 import { IdentityError } from './errors.ts';
+import { type Caller, mailCharges } from './limits/charges.ts';
+import type { Limits } from './limits/limits.ts';
 import { usableNextLink } from './next-link.ts';
-import { enforce } from './rate-limits.ts';
 import type { Validation } from './validation.ts';
 
 /** Proving an email address: the code goes out in a mail with a link. */
@@ -23,8 +23,7 @@ export interface EmailValidationRequest {
   readonly nextLink: string | undefined;
   readonly brand: string | undefined;
   readonly clientAddress: string | undefined;
-  /** Counts the mail for who causes it; rejects with `limit-exceeded`. */
-  readonly charge: () => Promise<void>;
+  readonly caller: Caller;
 }
 
 export interface VerificationMail {
@@ -37,8 +36,7 @@ export interface VerificationMail {
 
 export interface EmailValidationDependencies {
   readonly validation: Validation;
-  /** Of mails, by the address they go to. */
-  readonly recipientLimit: RateLimiter;
+  readonly limits: Limits;
   /** Rejects with IdentityError `email-invalid` or `email-not-sent`. */
   readonly sendVerification: (mail: VerificationMail) => Promise<void>;
   /** The URL under which the mailed link is opened: `…/validate/email/submitToken`. */
@@ -69,8 +67,7 @@ export function createEmailValidation(deps: EmailValidationDependencies): EmailV
         sendAttempt,
         nextLink: usableNextLink(request.nextLink, deps),
         async charge() {
-          await request.charge();
-          await enforce(deps.recipientLimit, threepid.address);
+          await deps.limits.charge(mailCharges(request.caller, threepid.address));
         },
         send: (token, sid) => {
           const query = new URLSearchParams({

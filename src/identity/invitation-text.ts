@@ -95,3 +95,11 @@ export function hasBlockedWord(
     return words.some((word) => folded.includes(word));
   });
 }
+
+/** One invitation, with the values for its template. */
+export interface InvitationMail {
+  readonly to: string;
+  readonly brand: string | undefined;
+  readonly isSpace: boolean;
+  readonly values: Readonly<Record<string, string>>;
+}

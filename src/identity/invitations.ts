@@ -9,11 +9,14 @@ import { foldCase } from './case-folding.ts';
 import { IdentityError } from './errors.ts';
 import {
   hasBlockedWord,
+  type InvitationMail,
   parseWebClientLocation,
   redactAddress,
   textsOf,
   WEB_CLIENT_LOCATION,
 } from './invitation-text.ts';
+import { type Caller, mailCharges } from './limits/charges.ts';
+import type { Limits } from './limits/limits.ts';
 import { currentMxid } from './lookup.ts';
 import { parseMxid } from './mxid.ts';
 import type { ServerKeys } from './server-keys.ts';
@@ -49,8 +52,7 @@ export interface InvitationRequest {
   /** Every text among the arguments, as sent. */
   readonly texts: ReadonlyMap<string, string>;
   readonly brand: string | undefined;
-  /** Counts the mail; rejects with `limit-exceeded`. */
-  readonly admit: () => Promise<void>;
+  readonly caller: Caller;
 }
 
 export interface StoredInvitation {
@@ -75,13 +77,6 @@ export interface SignedInvitation {
   readonly signatures: Signatures;
 }
 
-export interface InvitationMail {
-  readonly to: string;
-  readonly brand: string | undefined;
-  readonly isSpace: boolean;
-  readonly values: Readonly<Record<string, string>>;
-}
-
 export interface InvitationRules {
   readonly homeserverBlocklist: readonly string[];
   readonly roomBlocklist: readonly string[];
@@ -98,12 +93,13 @@ export interface InvitationRules {
 }
 
 export interface InvitationsDependencies {
+  readonly limits: Limits;
   readonly storage: Storage;
   readonly keys: ServerKeys;
   readonly clock: Clock;
   readonly random: Random;
   readonly rules: InvitationRules;
-  /** Rejects with IdentityError `email-invalid`, `email-not-sent` or `limit-exceeded`. */
+  /** Rejects with IdentityError `email-invalid` or `email-not-sent`. */
   readonly sendInvitation: (mail: InvitationMail) => Promise<void>;
   /** Called for each invitation that is kept. */
   readonly onStored: () => void;
@@ -123,6 +119,9 @@ const inUse = (mxid: string) =>
   new IdentityError('address-in-use', 'The address is bound to a user already', {
     details: { mxid },
   });
+
+const emailInvalid = () =>
+  new IdentityError('email-invalid', 'address must be one plain address: local@domain');
 
 const base64Url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url');
 
@@ -152,7 +151,6 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     if (isBlocked || rules.roomBlocklist.includes(roomId)) {
       throw notPermitted('Invitations from this homeserver or to this room are not sent');
     }
-    await request.admit();
     const folded = foldAddress(medium, address);
     const bound = await currentMxid(storage.stores.lookups, medium, folded, clock.now());
     if (bound !== undefined) throw inUse(bound);
@@ -169,8 +167,9 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
       throw notPermitted('Invitations with such content are not sent');
     }
     const threepid = parseThreePid('email', address);
-    if (threepid !== undefined) return threepid;
-    throw new IdentityError('email-invalid', 'address must be one plain address: local@domain');
+    if (threepid === undefined) throw emailInvalid();
+    await deps.limits.charge(mailCharges(request.caller, threepid.address, sender));
+    return threepid;
   }
 
   function mail(

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import type { PhoneNumber } from '../platform/phone-numbers.ts';
-import type { RateLimiter } from '../platform/rate-limiter.ts';
 import { IdentityError } from './errors.ts';
+import { type Caller, messageCharges } from './limits/charges.ts';
+import type { Limits } from './limits/limits.ts';
 import { usableNextLink } from './next-link.ts';
-import { enforce } from './rate-limits.ts';
 import type { Validation } from './validation.ts';
 
 /** Proving a phone number: the code goes out in a text message. */
@@ -24,6 +24,7 @@ export interface PhoneValidationRequest {
   readonly clientSecret: string;
   readonly sendAttempt: number;
   readonly nextLink: string | undefined;
+  readonly caller: Caller;
 }
 
 export interface VerificationSms {
@@ -36,10 +37,7 @@ export interface PhoneValidationDependencies {
   readonly parsePhoneNumber: (number: string, region: string) => Promise<PhoneNumber | undefined>;
   /** By calling code. */
   readonly rules: ReadonlyMap<string, 'allow' | 'reject'>;
-  /** Of messages, by msisdn. */
-  readonly numberLimit: RateLimiter;
-  /** Of messages, by calling code. */
-  readonly countryLimit: RateLimiter;
+  readonly limits: Limits;
   /** Rejects with IdentityError `sms-not-sent` or `overloaded`. */
   readonly sendVerification: (sms: VerificationSms) => Promise<void>;
   readonly nextLinkSchemes: readonly string[];
@@ -69,8 +67,7 @@ export function createPhoneValidation(deps: PhoneValidationDependencies): PhoneV
         sendAttempt,
         nextLink: usableNextLink(request.nextLink, deps),
         async charge() {
-          await enforce(deps.numberLimit, msisdn);
-          await enforce(deps.countryLimit, callingCode);
+          await deps.limits.charge(messageCharges(request.caller, phone));
         },
         send: (code) => deps.sendVerification({ to: phone, code }),
       });

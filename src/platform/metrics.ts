@@ -25,6 +25,8 @@ export interface Metrics {
   smsSent(provider: string, outcome: 'sent' | 'refused' | 'unreachable'): void;
   /** A request to another server: `answered`, or why not. */
   outboundRequest(outcome: string): void;
+  /** A request that met a limit when it was reached: refused, or let through because limits only report. */
+  limitExceeded(limit: string, enforced: boolean): void;
   /** Where a homeserver is to be found: already known, or asked for. */
   homeserverDiscovery(from: 'cache' | 'network'): void;
   readonly replication: ReplicationMetrics;
@@ -79,6 +81,12 @@ export function createMetrics(): Metrics {
     labelNames: ['outcome'],
     registers,
   });
+  const limits = new Counter({
+    name: 'cognomen_limit_exceeded_total',
+    help: 'Requests that met a limit when it was reached, by limit and by whether it is enforced: else they passed',
+    labelNames: ['limit', 'enforced'],
+    registers,
+  });
   const discoveries = new Counter({
     name: 'cognomen_homeserver_discoveries_total',
     help: 'Well-known files of homeservers that were needed, by where they came from: cache or network',
@@ -98,6 +106,7 @@ export function createMetrics(): Metrics {
     emailSent: () => emails.inc(),
     smsSent: (provider, outcome) => sms.inc({ provider, outcome }),
     outboundRequest: (outcome) => outbound.inc({ outcome }),
+    limitExceeded: (limit, enforced) => limits.inc({ limit, enforced: String(enforced) }),
     homeserverDiscovery: (from) => discoveries.inc({ from }),
     replication: createReplicationMetrics(registers),
   };

@@ -6,7 +6,7 @@ import {
   startHomeserver,
   type TestHomeserver,
 } from '../support/homeserver.ts';
-import { get, postJson, type TestAnswer } from '../support/http.ts';
+import { get, postJson, request, type TestAnswer } from '../support/http.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
@@ -112,7 +112,10 @@ describe.each(ENGINES)('registering on %s', (engine) => {
       expect(answer.json.error).toContain(homeserver.serverName.replace(/:\d+$/, ''));
       expect(answer.text).not.toContain('opensesame');
       // Nothing that an operator can do about.
-      expect(server.logs.filter((line) => JSON.parse(line).level >= 40)).toEqual([]);
+      const warnings = server.logs
+        .map((line) => JSON.parse(line))
+        .filter(({ level }) => level >= 40);
+      expect(warnings.filter(({ oddity }) => oddity === undefined)).toEqual([]);
       expect(await server.database.execute('select count(*) as count from tokens')).toEqual(before);
     },
   );
@@ -150,13 +153,33 @@ test('only users of listed homeservers register where there is a list', async ()
   await server.stop();
 });
 
-test('registrations from a client address can be limited', async () => {
+test('registrations that succeed are limited by network, and others are not', async () => {
   const server = await startTestServer({
-    sections: { general: `${homeserver.reachable}register.ratelimit.burst = 1` },
+    sections: {
+      general: `${homeserver.reachable}limits.enforce = true`,
+      limits: 'register.ratelimit.burst = 2',
+      http: 'obey_x_forwarded_for = true',
+    },
     trustedCa: ca.pem,
   });
-  const register = () => postJson(`${server.url}/_matrix/identity/v2/account/register`, openId());
-  expect((await register()).status).toBe(200);
-  expect(code(await register())).toEqual([429, 'M_LIMIT_EXCEEDED']);
+  const register = (network: string, more: object = {}) =>
+    request(`${server.url}/_matrix/identity/v2/account/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-forwarded-for': network },
+      body: JSON.stringify(openId(more)),
+    });
+  const attacker = '192.0.2.1';
+  for (let i = 0; i < 5; i++) {
+    expect((await register(attacker, { access_token: 'wrong' })).status).toBe(401);
+  }
+  // However many come at once, no more than the limit succeed.
+  const answers = await Promise.all(Array.from({ length: 6 }, () => register(attacker)));
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 429, 429, 429, 429]);
+  const refused = await register(attacker);
+  expect(code(refused)).toEqual([429, 'M_LIMIT_EXCEEDED']);
+  expect(refused.json.error).toContain('register.ratelimit');
+  expect((await register('198.51.100.7')).status).toBe(200);
+  server.clock.advance(refused.json.retry_after_ms);
+  expect((await register(attacker)).status).toBe(200);
   await server.stop();
 });

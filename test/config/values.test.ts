@@ -152,7 +152,7 @@ describe('values', () => {
       parse(`[http]\n${http}`).warnings.filter((warning) => warning.includes('trusted_proxies'));
     const obey = 'obey_x_forwarded_for = true';
     const proxies = 'trusted_proxies = 10.0.0.0/8';
-    expect(warned(obey)).toEqual([expect.stringContaining('clients can claim any address')]);
+    expect(warned(obey)).toEqual([expect.stringContaining('right-most public address')]);
     expect(warned(proxies)).toEqual([expect.stringContaining('means nothing without')]);
     expect(warned(`${obey}\n${proxies}`)).toEqual([]);
     expect(warned('')).toEqual([]);

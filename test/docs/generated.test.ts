@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import type { Key } from '../../src/config/keys.ts';
 import { FAMILIES, SECTIONS } from '../../src/config/known-keys.ts';
 import { peerKeys } from '../../src/config/sections/peers.ts';
+import { LIMITS, type LimitDescription } from '../../src/identity/limits/table.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 
 const INTRODUCTIONS: Readonly<Record<string, string>> = {
@@ -10,6 +12,7 @@ const INTRODUCTIONS: Readonly<Record<string, string>> = {
   http: 'The listeners, and what they tell the world of themselves.',
   email: 'Mails and the relay they go through.',
   sms: 'Text messages.',
+  limits: 'How much anybody may do; [limits.md](limits.md) says why, and what is not here.',
   crypto: 'The keys that sign.',
 };
 
@@ -92,4 +95,27 @@ Beside them stand the usual ones of the process (\`process_*\`) and of Node.js (
 loop.
 `;
   await expect(text).toMatchFileSnapshot('../../docs/metrics.md');
+});
+
+test('docs/limits.md lists every limit', async () => {
+  const settings = Object.entries(LIMITS).map(([name, limit]: [string, LimitDescription]) => {
+    const marks = [limit.sydent ? 'Sydent’s' : '', limit.fairShare ? 'by fair share' : ''].filter(
+      (mark) => mark !== '',
+    );
+    const rate = limit.rateHz === undefined ? '' : `, ${limit.rateHz} Hz`;
+    const size = limit.burst.toLocaleString('en') + (limit.daily ? ' a day' : rate);
+    return `| \`${name}\` | how many ${limit.counts} | ${[size, ...marks].join('; ')} |`;
+  });
+  const table = [
+    '| name | what it counts | default (burst, rate) |',
+    '|---|---|---|',
+    ...settings,
+    '| `sms.destinations` | text messages to premium-rate, shared-cost, personal, satellite and non-geographic numbers that no `smsrule` names | refused |',
+  ].join('\n');
+  const file = new URL('../../docs/limits.md', import.meta.url);
+  const text = await readFile(file, 'utf8');
+  const [before = '', after = ''] = text.split(/<!-- generated -->[\s\S]*<!-- end -->/);
+  await expect(`${before}<!-- generated -->\n${table}\n<!-- end -->${after}`).toMatchFileSnapshot(
+    '../../docs/limits.md',
+  );
 });

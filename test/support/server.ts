@@ -37,7 +37,7 @@ export class TestClock implements Clock {
 
 /** Lines of configuration by section, beside those every test server has. */
 export type Sections = Partial<
-  Record<'general' | 'db' | 'http' | 'email' | 'sms' | 'crypto', string>
+  Record<'general' | 'db' | 'http' | 'email' | 'sms' | 'limits' | 'crypto', string>
 >;
 
 export interface TestServer {
@@ -100,6 +100,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       http: `clientapi.http.bind_address = 127.0.0.1\nclientapi.http.port = 0\ninternalapi.http.bind_address = 127.0.0.1\ninternalapi.http.port = 0\nclient_http_base = https://id.test\n${sections.http ?? ''}`,
       email: `email.from = Cognomen <noreply@{hostname}>\nemail.hostname = id.test\nemail.smtphost = 127.0.0.1\nemail.smtpport = ${smtp.port}\n${sections.email ?? 'email.ratelimit_sender.burst = 1000'}`,
       sms: sections.sms ?? '',
+      limits: sections.limits ?? '',
       crypto: `ed25519.signingkey = ${options.signingKey ?? SIGNING_KEY}\n${sections.crypto ?? ''}`,
     }),
   );

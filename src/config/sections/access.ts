@@ -1,10 +1,10 @@
-import type { AccessConfig, RateLimit } from '../config.ts';
-import { boolean, burst, days, type Key, rate } from '../keys.ts';
+import type { AccessConfig } from '../config.ts';
+import { boolean, burst, days, type Key, orAbsent, rate } from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
 
 const section = 'general';
 
-/** Keys of `[general]`: what users may do, and how often. */
+/** Keys of `[general]`: what users may do, and what limits were called before they had a section. */
 export const ACCESS = {
   accessTokenLifetime: {
     section,
@@ -26,11 +26,11 @@ export const ACCESS = {
   registerBurst: {
     section,
     name: 'register.ratelimit.burst',
-    default: '0',
-    parse: burst,
+    default: undefined,
+    parse: orAbsent(burst),
     own: true,
-    about:
-      'How often one client address may register at once; an IPv6 network of /64 counts as one. 0: as often as it likes.',
+    deprecated: true,
+    about: 'Use [limits] register.ratelimit.burst. 0: no limit.',
   },
   registerRate: {
     section,
@@ -38,15 +38,17 @@ export const ACCESS = {
     default: '1/60',
     parse: rate,
     own: true,
-    about: 'How often a second one client address may register in the long run.',
+    deprecated: true,
+    about: 'Use [limits] register.ratelimit.rate_hz. It counts where the key before it is set.',
   },
   lookupAccountBurst: {
     section,
     name: 'lookup.account_ratelimit.burst',
-    default: '0',
-    parse: burst,
+    default: undefined,
+    parse: orAbsent(burst),
     own: true,
-    about: 'How many addresses one account may look up at once. 0: as many as it likes.',
+    deprecated: true,
+    about: 'Use [limits] lookup.account.burst. 0: no limit.',
   },
   lookupAccountRate: {
     section,
@@ -54,16 +56,17 @@ export const ACCESS = {
     default: '1/10',
     parse: rate,
     own: true,
-    about: 'How many addresses a second one account may look up in the long run.',
+    deprecated: true,
+    about: 'Use [limits] lookup.account.rate_hz. It counts where the key before it is set.',
   },
   lookupClientBurst: {
     section,
     name: 'lookup.client_ratelimit.burst',
-    default: '0',
-    parse: burst,
+    default: undefined,
+    parse: orAbsent(burst),
     own: true,
-    about:
-      'How many addresses may be looked up from one client address (of IPv6, one network of /64) at once, in all versions. 0: any number.',
+    deprecated: true,
+    about: 'Use [limits] lookup.network.burst. 0: no limit.',
   },
   lookupClientRate: {
     section,
@@ -71,20 +74,14 @@ export const ACCESS = {
     default: '1',
     parse: rate,
     own: true,
-    about: 'How many addresses a second may be looked up from one client address in the long run.',
+    deprecated: true,
+    about: 'Use [limits] lookup.network.rate_hz. It counts where the key before it is set.',
   },
 } satisfies Record<string, Key<unknown>>;
 
 export function readAccess(reader: ConfigReader): AccessConfig {
-  const limit = (burstKey: Key<number>, rateKey: Key<number>): RateLimit | undefined => {
-    const [size, rateHz] = [reader.read(burstKey), reader.read(rateKey)];
-    return size === 0 ? undefined : { burst: size, rateHz };
-  };
   return {
     tokenLifetime: reader.read(ACCESS.accessTokenLifetime),
     lookupAllowNone: reader.read(ACCESS.allowNone),
-    registerRateLimit: limit(ACCESS.registerBurst, ACCESS.registerRate),
-    lookupAccountRateLimit: limit(ACCESS.lookupAccountBurst, ACCESS.lookupAccountRate),
-    lookupClientRateLimit: limit(ACCESS.lookupClientBurst, ACCESS.lookupClientRate),
   };
 }

@@ -7,6 +7,7 @@ import {
   lines,
   list,
   numberFrom,
+  orAbsent,
   port,
   positive,
   rate,
@@ -188,10 +189,11 @@ export const EMAIL = {
   recipientBurst: {
     section,
     name: 'email.ratelimit_recipient.burst',
-    default: '20',
-    parse: positive,
+    default: undefined,
+    parse: orAbsent(positive),
     own: true,
-    about: 'How many mails can go to one address at once, whoever causes them.',
+    deprecated: true,
+    about: 'Use [limits] email.ratelimit_recipient.burst.',
   },
   recipientRate: {
     section,
@@ -199,7 +201,9 @@ export const EMAIL = {
     default: '1/300',
     parse: rate,
     own: true,
-    about: 'How many mails a second can go to one address in the long run, whoever causes them.',
+    deprecated: true,
+    about:
+      'Use [limits] email.ratelimit_recipient.rate_hz. It counts where the key before it is set.',
   },
   inviteExtraFields: {
     section,
@@ -276,14 +280,6 @@ export function readEmail(reader: ConfigReader): EmailConfig {
     homeserverBlocklist: reader.read(EMAIL.homeserverBlocklist),
     roomBlocklist: reader.read(EMAIL.roomBlocklist),
     keywordBlocklist: reader.read(EMAIL.keywordBlocklist),
-    senderRateLimit: {
-      burst: reader.read(EMAIL.rateLimitBurst),
-      rateHz: reader.read(EMAIL.rateLimitRate),
-    },
-    recipientRateLimit: {
-      burst: reader.read(EMAIL.recipientBurst),
-      rateHz: reader.read(EMAIL.recipientRate),
-    },
     invites: {
       extraFields: reader.read(EMAIL.inviteExtraFields),
       expiry: reader.read(EMAIL.inviteExpiry),

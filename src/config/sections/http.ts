@@ -1,4 +1,5 @@
 import { accessSync, constants } from 'node:fs';
+import { isLoopback } from '../../platform/loopback.ts';
 import type { HttpConfig, Listener, ReplicationListenerConfig } from '../config.ts';
 import {
   baseUrl,
@@ -112,7 +113,7 @@ export const HTTP = {
     parse: networks,
     own: true,
     about:
-      'Addresses and CIDRs of the proxies in front of this server, between commas. X-Forwarded-For is then believed only from them. Empty: from anyone.',
+      'Addresses and CIDRs of the proxies in front of this server, between commas. X-Forwarded-For is then believed only from them, and the client is its right-most entry that is none of theirs. Empty: the right-most public entry is, from a loopback or private address.',
   },
   federationVerifyCerts: {
     section,
@@ -216,11 +217,16 @@ function readForwarding(
   const trustedProxies = reader.read(HTTP.trustedProxies);
   if (obeyXForwardedFor && trustedProxies.length === 0) {
     reader.warn(
-      '[http] obey_x_forwarded_for without trusted_proxies: clients can claim any address where a proxy passes on what they send',
+      '[http] obey_x_forwarded_for without trusted_proxies: the client is the right-most public address of X-Forwarded-For, from proxies with a loopback or private address; limits by client network do not apply to what other proxies send',
     );
   }
   if (!obeyXForwardedFor && trustedProxies.length > 0) {
     reader.warn('[http] trusted_proxies means nothing without obey_x_forwarded_for = true');
+  }
+  if (!obeyXForwardedFor && isLoopback(reader.read(HTTP.clientAddress))) {
+    reader.warn(
+      '[http] clientapi.http.bind_address is a loopback address and obey_x_forwarded_for is off: a proxy in front hides its clients, and limits by client network do not apply',
+    );
   }
   return { obeyXForwardedFor, trustedProxies };
 }

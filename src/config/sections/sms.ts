@@ -283,13 +283,5 @@ export function readSms(reader: ConfigReader): SmsConfig {
     provider: readProvider(reader),
     originators: readOriginators(reader),
     rules: readRules(reader),
-    msisdnRateLimit: {
-      burst: reader.read(SMS.msisdnBurst),
-      rateHz: reader.read(SMS.msisdnRate),
-    },
-    countryRateLimit: {
-      burst: reader.read(SMS.countryBurst),
-      rateHz: reader.read(SMS.countryRate),
-    },
   };
 }

@@ -1,19 +1,19 @@
-import { enforce } from '../../identity/rate-limits.ts';
-import type { RateLimiter } from '../../platform/rate-limiter.ts';
+import { byNetwork } from '../../identity/limits/charges.ts';
+import type { Limits } from '../../identity/limits/limits.ts';
 import type { RequestContext } from '../frame/endpoint.ts';
-
-/** How many addresses may be looked up, by an account and from a client address; undefined: any number. */
-export interface LookupLimits {
-  readonly byAccount: RateLimiter | undefined;
-  readonly byClientAddress: RateLimiter | undefined;
-}
 
 /** Counts so many addresses looked up. @throws IdentityError `limit-exceeded` */
 export async function enforceLookups(
-  limits: LookupLimits,
-  { user, clientNetwork }: RequestContext,
+  limits: Limits,
+  { caller }: RequestContext,
   addresses: number,
 ): Promise<void> {
-  if (user !== undefined) await enforce(limits.byAccount, user, addresses);
-  await enforce(limits.byClientAddress, clientNetwork, addresses);
+  const { user, version } = caller;
+  const network = version === 'v1' ? 'lookup.network_v1' : 'lookup.network';
+  await limits.charge([
+    ...(user === undefined
+      ? []
+      : [{ limit: 'lookup.account' as const, key: user, units: addresses }]),
+    ...byNetwork(network, caller, addresses),
+  ]);
 }

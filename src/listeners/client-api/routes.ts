@@ -2,6 +2,7 @@ import type { Accounts } from '../../identity/accounts.ts';
 import type { Associations } from '../../identity/associations.ts';
 import type { EmailValidation } from '../../identity/email-validation.ts';
 import type { Invitations } from '../../identity/invitations.ts';
+import type { Limits } from '../../identity/limits/limits.ts';
 import type { Lookup } from '../../identity/lookup.ts';
 import type { PhoneValidation } from '../../identity/phone-validation.ts';
 import type { Registration } from '../../identity/registration.ts';
@@ -9,7 +10,6 @@ import type { ServerKeys } from '../../identity/server-keys.ts';
 import type { Terms } from '../../identity/terms.ts';
 import type { Unbinding } from '../../identity/unbinding.ts';
 import type { Validation } from '../../identity/validation.ts';
-import type { RateLimiter } from '../../platform/rate-limiter.ts';
 import { health } from '../frame/health.ts';
 import { openapi } from '../frame/openapi-endpoint.ts';
 import type { Mount } from '../frame/server.ts';
@@ -39,7 +39,6 @@ import {
   validateSubmitTokenPages,
 } from './endpoints/validate-submit-token-page.ts';
 import { versions } from './endpoints/versions.ts';
-import type { LookupLimits } from './lookup-limits.ts';
 
 export interface ClientApiServices {
   readonly keys: ServerKeys;
@@ -54,11 +53,7 @@ export interface ClientApiServices {
   readonly verifyRequest: VerifyRequest;
   readonly lookup: Lookup;
   readonly invitations: Invitations;
-  /** Of mails, by who causes them. */
-  readonly senderLimit: RateLimiter;
-  /** Of registrations, by client address; undefined: none. */
-  readonly registerLimit: RateLimiter | undefined;
-  readonly lookupLimits: LookupLimits;
+  readonly limits: Limits;
   readonly renderPage: RenderPage;
   /** Resolves when the database answers. */
   readonly ping: () => Promise<void>;
@@ -91,7 +86,7 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
   const binding = bind(validation, services.associations);
   const unbinding = unbind(services.unbinding, services.verifyRequest);
   const sessions = [
-    validateEmailRequestToken(services.emailValidation, services.senderLimit),
+    validateEmailRequestToken(services.emailValidation),
     validateSubmitToken('email', validation),
     ...emailPages,
     validateMsisdnRequestToken(services.phoneValidation),
@@ -103,8 +98,8 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
   const v1 = [
     ping('V1Servlet'),
     ...sessions,
-    lookup(services.lookup, services.lookupLimits),
-    bulkLookup(services.lookup, services.lookupLimits),
+    lookup(services.lookup, services.limits),
+    bulkLookup(services.lookup, services.limits),
     inviting,
     ...(switches.enableV1Associations ? [binding] : []),
     unbinding,
@@ -114,12 +109,12 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
     ...keyEndpoints,
     terms(services.terms),
     acceptTerms(services.terms),
-    accountRegister(services.registration, services.registerLimit),
+    accountRegister(services.registration),
     account,
     accountLogout(services.accounts),
     ...sessions,
     hashDetails(services.lookup),
-    lookupMapped(services.lookup, services.lookupLimits),
+    lookupMapped(services.lookup, services.limits),
     binding,
     unbinding,
     inviting,

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import type { ClientNetwork } from '../../identity/limits/charges.ts';
 import { beginsWith, dotted, hextets, MAPPED } from '../../platform/ipv6.ts';
 
 /** An address without port, brackets and the prefix of IPv4 in IPv6; undefined when it is none. */
@@ -20,46 +21,134 @@ function blockList(entries: readonly string[]): BlockList {
   return list;
 }
 
+/** Networks that no client of a public service comes from. */
+const PRIVATE = blockList([
+  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16'],
+  ...['172.16.0.0/12', '192.168.0.0/16', '::/128', '::1/128', 'fc00::/7', 'fe80::/10', 'fec0::/10'],
+]);
+
+const contains = (list: BlockList, address: string) =>
+  list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+
 export interface ClientAddressConfig {
   readonly obeyXForwardedFor: boolean;
   readonly trustedProxies: readonly string[];
+  /** Addresses and CIDRs to which limits by client network do not apply. */
+  readonly trustedNetworks: readonly string[];
+}
+
+/** What a request says of where it comes from. */
+export interface Origin {
+  /** Of the connection; undefined where it has none, such as a Unix socket. */
+  readonly peer: string | undefined;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+/** Who sent a request, as far as the address tells. */
+export interface Client {
+  /** Undefined where nothing tells. */
+  readonly address: string | undefined;
+  /** By which limits count it; none where they do not apply. */
+  readonly networks: readonly ClientNetwork[];
+  /** Why limits by network do not apply, or why what they count may be a proxy. */
+  readonly oddity?: Oddity;
+}
+
+export const ODDITIES = {
+  'hidden-clients':
+    'Requests come from a loopback or private address: if that is a proxy, it hides its clients, and limits by client network do not apply. Let it send X-Forwarded-For, and set obey_x_forwarded_for = true and trusted_proxies',
+  'proxy-not-obeyed':
+    'Requests from a public address have headers of a proxy, which are ignored: limits by client network may count the proxy for all its clients. If it is yours, set obey_x_forwarded_for = true and trusted_proxies',
+  'proxy-not-trusted':
+    'X-Forwarded-For comes from a public address, where anybody can send any: limits by client network do not apply to such requests. Set trusted_proxies to the addresses of your proxies',
+} as const;
+
+export type Oddity = keyof typeof ODDITIES;
+
+function headerOf({ headers }: Origin, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(',') : value;
+}
+
+/** The right-most address that no trusted proxy has: what stands left of it anybody can write. */
+function behindProxies(direct: string, entries: readonly string[], trusted: BlockList): string {
+  let client = direct;
+  for (const entry of [...entries].reverse()) {
+    if (!contains(trusted, client)) return client;
+    const address = parseAddress(entry);
+    if (address === undefined) return client;
+    client = address;
+  }
+  return client;
 }
 
 /**
- * How to tell a client's address. Without trusted proxies the first entry of X-Forwarded-For is
- * believed, as Sydent does; with them, the right-most that is not one of theirs.
+ * The right-most public address. A proxy that appends to the header cannot be made to forge it, and those
+ * between it and this server have private ones.
  */
-export function clientAddressReader(config: ClientAddressConfig) {
-  const trusted = blockList(config.trustedProxies);
-  const isTrusted = (address: string) =>
-    trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+function rightmostPublic(entries: readonly string[]): string | undefined {
+  for (const entry of [...entries].reverse()) {
+    const address = parseAddress(entry);
+    if (address === undefined || !contains(PRIVATE, address)) return address;
+  }
+  return undefined;
+}
 
-  return (socketAddress: string | undefined, forwardedFor: string | undefined) => {
-    const direct = parseAddress(socketAddress ?? '');
-    if (!config.obeyXForwardedFor || forwardedFor === undefined) return direct;
-    const entries = forwardedFor.split(',');
-    if (config.trustedProxies.length === 0) return parseAddress(entries[0] ?? '') ?? direct;
-    if (direct === undefined || !isTrusted(direct)) return direct;
-    let client = direct;
-    for (const entry of entries.reverse()) {
-      const address = parseAddress(entry);
-      if (address === undefined) return client;
-      client = address;
-      if (!isTrusted(address)) return client;
+/** How to tell who sent a request: docs/limits.md, "Who is the client". */
+export function clientReader(config: ClientAddressConfig): (origin: Origin) => Client {
+  const proxies = blockList(config.trustedProxies);
+  const exempt = blockList(config.trustedNetworks);
+
+  const seen = (address: string | undefined): Client => ({
+    address,
+    networks: address === undefined || contains(exempt, address) ? [] : networksOf(address),
+  });
+  const unseen = (address: string | undefined, oddity?: Oddity): Client => ({
+    address,
+    networks: [],
+    // Whom limits are not meant for they cannot miss.
+    ...(oddity === undefined || (address !== undefined && contains(exempt, address))
+      ? {}
+      : { oddity }),
+  });
+
+  return (origin) => {
+    const direct = parseAddress(origin.peer ?? '');
+    if (direct === undefined) return unseen(undefined);
+    const isPrivate = contains(PRIVATE, direct);
+    const forwardedFor = headerOf(origin, 'x-forwarded-for');
+    if (!config.obeyXForwardedFor) {
+      if (isPrivate) return unseen(direct, 'hidden-clients');
+      const isProxy = ['x-forwarded-for', 'via', 'forwarded'].some(
+        (name) => name in origin.headers,
+      );
+      return { ...seen(direct), ...(isProxy ? { oddity: 'proxy-not-obeyed' } : {}) };
     }
-    return client;
+    const entries = forwardedFor?.split(',') ?? [];
+    if (config.trustedProxies.length > 0) return seen(behindProxies(direct, entries, proxies));
+    const client = rightmostPublic(entries);
+    if (isPrivate) return client === undefined ? unseen(direct) : seen(client);
+    return forwardedFor === undefined
+      ? seen(direct)
+      : unseen(client ?? direct, 'proxy-not-trusted');
   };
 }
 
-/**
- * What limits count as one client: an IPv4 address, or the /64 network of an IPv6 address, as whoever has
- * one address there has them all.
- */
-export function clientNetwork(address: string | undefined): string {
-  if (address === undefined) return 'unknown';
-  if (isIP(address) !== 6) return address;
+/** Of IPv6, whoever has one address may have a /64, a /56 or a /48; the larger, the more clients are in it. */
+function networksOf(address: string): ClientNetwork[] {
+  if (isIP(address) !== 6) return [{ name: address, size: 1 }];
   const parts = hextets(address);
-  if (beginsWith(parts, MAPPED)) return dotted(parts[6], parts[7]);
-  const network = parts.slice(0, 4).map((part) => part.toString(16));
-  return `${network.join(':')}::/64`;
+  if (beginsWith(parts, MAPPED)) return [{ name: dotted(parts[6], parts[7]), size: 1 }];
+  const [a = 0, b = 0, c = 0, d = 0] = parts;
+  const name = (prefix: number, ...of: number[]) =>
+    `${of.map((part) => part.toString(16)).join(':')}::/${prefix}`;
+  return [
+    { name: name(64, a, b, c, d), size: 1 },
+    { name: name(56, a, b, c, d & 0xff00), size: 4 },
+    { name: name(48, a, b, c), size: 16 },
+  ];
 }
+
+/** What counts as one client: an IPv4 address, or the /64 network of an IPv6 address. */
+export const clientNetwork = (address: string | undefined): string =>
+  (address === undefined ? undefined : networksOf(address)[0]?.name) ?? 'unknown';

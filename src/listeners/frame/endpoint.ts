@@ -1,4 +1,5 @@
 import type { IdentityFault } from '../../identity/errors.ts';
+import type { Caller } from '../../identity/limits/charges.ts';
 import type { ArgumentStyle, Arguments, Fields } from './arguments.ts';
 import type { Refusal, Statuses } from './errors.ts';
 import type { Schema } from './schema.ts';
@@ -12,17 +13,14 @@ export interface RequestContext {
   readonly accessToken: string | undefined;
   /** Undefined where the connection has none, such as a Unix socket. */
   readonly clientAddress: string | undefined;
-  /** The same for limits: whose addresses are one client's. */
-  readonly clientNetwork: string;
+  /** Who asks, for limits. */
+  readonly caller: Caller;
   /** The `brand` of the query string, when it can name one. */
   readonly brand: string | undefined;
   /** Parts of the path that vary, percent-decoded. */
   readonly pathParameters: Readonly<Record<string, string>>;
   readonly signed: SignedRequest;
 }
-
-/** Who asks, for limits: a user, and without accounts a client address. */
-export const sender = ({ user, clientNetwork }: RequestContext): string => user ?? clientNetwork;
 
 /** What a homeserver signs when it makes a request, as received. */
 export interface SignedRequest {

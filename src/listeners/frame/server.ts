@@ -19,7 +19,7 @@ import {
   textArguments,
 } from './arguments.ts';
 import { type Authenticate, tokenReader } from './authentication.ts';
-import { type ClientAddressConfig, clientAddressReader, clientNetwork } from './client-address.ts';
+import { type Client, clientNetwork, type Origin } from './client-address.ts';
 import { watchConnections } from './connections.ts';
 import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
 import { type AnswerContext, ApiError, badJson, type Refusal } from './errors.ts';
@@ -58,12 +58,14 @@ export interface Mount {
   readonly refusals?: readonly Refusal[];
 }
 
-export interface ApiServerOptions extends ClientAddressConfig {
+export interface ApiServerOptions {
   /** For metrics and logs: `client`, `internal`. */
   readonly name: string;
   readonly mounts: readonly Mount[];
   /** Whether web pages may use it: by CORS, or what comes from one is refused. */
   readonly webClients: 'allowed' | 'refused';
+  /** Who sent a request. */
+  readonly clientOf: (origin: Origin) => Client;
   /** Needed where an endpoint needs a token. */
   readonly authenticate?: Authenticate;
   /** Whether a GET may carry its access token in the query string. */
@@ -111,7 +113,6 @@ function signedRequest(request: FastifyRequest): SignedRequest {
 
 /** Runs an endpoint: who asks, arguments in, one call, answer out. */
 function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerOptions) {
-  const clientAddress = clientAddressReader(options);
   const tokenOf = tokenReader(options.queryTokens ?? false);
   const needs = version === 'v2' ? endpoint.needs : undefined;
   const { authenticate } = options;
@@ -127,17 +128,16 @@ function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerO
     const protects = needs !== undefined && queryAlone === undefined;
     const accessToken = protects ? tokenOf(signed, query) : undefined;
     const user = protects ? await authenticate?.(accessToken, needs) : undefined;
-    const forwardedFor = request.headers['x-forwarded-for'];
-    const address = clientAddress(
-      request.raw.socket.remoteAddress,
-      Array.isArray(forwardedFor) ? forwardedFor.join(',') : forwardedFor,
-    );
+    const { address, networks } = options.clientOf({
+      peer: request.raw.socket.remoteAddress,
+      headers: request.headers,
+    });
     const context: RequestContext = {
       version,
       user,
       accessToken,
       clientAddress: address,
-      clientNetwork: clientNetwork(address),
+      caller: { version, user, address: clientNetwork(address), networks },
       brand: brandOf(query),
       pathParameters: request.params as Record<string, string>,
       signed,

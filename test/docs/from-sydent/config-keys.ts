@@ -1,3 +1,4 @@
+import { LIMIT_KEYS } from '../../../src/config/sections/limits.ts';
 import { better, different, type Rows, same } from './row.ts';
 
 const DEFAULT = 'compat/config-defaults > [%s] %s = %s';
@@ -257,14 +258,14 @@ export const KEYS: Readonly<Record<string, Rows>> = {
       same(
         'whether the client’s address is in `X-Forwarded-For`',
         DEFAULT,
-        'api/client-address > obey %s, proxies %j: from %s with %j is %s',
+        'api/client-address > obey %s, proxies %j: from %s with %j is %s, limited as %j',
       ),
       better(
         'takes the whole header for it',
-        'takes its first entry, or with `trusted_proxies` the last that is no proxy of yours; warns without that key',
+        'takes its last public entry, from a proxy with a loopback or private address, or with `trusted_proxies` the last that is no proxy of yours; warns without that key',
         'clients write into it what they like',
         'config/values > what is odd about proxies is a warning',
-        'api/client-address > obey %s, proxies %j: from %s with %j is %s',
+        'api/client-address > obey %s, proxies %j: from %s with %j is %s, limited as %j',
       ),
     ],
     'federation.verifycerts': [
@@ -453,7 +454,7 @@ export const KEYS: Readonly<Record<string, Rows>> = {
       same(
         'mails a second in the long run',
         DEFAULT,
-        'platform/rate-limiter > a bucket takes its burst, and then one for each that has left it',
+        'platform/buckets > a bucket takes its burst, and then one for each that has left it',
         'api/validation-sessions > without accounts a client address is limited, by what it asks for rightly',
       ),
     ],
@@ -579,6 +580,8 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   ],
   'access tokens': ['access_token.lifetime_days', 'access_token.in_query'],
   'limits that Sydent does not have': [
+    'limits.enforce',
+    'limits.trusted_networks',
     'register.ratelimit.burst',
     'register.ratelimit.rate_hz',
     'lookup.account_ratelimit.burst',
@@ -587,6 +590,7 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     'lookup.client_ratelimit.rate_hz',
     'email.ratelimit_recipient.burst',
     'email.ratelimit_recipient.rate_hz',
+    ...LIMIT_KEYS.map(({ name }) => name),
   ],
   'addresses in plain text': ['lookup.allow_none'],
   'proxies in front': ['trusted_proxies'],

@@ -204,11 +204,11 @@ export const CONVENTIONS: Rows = {
     ),
     better(
       'nothing limits mails to one address',
-      '20 mails to an address, whoever causes them (`email.ratelimit_recipient.*`); on demand, registrations and lookups',
+      'limits by mailbox, account, client network and in all, for mails, text messages, registrations and lookups; in existing configurations they only count until `limits.enforce = true` ([limits.md](limits.md))',
       'nobody’s mailbox is filled from here; nobody collects addresses',
       'api/validation-sessions > an address gets so many mails, whoever asks; retries do not count',
-      'api/mapped-lookup > the addresses that an account and a client address look up can be limited',
-      'api/register > registrations from a client address can be limited',
+      'api/limits > cannot lock anybody out of their mailbox',
+      'api/register > registrations that succeed are limited by network, and others are not',
     ),
     different(
       'counts every IPv6 address by itself',
@@ -220,13 +220,13 @@ export const CONVENTIONS: Rows = {
   'the client’s address': [
     same(
       'the connection’s, unless `obey_x_forwarded_for` is on',
-      'api/client-address > obey %s, proxies %j: from %s with %j is %s',
+      'api/client-address > obey %s, proxies %j: from %s with %j is %s, limited as %j',
     ),
     better(
       'the whole `X-Forwarded-For` header',
-      'its first entry; with `trusted_proxies` the last one that is no proxy of yours',
+      'its last public entry, from a proxy with a loopback or private address; with `trusted_proxies` the last one that is no proxy of yours ([limits.md](limits.md))',
       'clients write into it what they like',
-      'api/client-address > obey %s, proxies %j: from %s with %j is %s',
+      'api/client-address > obey %s, proxies %j: from %s with %j is %s, limited as %j',
     ),
   ],
   '`?brand=`': [

@@ -1,12 +1,10 @@
-import { enforce } from '../../../identity/rate-limits.ts';
 import type { Registration } from '../../../identity/registration.ts';
-import type { RateLimiter } from '../../../platform/rate-limiter.ts';
-import { endpoint, sender } from '../../frame/endpoint.ts';
+import { endpoint } from '../../frame/endpoint.ts';
 import { integer, text, unused } from '../../frame/fields.ts';
 import { anObject, aString } from '../../frame/schema.ts';
 
 /** `POST account/register`: an access token for an OpenID token of the user's homeserver. */
-export const accountRegister = (registration: Registration, limit: RateLimiter | undefined) =>
+export const accountRegister = (registration: Registration) =>
   endpoint({
     method: 'POST',
     path: '/account/register',
@@ -27,9 +25,9 @@ export const accountRegister = (registration: Registration, limit: RateLimiter |
       token_type: unused(text),
       expires_in: unused(integer),
     },
-    admit: (context) => enforce(limit, sender(context)),
-    async handle(args) {
-      const token = await registration.register(args.matrix_server_name, args.access_token);
+    async handle(args, { caller }) {
+      const { matrix_server_name: homeserver, access_token: openIdToken } = args;
+      const token = await registration.register({ homeserver, openIdToken, caller });
       // Early clients looked for the name it has on homeservers.
       return { token, access_token: token };
     },

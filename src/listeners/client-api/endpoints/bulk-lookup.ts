@@ -1,11 +1,12 @@
+import type { Limits } from '../../../identity/limits/limits.ts';
 import type { Lookup } from '../../../identity/lookup.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { threepids } from '../../frame/fields.ts';
 import { aList, anObject, aString } from '../../frame/schema.ts';
-import { enforceLookups, type LookupLimits } from '../lookup-limits.ts';
+import { enforceLookups } from '../lookup-limits.ts';
 
 /** `POST bulk_lookup` of v1: the users of many addresses. */
-export const bulkLookup = (lookups: Lookup, limits: LookupLimits) =>
+export const bulkLookup = (lookups: Lookup, limits: Limits) =>
   endpoint({
     method: 'POST',
     path: '/bulk_lookup',

@@ -1,11 +1,12 @@
+import type { Limits } from '../../../identity/limits/limits.ts';
 import type { Lookup } from '../../../identity/lookup.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { text, texts } from '../../frame/fields.ts';
 import { aMap, anObject, aString } from '../../frame/schema.ts';
-import { enforceLookups, type LookupLimits } from '../lookup-limits.ts';
+import { enforceLookups } from '../lookup-limits.ts';
 
 /** `POST lookup` of v2: the users of many addresses, hashed or not. */
-export const lookupMapped = (lookups: Lookup, limits: LookupLimits) =>
+export const lookupMapped = (lookups: Lookup, limits: Limits) =>
   endpoint({
     method: 'POST',
     path: '/lookup',

@@ -1,11 +1,12 @@
+import type { Limits } from '../../../identity/limits/limits.ts';
 import type { Lookup } from '../../../identity/lookup.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { text } from '../../frame/fields.ts';
 import { anObject, signedAssociation } from '../../frame/schema.ts';
-import { enforceLookups, type LookupLimits } from '../lookup-limits.ts';
+import { enforceLookups } from '../lookup-limits.ts';
 
 /** `GET lookup` of v1: the signed association of one address, or `{}`. */
-export const lookup = (lookups: Lookup, limits: LookupLimits) =>
+export const lookup = (lookups: Lookup, limits: Limits) =>
   endpoint({
     method: 'GET',
     path: '/lookup',

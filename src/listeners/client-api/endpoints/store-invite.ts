@@ -1,7 +1,5 @@
 import type { Invitations } from '../../../identity/invitations.ts';
-import { enforce } from '../../../identity/rate-limits.ts';
 import type { ServerKeys } from '../../../identity/server-keys.ts';
-import type { RateLimiter } from '../../../platform/rate-limiter.ts';
 import { endpoint } from '../../frame/endpoint.ts';
 import { mxid, roomId, text } from '../../frame/fields.ts';
 import { aList, anObject, aString } from '../../frame/schema.ts';
@@ -9,13 +7,12 @@ import { aList, anObject, aString } from '../../frame/schema.ts';
 export interface StoreInviteServices {
   readonly invitations: Invitations;
   readonly keys: ServerKeys;
-  readonly senderLimit: RateLimiter;
   /** Where this server is to be found from outside. */
   readonly baseUrl: string;
 }
 
 /** `POST store-invite`: mails an invitation to an address that nobody has bound. */
-export const storeInvite = ({ invitations, keys, senderLimit, baseUrl }: StoreInviteServices) =>
+export const storeInvite = ({ invitations, keys, baseUrl }: StoreInviteServices) =>
   endpoint({
     method: 'POST',
     path: '/store-invite',
@@ -47,8 +44,7 @@ export const storeInvite = ({ invitations, keys, senderLimit, baseUrl }: StoreIn
         user: context.user,
         texts: texts(),
         brand: context.brand,
-        // In v1 as well: homeservers that use it ask for all their users from one address.
-        admit: () => enforce(senderLimit, args.sender),
+        caller: context.caller,
       });
       const version = context.version === 'v1' ? 'api/v1' : 'v2';
       const keyUrl = `${baseUrl}/_matrix/identity/${version}/pubkey`;

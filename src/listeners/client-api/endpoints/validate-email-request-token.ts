@@ -1,12 +1,10 @@
 import type { EmailValidation } from '../../../identity/email-validation.ts';
-import { enforce } from '../../../identity/rate-limits.ts';
-import type { RateLimiter } from '../../../platform/rate-limiter.ts';
-import { endpoint, sender } from '../../frame/endpoint.ts';
+import { endpoint } from '../../frame/endpoint.ts';
 import { clientSecret, integer, optional, text } from '../../frame/fields.ts';
 import { aBoolean, anObject, aString } from '../../frame/schema.ts';
 
 /** `POST validate/email/requestToken`: opens a session and mails a token. */
-export const validateEmailRequestToken = (validation: EmailValidation, senderLimit: RateLimiter) =>
+export const validateEmailRequestToken = (validation: EmailValidation) =>
   endpoint({
     method: 'POST',
     path: '/validate/email/requestToken',
@@ -28,7 +26,7 @@ export const validateEmailRequestToken = (validation: EmailValidation, senderLim
       next_link: optional(text),
     },
     async handle(args, context) {
-      const { version, brand, clientAddress } = context;
+      const { version, brand, clientAddress, caller } = context;
       const sid = await validation.request({
         email: args.email,
         clientSecret: args.client_secret,
@@ -36,7 +34,7 @@ export const validateEmailRequestToken = (validation: EmailValidation, senderLim
         nextLink: args.next_link,
         brand,
         clientAddress,
-        charge: () => enforce(senderLimit, sender(context)),
+        caller,
       });
       // The oldest clients of v1 look for `success`.
       return version === 'v1' ? { success: true, sid: String(sid) } : { sid: String(sid) };

@@ -27,13 +27,14 @@ export const validateMsisdnRequestToken = (validation: PhoneValidation) =>
       send_attempt: integer,
       next_link: optional(text),
     },
-    async handle(args) {
+    async handle(args, { caller }) {
       const { sid, phone } = await validation.request({
         phoneNumber: args.phone_number,
         country: args.country,
         clientSecret: args.client_secret,
         sendAttempt: args.send_attempt,
         nextLink: args.next_link,
+        caller,
       });
       return {
         success: true,
