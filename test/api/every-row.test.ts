@@ -22,6 +22,7 @@ describe.each(ENGINES)('on %s', (engine) => {
       sections: {
         general: 'lookup.client_ratelimit.burst = 20\nlookup.client_ratelimit.rate_hz = 0.001',
         email: 'email.ratelimit_sender.burst = 20',
+        http: 'obey_x_forwarded_for = true',
         sms: `${provider.config}\nsmsrule.33 = reject\nmsisdn.ratelimit.burst = 2`,
       },
       smtp: {
@@ -229,17 +230,24 @@ describe.each(ENGINES)('on %s', (engine) => {
     });
 
     test('looking up has its limits', async () => {
+      // As a proxy passes them on: a client network of its own.
+      const headers = {
+        'content-type': 'application/json',
+        'x-forwarded-for': '192.0.2.1',
+        ...(version === 'v1' ? {} : { authorization: `Bearer ${token}` }),
+      };
+      const passOn = (path: string, body: object) =>
+        request(root() + path, { method: 'POST', headers, body: JSON.stringify(body) });
+      const bulk = (size: number) =>
+        passOn('/bulk_lookup', { threepids: Array(size).fill(['email', 'a@b.test']) });
+      const one = `${root()}/lookup?${new URLSearchParams({ medium: 'email', address: 'a@b.test' })}`;
       const refusals =
         version === 'v1'
-          ? async () => [
-              await post('/bulk_lookup', { threepids: Array(10_001).fill(['email', 'a@b.test']) }),
-              await post('/bulk_lookup', { threepids: [['email', 'a@b.test']] }),
-              await ask('/lookup', { medium: 'email', address: 'a@b.test' }),
-            ]
+          ? async () => [await bulk(10_001), await bulk(1), await request(one, { headers })]
           : async () => {
               const { lookup_pepper: pepper } = (await ask('/hash_details', {})).json;
               const lookup = (addresses: string[]) =>
-                post('/lookup', { algorithm: 'sha256', pepper, addresses });
+                passOn('/lookup', { algorithm: 'sha256', pepper, addresses });
               return [await lookup(Array(10_001).fill('x')), await lookup(['x'])];
             };
       const [tooMany, ...limited] = await refusals();
