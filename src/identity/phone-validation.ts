@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { PhoneNumber } from '../platform/phone-numbers.ts';
+import { type DestinationRules, verdictOn } from './destinations.ts';
 import { IdentityError } from './errors.ts';
 import { type Caller, messageCharges } from './limits/charges.ts';
 import type { Limits } from './limits/limits.ts';
@@ -35,8 +36,7 @@ export interface VerificationSms {
 export interface PhoneValidationDependencies {
   readonly validation: Validation;
   readonly parsePhoneNumber: (number: string, region: string) => Promise<PhoneNumber | undefined>;
-  /** By calling code. */
-  readonly rules: ReadonlyMap<string, 'allow' | 'reject'>;
+  readonly rules: DestinationRules;
   readonly limits: Limits;
   /** Rejects with IdentityError `sms-not-sent` or `overloaded`. */
   readonly sendVerification: (sms: VerificationSms) => Promise<void>;
@@ -45,6 +45,18 @@ export interface PhoneValidationDependencies {
 }
 
 export function createPhoneValidation(deps: PhoneValidationDependencies): PhoneValidation {
+  function checkDestination(phone: PhoneNumber): void {
+    const verdict = verdictOn(phone, deps.rules);
+    if (verdict === 'allowed') return;
+    if (verdict === 'special' && !deps.limits.reached('sms.destinations')) return;
+    throw new IdentityError(
+      'destination-rejected',
+      verdict === 'special'
+        ? 'Text messages to numbers that may cost more than others are not sent from here'
+        : 'Text messages to numbers that begin so are not sent from here',
+    );
+  }
+
   return {
     async request({ phoneNumber, country, clientSecret, sendAttempt, ...request }) {
       const phone = await deps.parsePhoneNumber(phoneNumber, country);
@@ -54,13 +66,8 @@ export function createPhoneValidation(deps: PhoneValidationDependencies): PhoneV
           'phone_number must be a phone number, as it is dialled from country',
         );
       }
-      const { msisdn, callingCode } = phone;
-      if (deps.rules.get(callingCode) === 'reject') {
-        throw new IdentityError(
-          'destination-rejected',
-          `Text messages to numbers that begin with +${callingCode} are not sent from here`,
-        );
-      }
+      const { msisdn } = phone;
+      checkDestination(phone);
       const sid = await deps.validation.request({
         threepid: { medium: 'msisdn', address: msisdn, typed: msisdn },
         clientSecret,

@@ -1,4 +1,5 @@
-import type { PhoneNumberUtil } from 'google-libphonenumber';
+import type { PhoneNumber as ParsedNumber, PhoneNumberUtil } from 'google-libphonenumber';
+import { createKindOf, type NumberKind } from './special-numbers.ts';
 
 /** A phone number as libphonenumber understands it. */
 export interface PhoneNumber {
@@ -8,6 +9,7 @@ export interface PhoneNumber {
   readonly international: string;
   /** The country calling code: `44`. */
   readonly callingCode: string;
+  readonly kind: NumberKind;
 }
 
 /** Reads phone numbers as people write them. */
@@ -25,6 +27,7 @@ interface Library {
   readonly util: PhoneNumberUtil;
   readonly E164: number;
   readonly INTERNATIONAL: number;
+  readonly kindOf: (number: ParsedNumber) => NumberKind;
 }
 
 /** The library takes longer ones too, but loses digits of them where JavaScript's numbers end. */
@@ -40,10 +43,11 @@ export function createPhoneNumbers(): PhoneNumbers {
   async function load(): Promise<Library> {
     const { default: library } = await import('google-libphonenumber');
     const util = library.PhoneNumberUtil.getInstance();
+    const kindOf = createKindOf(library);
     // The first number of all takes 7 ms; this one comes when nobody waits.
-    util.parse('+442079460000', '');
+    kindOf(util.parse('+442079460000', ''));
     const { E164, INTERNATIONAL } = library.PhoneNumberFormat;
-    return { util, E164, INTERNATIONAL };
+    return { util, E164, INTERNATIONAL, kindOf };
   }
 
   function loaded(): Promise<Library> {
@@ -54,7 +58,7 @@ export function createPhoneNumbers(): PhoneNumbers {
   return {
     async parse(number, region) {
       if (number.length > MAX_LENGTH) return undefined;
-      const { util, E164, INTERNATIONAL } = await loaded();
+      const { util, E164, INTERNATIONAL, kindOf } = await loaded();
       const text = withAsciiDigits(number);
       if (endsInForeignLetter(text)) return undefined;
       try {
@@ -62,7 +66,8 @@ export function createPhoneNumbers(): PhoneNumbers {
         const msisdn = util.format(parsed, E164).slice(1);
         if (msisdn.length > E164_MAX_DIGITS) return undefined;
         const international = util.format(parsed, INTERNATIONAL);
-        return { msisdn, international, callingCode: String(parsed.getCountryCode()) };
+        const callingCode = String(parsed.getCountryCode());
+        return { msisdn, international, callingCode, kind: kindOf(parsed) };
       } catch {
         // It throws for whatever it cannot read.
         return undefined;

@@ -175,6 +175,7 @@ export const SYDENT_VALUES: readonly KeyValues[] = [
     'originators.+44': ['alpha:X'],
     'originators.44.old': ['alpha:X'],
     'smsrule.44': ['', 'allow', 'reject', 'Reject', 'deny'],
+    'smsrule.4470': ['allow', 'reject'],
     'smsrule.uk': ['reject'],
     'smsrule.default': ['reject'],
     'msisdn.ratelimit.burst': NUMBERS,

@@ -13,6 +13,7 @@ import {
   type OutboundDependencies,
 } from '../../src/platform/outbound/outbound.ts';
 import { createNameResolver } from '../../src/platform/outbound/resolver.ts';
+import type { PhoneNumber } from '../../src/platform/phone-numbers.ts';
 import { renderConfig, SIGNING_KEY } from '../support/server.ts';
 import {
   type Behaviour,
@@ -24,10 +25,11 @@ import {
 
 const PROVIDERS = { openmarket: startOpenMarket, twilio: startTwilio, webhook: startWebhook };
 const CODE = '482915';
-const NUMBER = {
+const NUMBER: PhoneNumber = {
   msisdn: '447700900750',
   international: '+44 7700 900750',
   callingCode: '44',
+  kind: 'ordinary',
 };
 const REFUSED = { ...NUMBER, msisdn: '447700900000' };
 

@@ -173,7 +173,8 @@ export const SMS_FAMILIES = {
     section,
     prefix: 'smsrule.',
     name: 'smsrule.CODE',
-    about: 'Whether messages go to a calling code: allow or reject. Without a rule they do.',
+    about:
+      'Whether messages go to numbers that begin so, a calling code or more digits: allow or reject; the one with the most digits counts. Without a rule they do, but for those that sms.destinations refuses (limits): these need one with more digits than the calling code of their country.',
   },
 } as const;
 
@@ -186,15 +187,15 @@ function originator(entry: string): Originator | undefined {
   return { type, text: sender };
 }
 
-/** Keys of a family by their calling codes; others are never asked for. */
+/** Keys of a family by their calling codes; those that are not used are never asked for. */
 function byCode(
   reader: ConfigReader,
   prefix: string,
-  others: readonly string[],
+  used: RegExp,
 ): { code: string; name: string; value: string }[] {
   return reader.family(section, prefix).map(([name, value]) => {
     const [code = ''] = name.slice(prefix.length).split('.');
-    if (!/^[1-9]\d{0,2}$/.test(code) && !others.includes(code)) {
+    if (!used.test(code)) {
       const is = `[${section}] ${name} = ${JSON.stringify(value)}`;
       reader.warn(`${is}: never used, because ${JSON.stringify(code)} is no calling code`);
     }
@@ -205,7 +206,7 @@ function byCode(
 function readOriginators(reader: ConfigReader): Map<string, Originator[]> {
   const { prefix } = SMS_FAMILIES.originators;
   const originators = new Map<string, Originator[]>();
-  for (const { code, name, value } of byCode(reader, prefix, ['default'])) {
+  for (const { code, name, value } of byCode(reader, prefix, /^(?:default|[1-9]\d{0,2})$/)) {
     const entries = value.split(',').map(originator);
     const valid = entries.filter((entry) => entry !== undefined);
     if (valid.length < entries.length) {
@@ -225,7 +226,7 @@ function readOriginators(reader: ConfigReader): Map<string, Originator[]> {
 function readRules(reader: ConfigReader): Map<string, 'allow' | 'reject'> {
   const { prefix } = SMS_FAMILIES.rules;
   const rules = new Map<string, 'allow' | 'reject'>();
-  for (const { code, name, value } of byCode(reader, prefix, [])) {
+  for (const { code, name, value } of byCode(reader, prefix, /^[1-9]\d{0,14}$/)) {
     if (value !== 'allow' && value !== 'reject') {
       reader.problem(section, name, `must be allow or reject; it is ${JSON.stringify(value)}`);
     } else {

@@ -501,6 +501,12 @@ export const KEYS: Readonly<Record<string, Rows>> = {
         'api/every-row > asking for a text message',
         'config/values > [sms] smsrule.44: must be allow or reject; it is "perhaps"',
       ),
+      better(
+        'CODE is a calling code; longer ones are never asked for',
+        'CODE is a calling code or more digits of a number’s beginning; the one with the most digits counts',
+        'a country is too much to open for one of its networks, or to close',
+        'identity/destinations > with the rules %j a message to %s is %s',
+      ),
     ],
     'msisdn.ratelimit.burst': [
       same(
