@@ -153,6 +153,8 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     }
     const associations = createAssociations({
       ...{ storage, keys, clock, notices },
+      limits: { reached: () => false },
+      bindsOfSession: 10,
       logged() {
         dispatcher.wake();
         mesh?.wake();

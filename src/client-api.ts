@@ -5,6 +5,7 @@ import type { Homeservers } from './homeservers/homeservers.ts';
 import type { Accounts } from './identity/accounts.ts';
 import type { Associations } from './identity/associations.ts';
 import { createEmailValidation } from './identity/email-validation.ts';
+import { createInvitationRoom } from './identity/invitation-room.ts';
 import { createInvitations, type Invitations } from './identity/invitations.ts';
 import type { Limits } from './identity/limits/limits.ts';
 import { createLookup } from './identity/lookup.ts';
@@ -55,6 +56,12 @@ export function buildClientApi(config: Config, deps: ClientApiDependencies): Cli
 
   const invitations = createInvitations({
     ...{ storage, keys, clock, random, limits, rules: email },
+    room: createInvitationRoom({
+      ...{ clock, logger, rules: email.invites },
+      limits: { reached: () => false },
+      most: { 'invites.address': 100, 'invites.sender': 5000 },
+      onGivenWay: metrics.outbox.invitationGivenWay,
+    }),
     sendInvitation: delivery.sendInvitation,
     onStored: metrics.outbox.invitationStored,
     signUrl: `${root}/sign-ed25519`,

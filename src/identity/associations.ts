@@ -2,11 +2,13 @@ import type { Clock } from '../platform/clock.ts';
 import type { Storage, Stores } from '../storage/stores.ts';
 import type { ThreePid } from './addresses.ts';
 import { noteReplaced } from './contested.ts';
+import { IdentityError } from './errors.ts';
 import { lookupHash } from './hashing.ts';
 import { lookupKeys } from './lookup-keys.ts';
 import { homeserverOf } from './mxid.ts';
 import type { Notices, SignedInvite } from './notices.ts';
 import type { ServerKeys } from './server-keys.ts';
+import { SESSION_LIFETIME } from './session-codes.ts';
 import { CLOCK_TOLERANCE, newAssociation, type SignedAssociation } from './signed-association.ts';
 
 /** Binding addresses to users, and taking that back. */
@@ -16,8 +18,10 @@ export interface Associations {
    * user's homeserver is told. Answers with the invitations that were pending, where there were any, and
    * with a warning where there is no homeserver to be told; the signature of the answer covers both.
    * @param mxid whatever is looked up then; no user id need be in it
+   * @param sid the session that proved the address, where one did
+   * @throws IdentityError `limit-exceeded` when the session has bound too often
    */
-  bind(threepid: ThreePid, mxid: string): Promise<BoundAssociation>;
+  bind(threepid: ThreePid, mxid: string, sid?: number): Promise<BoundAssociation>;
   /**
    * Takes back a binding of the folded address to exactly that user, and what is still owed for it to their
    * homeserver; anything else changes nothing.
@@ -35,6 +39,9 @@ export interface AssociationsDependencies {
   readonly keys: ServerKeys;
   readonly clock: Clock;
   readonly notices: Pick<Notices, 'owe' | 'takeBack' | 'sign'>;
+  readonly limits: { reached(limit: 'bind.session'): boolean };
+  /** How often one session may bind; 0: as often as it likes. */
+  readonly bindsOfSession: number;
   /** Told after an entry of the log was committed. */
   readonly logged: () => void;
 }
@@ -62,12 +69,23 @@ export function createAssociations(deps: AssociationsDependencies): Associations
     return Math.max(now, (own?.ts ?? 0) + 1, (newest ?? 0) + 1);
   }
 
+  /** In the bind's own transaction: one that is refused, or fails, does not count. */
+  async function countBind({ sessions }: Stores, sid: number): Promise<void> {
+    const { limits, bindsOfSession } = deps;
+    const binds = await sessions.countBind(sid);
+    if (bindsOfSession === 0 || binds <= bindsOfSession || !limits.reached('bind.session')) return;
+    throw new IdentityError('limit-exceeded', 'The session has bound too often (bind.session)', {
+      details: { retry_after_ms: SESSION_LIFETIME },
+    });
+  }
+
   return {
-    async bind(threepid, mxid) {
+    async bind(threepid, mxid, sid) {
       const { medium, address } = threepid;
       const keysOfAddress = lookupKeys(threepid, storage.pepper);
       const { signed, association, invites } = await storage.transaction(async (stores) => {
         await stores.associations.lockLog();
+        if (sid !== undefined) await countBind(stores, sid);
         const now = clock.now();
         const ts = await nextTs(stores, threepid, now);
         const association = newAssociation(threepid, mxid, { ts, now });

@@ -3,10 +3,12 @@ import type { Random } from '../platform/random.ts';
 import { decodeBase64 } from '../signing/base64.ts';
 import { keyPairFromSeed } from '../signing/ed25519.ts';
 import { type Signatures, signJson } from '../signing/signed-json.ts';
-import type { Invite, Storage, Stores } from '../storage/stores.ts';
+import type { NewInvite, Storage } from '../storage/stores.ts';
 import { foldAddress, mailboxOf, parseThreePid, type ThreePid } from './addresses.ts';
 import { foldCase } from './case-folding.ts';
 import { IdentityError } from './errors.ts';
+import type { InvitationRoom } from './invitation-room.ts';
+import { deleteOldInvitations } from './invitation-sweep.ts';
 import {
   hasBlockedWord,
   type InvitationMail,
@@ -99,6 +101,7 @@ export interface InvitationsDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly rules: InvitationRules;
+  readonly room: InvitationRoom;
   /** Rejects with IdentityError `email-invalid` or `email-not-sent`. */
   readonly sendInvitation: (mail: InvitationMail) => Promise<void>;
   /** Called for each invitation that is kept. */
@@ -111,7 +114,6 @@ const MAX_ADDRESS_LENGTH = 500;
 const TOKEN_LENGTH = 128;
 /** Longer than any mail takes. */
 const SENDING_LIMIT = 60 * 60 * 1000;
-const DELETED_AT_ONCE = 500;
 
 const notPermitted = (message: string) => new IdentityError('not-permitted', message);
 
@@ -126,7 +128,7 @@ const emailInvalid = () =>
 const base64Url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url');
 
 export function createInvitations(deps: InvitationsDependencies): Invitations {
-  const { storage, keys, clock, random, rules } = deps;
+  const { storage, keys, clock, random, rules, room } = deps;
   const { invites } = rules;
 
   function webClientOf(texts: ReadonlyMap<string, string>): string {
@@ -169,6 +171,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     const threepid = parseThreePid('email', address);
     if (threepid === undefined) throw emailInvalid();
     await deps.limits.charge(mailCharges(request.caller, threepid.address, sender));
+    await room.check(storage.stores, { ...threepid, sender, isV1: user === undefined });
     return threepid;
   }
 
@@ -203,35 +206,25 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
    * work: its caller got no answer, so no room refers to the invitation either.
    */
   async function sendAndKeep(
-    invite: Invite,
+    invite: NewInvite,
     publicKey: string,
     send: () => Promise<void>,
   ): Promise<void> {
     const { medium, address, token } = invite;
-    const { stores } = storage;
-    await stores.invitations.prepare(token, publicKey, clock.now() + SENDING_LIMIT);
+    await storage.stores.invitations.prepare(token, publicKey, clock.now() + SENDING_LIMIT);
     try {
       await send();
-      await storage.transaction(async ({ associations, lookups, invitations }) => {
-        await associations.lockLog();
+      await storage.transaction(async (stores) => {
+        await stores.associations.lockLog();
         // Bound while the mail was under way: a bind that comes from here on finds the invitation.
-        const bound = await currentMxid(lookups, medium, address, clock.now());
+        const bound = await currentMxid(stores.lookups, medium, address, clock.now());
         if (bound !== undefined) throw inUse(bound);
-        await invitations.confirm(invite, publicKey, clock.now());
+        await room.make(stores, invite);
+        await stores.invitations.confirm(invite, publicKey, clock.now());
       });
     } catch (error) {
-      await stores.invitations.abandon(token);
+      await storage.stores.invitations.abandon(token);
       throw error;
-    }
-  }
-
-  /** Deletes until a batch is not full; the number deleted. */
-  async function inBatches(deleteSome: (stores: Stores) => Promise<number>): Promise<number> {
-    let deleted = 0;
-    for (;;) {
-      const batch = await storage.transaction(deleteSome);
-      deleted += batch;
-      if (batch < DELETED_AT_ONCE) return deleted;
     }
   }
 
@@ -239,7 +232,8 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     async store(request) {
       const webClient = webClientOf(request.texts);
       const invited = await check(request);
-      const { address, roomId, sender } = request;
+      const { address, roomId, sender, user } = request;
+      const isV1 = user === undefined;
       const token = random.alphanumeric(TOKEN_LENGTH);
       const seed = random.bytes(32);
       const ephemeralKey = base64Url(keyPairFromSeed(seed).publicKey);
@@ -248,7 +242,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
         privateKey: base64Url(seed),
       });
       await sendAndKeep(
-        { medium: invited.medium, address: invited.address, roomId, sender, token },
+        { ...{ medium: invited.medium, address: invited.address, roomId, sender, token }, isV1 },
         ephemeralKey,
         () => deps.sendInvitation(message),
       );
@@ -281,18 +275,6 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     isKeyValid: (publicKey) =>
       storage.stores.ephemeralKeys.countVerification(publicKey, clock.now()),
 
-    async deleteOld() {
-      const now = clock.now();
-      const expired = await inBatches(async ({ associations, invitations }) => {
-        if (invites.expiry === 0) return 0;
-        await associations.lockLog();
-        const keysUntil = now + invites.keyGrace;
-        return invitations.deleteReceivedBefore(now - invites.expiry, keysUntil, DELETED_AT_ONCE);
-      });
-      const outdated = await inBatches(({ ephemeralKeys }) =>
-        ephemeralKeys.deleteExpired(now, DELETED_AT_ONCE),
-      );
-      return expired + outdated;
-    },
+    deleteOld: () => deleteOldInvitations(storage, clock, invites),
   };
 }

@@ -15,6 +15,7 @@ export interface OutboxMeasure {
 export interface OutboxMetrics {
   invitationStored(): void;
   invitationDelivered(count?: number): void;
+  invitationGivenWay(): void;
   notice(outcome: NoticeOutcome, count?: number): void;
   /** Whom to ask for the size of the outbox, each time the metrics are read. */
   observe(measure: () => Promise<OutboxMeasure>): void;
@@ -30,6 +31,11 @@ export function createOutboxMetrics(registers: Registry[]): OutboxMetrics {
   const invited = new Counter({
     name: 'cognomen_invitations_delivered_total',
     help: 'Invitations that the homeserver of a bound user took',
+    registers,
+  });
+  const givenWay = new Counter({
+    name: 'cognomen_invitations_given_way_total',
+    help: 'Pending invitations dropped for newer ones, because their address or sender had as many as may be',
     registers,
   });
   const notices = new Counter({
@@ -70,6 +76,7 @@ export function createOutboxMetrics(registers: Registry[]): OutboxMetrics {
   return {
     invitationStored: () => stored.inc(),
     invitationDelivered: (count = 1) => invited.inc(count),
+    invitationGivenWay: () => givenWay.inc(),
     notice: (outcome, count = 1) => notices.inc({ outcome }, count),
     observe(source) {
       measure = source;

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Engine } from './engine.ts';
-import type { InvitationStore, Invite } from './stores.ts';
+import type { InvitationStore, Invite, PendingOf } from './stores.ts';
 
 /** Sydent's tables of invitations count in seconds. */
 const toSeconds = (milliseconds: number): number => Math.floor(milliseconds / 1000);
@@ -50,7 +50,42 @@ export function invitationStore(engine: Engine, db: Db): InvitationStore {
       ]);
   }
 
+  /** Also as Sydent's table has them: an older server on the same file may have delivered them. */
+  function counted({ address, sender, isV1, since }: PendingOf) {
+    let query = db
+      .selectFrom('cognomen_invite_keys as own')
+      .innerJoin('invite_tokens as invite', 'invite.token', 'own.token')
+      .where('own.valid_until', 'is', null)
+      .where('invite.sent_ts', 'is', null)
+      .where('own.received_ts', '>=', since);
+    if (address !== undefined) query = query.where('own.address', '=', address);
+    if (sender !== undefined) query = query.where('own.sender', '=', sender);
+    if (isV1 !== undefined) query = query.where('own.is_v1', '=', isV1 ? 1 : 0);
+    return query;
+  }
+
   return {
+    async hasPending(which, count) {
+      const last = counted(which)
+        .select('own.token')
+        .offset(count - 1);
+      return (await last.limit(1).executeTakeFirst()) !== undefined;
+    },
+
+    async oldestPending(which) {
+      const row = await counted(which)
+        .leftJoin('cognomen_notice_invites as owed', 'owed.token', 'own.token')
+        .where('owed.token', 'is', null)
+        .select([
+          ...(['invite.medium', 'invite.address', 'invite.room_id', 'invite.sender'] as const),
+          ...(['invite.token', 'own.received_ts'] as const),
+        ])
+        .orderBy('own.received_ts')
+        .limit(1)
+        .executeTakeFirst();
+      return row && { ...toInvite(row), receivedAt: row.received_ts ?? 0 };
+    },
+
     async pending(medium, addresses, since, limit) {
       const query = { medium, addresses, since };
       const rows = await pendingBy('invite.address', query)
@@ -103,10 +138,14 @@ export function invitationStore(engine: Engine, db: Db): InvitationStore {
         .insertInto('ephemeral_public_keys')
         .values({ public_key: publicKey, verify_count: 0, persistence_ts: toSeconds(now) })
         .execute();
+      const own = {
+        ...{ address: invite.address, sender: invite.sender },
+        ...{ is_v1: invite.isV1 ? 1 : 0, received_ts: now, valid_until: null },
+      };
       await db
         .insertInto('cognomen_invite_keys')
-        .values({ token: invite.token, public_key: publicKey, valid_until: null })
-        .onConflict((conflict) => conflict.column('token').doUpdateSet({ valid_until: null }))
+        .values({ ...own, token: invite.token, public_key: publicKey })
+        .onConflict((conflict) => conflict.column('token').doUpdateSet(own))
         .execute();
     },
 

@@ -114,6 +114,7 @@ export interface Schema {
     sending_code_ts: number | null;
     guesses_before: number | null;
     wrong_guesses: number;
+    binds: Generated<number>;
   };
   cognomen_session_codes: {
     session_id: number;
@@ -141,6 +142,12 @@ export interface Schema {
     token: string;
     /** Null while the invitation is pending. */
     valid_until: number | null;
+    /** The folded address, as in invite_tokens; this and what follows is null in older rows. */
+    address: string | null;
+    sender: string | null;
+    /** 1 when nobody proved to be the sender. */
+    is_v1: number | null;
+    received_ts: number | null;
   };
   /** What binds owe to homeservers. */
   cognomen_notices: {

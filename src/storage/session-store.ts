@@ -89,6 +89,8 @@ export interface SessionStore {
   deleteUnused(id: number): Promise<boolean>;
   countWrongGuess(id: number): Promise<void>;
   markValidated(id: number, now: number): Promise<void>;
+  /** Counts a bind by the session; how many that makes. */
+  countBind(id: number): Promise<number>;
   /** Deletes sessions last modified before then, some at a time; the number deleted. */
   deleteModifiedBefore(time: number, limit: number): Promise<number>;
 }

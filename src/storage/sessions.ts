@@ -236,6 +236,16 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
         .execute();
     },
 
+    async countBind(id) {
+      const row = await db
+        .updateTable('cognomen_sessions')
+        .set((update) => ({ binds: update('binds', '+', 1) }))
+        .where('session_id', '=', id)
+        .returning('binds')
+        .executeTakeFirst();
+      return row?.binds ?? 0;
+    },
+
     async markValidated(id, now) {
       await db
         .updateTable('threepid_validation_sessions')

@@ -4,6 +4,8 @@ import pino from 'pino';
 import { expect, test } from 'vitest';
 import { parseThreePid } from '../../src/identity/addresses.ts';
 import { createAssociations } from '../../src/identity/associations.ts';
+import { createInvitationRoom } from '../../src/identity/invitation-room.ts';
+import { deleteOldInvitations } from '../../src/identity/invitation-sweep.ts';
 import { createLookup } from '../../src/identity/lookup.ts';
 import { createNoticeDelivery } from '../../src/identity/notice-delivery.ts';
 import { createNotices } from '../../src/identity/notices.ts';
@@ -21,7 +23,7 @@ import { SERVER_NAME, TestClock } from '../support/server.ts';
 const SCANS =
   /^(?:SCAN (?!json_each|CONSTANT|.*cognomen_log_deletions$)|SEARCH \S+ USING .*\((?:medium|originServer|origin_server)=\?\)$)/;
 
-test('binding, looking up and replicating look at no more rows than concern them, on SQLite', async () => {
+test('binding, inviting, looking up and replicating look at no more rows than concern them, on SQLite', async () => {
   const folder = await temporaryFolder();
   const file = path.join(folder.path, 'sydent.db');
   const clock = new TestClock();
@@ -50,9 +52,23 @@ test('binding, looking up and replicating look at no more rows than concern them
   const notices = createNotices({ ...outbox, expiry: 0 });
   const associations = createAssociations({
     ...{ storage, keys, clock, notices },
+    ...{ limits: { reached: () => false }, bindsOfSession: 1 },
     logged: () => {},
   });
-  await associations.bind(ada, '@ada:sample.test');
+  const rules = { expiry: 1, keyGrace: 1 };
+  const room = createInvitationRoom({
+    ...{ clock, logger, rules, most: { 'invites.address': 1, 'invites.sender': 1 } },
+    ...{ limits: { reached: () => true }, onGivenWay: () => {} },
+  });
+  const newcomer = { address: 'grace@sample.test', sender: '@ada:sample.test', isV1: false };
+  for (const token of ['first', 'second']) {
+    await room.check(storage.stores, newcomer);
+    await room.make(storage.stores, newcomer);
+    const invite = { ...newcomer, medium: 'email', roomId: '!tea:sample.test', token };
+    await storage.stores.invitations.confirm(invite, token, clock.now());
+  }
+  await deleteOldInvitations(storage, clock, rules);
+  await associations.bind(ada, '@ada:sample.test', 1);
   await associations.bind(ada, '@other:sample.test');
   const lookup = createLookup({ storage, keys, clock, addressLimit: 10, allowNone: true });
   await lookup.find('email', 'ada@sample.test');

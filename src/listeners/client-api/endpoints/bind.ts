@@ -13,7 +13,7 @@ export const bind = (validation: Validation, associations: Associations) =>
     servlet: 'ThreePidBindServlet',
     needs: 'user',
     summary: 'Publish that a proven address is a user’s',
-    faults: ['session-unknown', 'session-expired', 'session-not-validated'],
+    faults: ['limit-exceeded', 'session-unknown', 'session-expired', 'session-not-validated'],
     faultsOfUsers: ['not-permitted'],
     answer: boundAssociation,
     fields: { sid, client_secret: clientSecret, mxid },
@@ -22,6 +22,6 @@ export const bind = (validation: Validation, associations: Associations) =>
         throw new IdentityError('not-permitted', 'mxid must be the user whose access token it is');
       }
       const { threepid } = await validation.validated(args.sid, args.client_secret);
-      return associations.bind(threepid, args.mxid);
+      return associations.bind(threepid, args.mxid, args.sid);
     },
   });

@@ -1,0 +1,113 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../platform/clock.ts';
+import type { PendingInvite, PendingOf, Stores } from '../storage/stores.ts';
+import { IdentityError } from './errors.ts';
+
+/** That no more invitations are pending than an address and a sender may have. */
+export interface InvitationRoom {
+  /**
+   * Changes nothing.
+   * @throws IdentityError `limit-exceeded` when there is no room, and nothing that would give way
+   */
+  check(stores: Stores, newcomer: Newcomer): Promise<void>;
+  /**
+   * Where there is no room, an older invitation gives way: its token and key are worth what those of one
+   * that has expired are. Under the log's lock.
+   * @throws IdentityError `limit-exceeded` when there is none that may
+   */
+  make(stores: Stores, newcomer: Newcomer): Promise<void>;
+}
+
+/** An invitation that is to come in. */
+export interface Newcomer {
+  /** Folded. */
+  readonly address: string;
+  readonly sender: string;
+  /** Whether the sender is only claimed. */
+  readonly isV1: boolean;
+}
+
+type InvitationLimit = 'invites.address' | 'invites.sender';
+
+export interface InvitationRoomDependencies {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: { reached(limit: InvitationLimit): boolean };
+  /** How many may be pending; 0: as many as come. */
+  readonly most: Readonly<Record<InvitationLimit, number>>;
+  /** Milliseconds that an invitation is pending at most (0: for ever), and its key is valid after that. */
+  readonly rules: { readonly expiry: number; readonly keyGrace: number };
+  /** Called for each invitation that gave way. */
+  readonly onGivenWay: () => void;
+}
+
+/** Nobody knows when there will be room; by then some may have been taken up. */
+const RETRY_AFTER = 60 * 60 * 1000;
+
+interface Full {
+  readonly limit: InvitationLimit;
+  readonly givesWay: PendingInvite | undefined;
+}
+
+export function createInvitationRoom(deps: InvitationRoomDependencies): InvitationRoom {
+  const { clock, logger, limits, most, rules } = deps;
+
+  /** What is limited, and which invitations give way, one kind after the other. */
+  function limitsOn({ address, sender, isV1 }: Newcomer) {
+    const since = rules.expiry === 0 ? 0 : clock.now() - rules.expiry;
+    // Of those that anybody could have sent first: many of them must not push out what an account sent.
+    const ofAddress: PendingOf[] = [{ address, isV1: true, since }];
+    if (!isV1) ofAddress.push({ address, sender, isV1, since });
+    // A claimed sender is another than the account of that name.
+    const ofSender: PendingOf = { sender, isV1, since };
+    return [
+      { limit: 'invites.address', counted: { address, since }, giveWay: ofAddress },
+      { limit: 'invites.sender', counted: ofSender, giveWay: [ofSender] },
+    ] as const;
+  }
+
+  async function oldestOf({ invitations }: Stores, kinds: readonly PendingOf[]) {
+    for (const kind of kinds) {
+      const oldest = await invitations.oldestPending(kind);
+      if (oldest !== undefined) return oldest;
+    }
+    return undefined;
+  }
+
+  /** The limits that are reached, as things stand when each is asked for. */
+  async function* reached(stores: Stores, newcomer: Newcomer): AsyncGenerator<Full> {
+    for (const { limit, counted, giveWay } of limitsOn(newcomer)) {
+      const size = most[limit];
+      if (size === 0 || !(await stores.invitations.hasPending(counted, size))) continue;
+      yield { limit, givesWay: await oldestOf(stores, giveWay) };
+    }
+  }
+
+  const refusal = (limit: InvitationLimit) =>
+    new IdentityError('limit-exceeded', `Too many invitations are pending (${limit})`, {
+      details: { retry_after_ms: RETRY_AFTER },
+    });
+
+  return {
+    async check(stores, newcomer) {
+      for await (const { limit, givesWay } of reached(stores, newcomer)) {
+        if (givesWay === undefined && limits.reached(limit)) throw refusal(limit);
+      }
+    },
+
+    async make(stores, newcomer) {
+      for await (const { limit, givesWay } of reached(stores, newcomer)) {
+        if (!limits.reached(limit)) continue;
+        if (givesWay === undefined) throw refusal(limit);
+        const now = clock.now();
+        const how = { keep: false, now, keysUntil: now + rules.keyGrace };
+        await stores.invitations.settle([givesWay.token], how);
+        deps.onGivenWay();
+        logger.warn(
+          { limit, sender: givesWay.sender, room: givesWay.roomId, received: givesWay.receivedAt },
+          'A pending invitation gave way to a newer one',
+        );
+      }
+    },
+  };
+}
