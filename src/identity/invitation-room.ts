@@ -5,17 +5,22 @@ import { IdentityError } from './errors.ts';
 
 /** That no more invitations are pending than an address and a sender may have. */
 export interface InvitationRoom {
+  placeFor(newcomer: Newcomer): Place;
+}
+
+/** Where one invitation is to come in; that it meets a limit is noted once. */
+export interface Place {
   /**
    * Changes nothing.
    * @throws IdentityError `limit-exceeded` when there is no room, and nothing that would give way
    */
-  check(stores: Stores, newcomer: Newcomer): Promise<void>;
+  check(stores: Stores): Promise<void>;
   /**
    * Where there is no room, an older invitation gives way: its token and key are worth what those of one
    * that has expired are. Under the log's lock.
    * @throws IdentityError `limit-exceeded` when there is none that may
    */
-  make(stores: Stores, newcomer: Newcomer): Promise<void>;
+  make(stores: Stores): Promise<void>;
 }
 
 /** An invitation that is to come in. */
@@ -83,31 +88,44 @@ export function createInvitationRoom(deps: InvitationRoomDependencies): Invitati
     }
   }
 
-  const refusal = (limit: InvitationLimit) =>
-    new IdentityError('limit-exceeded', `Too many invitations are pending (${limit})`, {
-      details: { retry_after_ms: RETRY_AFTER },
-    });
+  async function giveWay({ invitations }: Stores, limit: InvitationLimit, invite: PendingInvite) {
+    const now = clock.now();
+    const how = { keep: false, now, keysUntil: now + rules.keyGrace };
+    await invitations.settle([invite.token], how);
+    deps.onGivenWay();
+    logger.warn(
+      { limit, sender: invite.sender, room: invite.roomId, received: invite.receivedAt },
+      'A pending invitation gave way to a newer one',
+    );
+  }
 
   return {
-    async check(stores, newcomer) {
-      for await (const { limit, givesWay } of reached(stores, newcomer)) {
-        if (givesWay === undefined && limits.reached(limit)) throw refusal(limit);
-      }
-    },
-
-    async make(stores, newcomer) {
-      for await (const { limit, givesWay } of reached(stores, newcomer)) {
-        if (!limits.reached(limit)) continue;
-        if (givesWay === undefined) throw refusal(limit);
-        const now = clock.now();
-        const how = { keep: false, now, keysUntil: now + rules.keyGrace };
-        await stores.invitations.settle([givesWay.token], how);
-        deps.onGivenWay();
-        logger.warn(
-          { limit, sender: givesWay.sender, room: givesWay.roomId, received: givesWay.receivedAt },
-          'A pending invitation gave way to a newer one',
-        );
-      }
+    placeFor(newcomer) {
+      const noted = new Map<InvitationLimit, boolean>();
+      const refuses = (limit: InvitationLimit) => {
+        const is = noted.get(limit) ?? limits.reached(limit);
+        noted.set(limit, is);
+        return is;
+      };
+      return {
+        async check(stores) {
+          for await (const { limit, givesWay } of reached(stores, newcomer)) {
+            if (givesWay === undefined && refuses(limit)) throw refusal(limit);
+          }
+        },
+        async make(stores) {
+          for await (const { limit, givesWay } of reached(stores, newcomer)) {
+            if (!refuses(limit)) continue;
+            if (givesWay === undefined) throw refusal(limit);
+            await giveWay(stores, limit, givesWay);
+          }
+        },
+      };
     },
   };
 }
+
+const refusal = (limit: InvitationLimit) =>
+  new IdentityError('limit-exceeded', `Too many invitations are pending (${limit})`, {
+    details: { retry_after_ms: RETRY_AFTER },
+  });

@@ -7,7 +7,7 @@ import type { NewInvite, Storage } from '../storage/stores.ts';
 import { foldAddress, mailboxOf, parseThreePid, type ThreePid } from './addresses.ts';
 import { foldCase } from './case-folding.ts';
 import { IdentityError } from './errors.ts';
-import type { InvitationRoom } from './invitation-room.ts';
+import type { InvitationRoom, Place } from './invitation-room.ts';
 import { deleteOldInvitations } from './invitation-sweep.ts';
 import {
   hasBlockedWord,
@@ -143,7 +143,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
   }
 
   /** Whom to invite; checked in the order that callers know. */
-  async function check(request: InvitationRequest): Promise<ThreePid> {
+  async function check(request: InvitationRequest): Promise<{ invited: ThreePid; place: Place }> {
     const { medium, address, roomId, sender, user, texts } = request;
     if (user !== undefined && user !== sender) {
       throw notPermitted('sender must be the user whose access token it is');
@@ -170,9 +170,15 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     }
     const threepid = parseThreePid('email', address);
     if (threepid === undefined) throw emailInvalid();
-    await deps.limits.charge(mailCharges(request.caller, threepid.address, sender));
-    await room.check(storage.stores, { ...threepid, sender, isV1: user === undefined });
-    return threepid;
+    const charged = await deps.limits.charge(mailCharges(request.caller, threepid.address, sender));
+    const place = room.placeFor({ ...threepid, sender, isV1: user === undefined });
+    try {
+      await place.check(storage.stores);
+    } catch (error) {
+      charged.giveBack();
+      throw error;
+    }
+    return { invited: threepid, place };
   }
 
   function mail(
@@ -208,6 +214,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
   async function sendAndKeep(
     invite: NewInvite,
     publicKey: string,
+    place: Place,
     send: () => Promise<void>,
   ): Promise<void> {
     const { medium, address, token } = invite;
@@ -219,7 +226,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
         // Bound while the mail was under way: a bind that comes from here on finds the invitation.
         const bound = await currentMxid(stores.lookups, medium, address, clock.now());
         if (bound !== undefined) throw inUse(bound);
-        await room.make(stores, invite);
+        await place.make(stores);
         await stores.invitations.confirm(invite, publicKey, clock.now());
       });
     } catch (error) {
@@ -231,7 +238,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
   return {
     async store(request) {
       const webClient = webClientOf(request.texts);
-      const invited = await check(request);
+      const { invited, place } = await check(request);
       const { address, roomId, sender, user } = request;
       const isV1 = user === undefined;
       const token = random.alphanumeric(TOKEN_LENGTH);
@@ -244,6 +251,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
       await sendAndKeep(
         { ...{ medium: invited.medium, address: invited.address, roomId, sender, token }, isV1 },
         ephemeralKey,
+        place,
         () => deps.sendInvitation(message),
       );
       deps.onStored();

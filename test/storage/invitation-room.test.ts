@@ -63,14 +63,15 @@ describe.each(ENGINES)('of the invitations that are pending, on %s,', (engine) =
   ): Promise<string | undefined> {
     const storage = storages[turn % storages.length];
     if (storage === undefined) throw new Error('No storage');
+    const place = room().placeFor(newcomer);
     const token = secureRandom.alphanumeric(32);
     const invite = { ...newcomer, medium: 'email', roomId: '!tea:x.test', token };
     try {
-      await room().check(storage.stores, newcomer);
+      await place.check(storage.stores);
       await mailing();
       await storage.transaction(async (stores) => {
         await stores.associations.lockLog();
-        await room().make(stores, newcomer);
+        await place.make(stores);
         await stores.invitations.confirm(invite, `key of ${token}`, clock.now());
       });
     } catch (error) {
@@ -215,10 +216,20 @@ describe.each(ENGINES)('of the invitations that are pending, on %s,', (engine) =
     expect(await Promise.all(tokens.map(isPending))).toEqual(Array(24).fill(true));
     expect(reached).toEqual(Array(14).fill('invites.address'));
     expect(givenWay).toBe(0);
+    // One that would be refused is noted once, too.
+    reached = [];
+    for (const address of ['x@x.test', 'y@x.test']) {
+      for (let count = 0; count < 10; count++) {
+        const newcomer = v2(`@${count}:x.test`, address);
+        await store(newcomer);
+      }
+    }
+    expect(await store(v2('@new:x.test', 'x@x.test'))).toBeDefined();
+    expect(reached).toEqual(['invites.address']);
     enforced = true;
     // Enforced from now on, one gives way to each that comes.
     await store(v1('@ada:x.test'));
-    expect(await pending()).toBe(24);
+    expect(await pending()).toBe(45);
   });
 
   test('many at once, in all processes, are no more than a few over', async () => {

@@ -62,8 +62,9 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   });
   const newcomer = { address: 'grace@sample.test', sender: '@ada:sample.test', isV1: false };
   for (const token of ['first', 'second']) {
-    await room.check(storage.stores, newcomer);
-    await room.make(storage.stores, newcomer);
+    const place = room.placeFor(newcomer);
+    await place.check(storage.stores);
+    await place.make(storage.stores);
     const invite = { ...newcomer, medium: 'email', roomId: '!tea:sample.test', token };
     await storage.stores.invitations.confirm(invite, token, clock.now());
   }
