@@ -151,21 +151,19 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       closing.push(() => mesh.close());
       reloading.push({ what: 'Reading the certificates again', step: mesh.reload });
     }
-    const associations = createAssociations({
-      ...{ storage, keys, clock, notices },
-      limits: { reached: () => false },
-      bindsOfSession: 10,
-      logged() {
-        dispatcher.wake();
-        mesh?.wake();
-      },
-    });
     const limits = createLimits({
       ...{ settings: config.limits.settings, clock, logger },
       onExceeded: metrics.limitExceeded,
     });
     const reporting = describeReporting(config.limits.settings);
     if (reporting !== undefined) logger.info(reporting);
+    const associations = createAssociations({
+      ...{ storage, keys, clock, notices, limits },
+      logged() {
+        dispatcher.wake();
+        mesh?.wake();
+      },
+    });
     const clientApi = buildClientApi(config, {
       ...{ storage, keys, clock, random, metrics, delivery, homeservers, phoneNumbers },
       ...{ logger, validation, terms, accounts, associations, limits },

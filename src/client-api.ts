@@ -57,9 +57,7 @@ export function buildClientApi(config: Config, deps: ClientApiDependencies): Cli
   const invitations = createInvitations({
     ...{ storage, keys, clock, random, limits, rules: email },
     room: createInvitationRoom({
-      ...{ clock, logger, rules: email.invites },
-      limits: { reached: () => false },
-      most: { 'invites.address': 100, 'invites.sender': 5000 },
+      ...{ clock, logger, limits, rules: email.invites },
       onGivenWay: metrics.outbox.invitationGivenWay,
     }),
     sendInvitation: delivery.sendInvitation,

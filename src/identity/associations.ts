@@ -2,8 +2,8 @@ import type { Clock } from '../platform/clock.ts';
 import type { Storage, Stores } from '../storage/stores.ts';
 import type { ThreePid } from './addresses.ts';
 import { noteReplaced } from './contested.ts';
-import { IdentityError } from './errors.ts';
 import { lookupHash } from './hashing.ts';
+import { type Limits, limitExceeded } from './limits/limits.ts';
 import { lookupKeys } from './lookup-keys.ts';
 import { homeserverOf } from './mxid.ts';
 import type { Notices, SignedInvite } from './notices.ts';
@@ -39,9 +39,7 @@ export interface AssociationsDependencies {
   readonly keys: ServerKeys;
   readonly clock: Clock;
   readonly notices: Pick<Notices, 'owe' | 'takeBack' | 'sign'>;
-  readonly limits: { reached(limit: 'bind.session'): boolean };
-  /** How often one session may bind; 0: as often as it likes. */
-  readonly bindsOfSession: number;
+  readonly limits: Pick<Limits, 'most' | 'reached'>;
   /** Told after an entry of the log was committed. */
   readonly logged: () => void;
 }
@@ -55,7 +53,7 @@ const NOBODY_TOLD = 'mxid names no homeserver that could be told of this binding
 export const LOG_POSITION = 'log_position';
 
 export function createAssociations(deps: AssociationsDependencies): Associations {
-  const { storage, keys, clock, notices, logged } = deps;
+  const { storage, keys, clock, notices, limits, logged } = deps;
   const { serverName } = keys;
 
   /** Now, but after everything known of the address: the newest wins, even when clocks step back. */
@@ -71,12 +69,10 @@ export function createAssociations(deps: AssociationsDependencies): Associations
 
   /** In the bind's own transaction: one that is refused, or fails, does not count. */
   async function countBind({ sessions }: Stores, sid: number): Promise<void> {
-    const { limits, bindsOfSession } = deps;
     const binds = await sessions.countBind(sid);
-    if (bindsOfSession === 0 || binds <= bindsOfSession || !limits.reached('bind.session')) return;
-    throw new IdentityError('limit-exceeded', 'The session has bound too often (bind.session)', {
-      details: { retry_after_ms: SESSION_LIFETIME },
-    });
+    if (binds <= limits.most('bind.session') || !limits.reached('bind.session')) return;
+    // Its address is to be proven anew by then.
+    throw limitExceeded('bind.session', SESSION_LIFETIME);
   }
 
   return {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../platform/clock.ts';
 import type { PendingInvite, PendingOf, Stores } from '../storage/stores.ts';
-import { IdentityError } from './errors.ts';
+import { type Limits, limitExceeded } from './limits/limits.ts';
 
 /** That no more invitations are pending than an address and a sender may have. */
 export interface InvitationRoom {
@@ -37,9 +37,7 @@ type InvitationLimit = 'invites.address' | 'invites.sender';
 export interface InvitationRoomDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly limits: { reached(limit: InvitationLimit): boolean };
-  /** How many may be pending; 0: as many as come. */
-  readonly most: Readonly<Record<InvitationLimit, number>>;
+  readonly limits: Pick<Limits, 'most' | 'reached'>;
   /** Milliseconds that an invitation is pending at most (0: for ever), and its key is valid after that. */
   readonly rules: { readonly expiry: number; readonly keyGrace: number };
   /** Called for each invitation that gave way. */
@@ -55,7 +53,7 @@ interface Full {
 }
 
 export function createInvitationRoom(deps: InvitationRoomDependencies): InvitationRoom {
-  const { clock, logger, limits, most, rules } = deps;
+  const { clock, logger, limits, rules } = deps;
 
   /** What is limited, and which invitations give way, one kind after the other. */
   function limitsOn({ address, sender, isV1 }: Newcomer) {
@@ -82,8 +80,8 @@ export function createInvitationRoom(deps: InvitationRoomDependencies): Invitati
   /** The limits that are reached, as things stand when each is asked for. */
   async function* reached(stores: Stores, newcomer: Newcomer): AsyncGenerator<Full> {
     for (const { limit, counted, giveWay } of limitsOn(newcomer)) {
-      const size = most[limit];
-      if (size === 0 || !(await stores.invitations.hasPending(counted, size))) continue;
+      const size = limits.most(limit);
+      if (size === Infinity || !(await stores.invitations.hasPending(counted, size))) continue;
       yield { limit, givesWay: await oldestOf(stores, giveWay) };
     }
   }
@@ -110,13 +108,13 @@ export function createInvitationRoom(deps: InvitationRoomDependencies): Invitati
       return {
         async check(stores) {
           for await (const { limit, givesWay } of reached(stores, newcomer)) {
-            if (givesWay === undefined && refuses(limit)) throw refusal(limit);
+            if (givesWay === undefined && refuses(limit)) throw limitExceeded(limit, RETRY_AFTER);
           }
         },
         async make(stores) {
           for await (const { limit, givesWay } of reached(stores, newcomer)) {
             if (!refuses(limit)) continue;
-            if (givesWay === undefined) throw refusal(limit);
+            if (givesWay === undefined) throw limitExceeded(limit, RETRY_AFTER);
             await giveWay(stores, limit, givesWay);
           }
         },
@@ -124,8 +122,3 @@ export function createInvitationRoom(deps: InvitationRoomDependencies): Invitati
     },
   };
 }
-
-const refusal = (limit: InvitationLimit) =>
-  new IdentityError('limit-exceeded', `Too many invitations are pending (${limit})`, {
-    details: { retry_after_ms: RETRY_AFTER },
-  });

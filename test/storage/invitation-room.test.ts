@@ -1,6 +1,7 @@
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createInvitationRoom, type Newcomer } from '../../src/identity/invitation-room.ts';
+import type { LimitName } from '../../src/identity/limits/table.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { openStorage } from '../../src/storage/storage.ts';
 import type { Storage } from '../../src/storage/stores.ts';
@@ -10,7 +11,10 @@ import { TestClock } from '../support/server.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
 const RULES = { expiry: 90 * DAY, keyGrace: 30 * DAY };
-const MOST = { 'invites.address': 10, 'invites.sender': 30 };
+const MOST = new Map<LimitName, number>([
+  ['invites.address', 10],
+  ['invites.sender', 30],
+]);
 
 describe.each(ENGINES)('of the invitations that are pending, on %s,', (engine) => {
   let database: TestDatabase;
@@ -44,9 +48,10 @@ describe.each(ENGINES)('of the invitations that are pending, on %s,', (engine) =
 
   const room = () =>
     createInvitationRoom({
-      ...{ clock, rules: RULES, most: MOST },
+      ...{ clock, rules: RULES },
       logger: pino({ level: 'debug' }, { write: (line: string) => void logs.push(line) }),
       limits: {
+        most: (limit) => MOST.get(limit) ?? Infinity,
         reached(limit) {
           reached.push(limit);
           return enforced;

@@ -50,15 +50,16 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   if (ada === undefined) throw new Error('That is an address');
   const outbox = { storage, keys, clock, random: secureRandom, logger, metrics: metrics.outbox };
   const notices = createNotices({ ...outbox, expiry: 0 });
+  const limits = { most: () => 1, reached: () => true };
   const associations = createAssociations({
     ...{ storage, keys, clock, notices },
-    ...{ limits: { reached: () => false }, bindsOfSession: 1 },
+    limits,
     logged: () => {},
   });
   const rules = { expiry: 1, keyGrace: 1 };
   const room = createInvitationRoom({
-    ...{ clock, logger, rules, most: { 'invites.address': 1, 'invites.sender': 1 } },
-    ...{ limits: { reached: () => true }, onGivenWay: () => {} },
+    ...{ clock, logger, limits, rules },
+    onGivenWay: () => {},
   });
   const newcomer = { address: 'grace@sample.test', sender: '@ada:sample.test', isV1: false };
   for (const token of ['first', 'second']) {

@@ -62,7 +62,7 @@ const NEVER_HZ = 1e-9;
 const FAIR_SHARE = 2;
 
 /** The refusal of what a limit does not let through. */
-function limitExceeded(limit: LimitName, retryAfterMs?: number): IdentityError {
+export function limitExceeded(limit: LimitName, retryAfterMs?: number): IdentityError {
   if (retryAfterMs === undefined) {
     return new IdentityError('limit-exceeded', `Too many: the limit ${limit} is reached`);
   }

@@ -270,6 +270,13 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
         'api/every-row > asking for a text message',
         'api/phone > are limited one by one: retries do not count, and the code sent stays good',
       ),
+      better(
+        'messages go to premium-rate and satellite numbers, too',
+        'with `limits.enforce = true` only where `smsrule.PREFIX` names them, else 400 `M_DESTINATION_REJECTED`',
+        'their owners may earn by each message',
+        'api/sms-destinations > a text message to a number that costs more is refused, and everybody else gets theirs',
+        'api/sms-destinations > as long as limits only report, such messages go out and count; what a rule rejects does not',
+      ),
       same(
         'in version 1 a number that is none: 400 `M_INVALID_PHONE_NUMBER`',
         'api/every-row > asking for a text message',
@@ -339,6 +346,13 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
         'nobody else could be told of the binding; the internal API takes any',
         'identity/mxid > %s is a user id',
         'api/every-argument > arguments of a wrong type are refused',
+      ),
+      better(
+        'a session binds as often as it likes',
+        'with `limits.enforce = true` ten times (`bind.session`), then 429',
+        'each bind is written, told and replicated',
+        'api/pending-limits > a session binds ten times, and the next that proves the address goes on',
+        'api/pending-limits > as long as they only report, all invitations stay and all binds go through',
       ),
       same(
         'in version 2 only for the token’s user, else 403 `M_UNAUTHORIZED`',
@@ -515,6 +529,13 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
         'api/store-invite > is refused: %j',
         'api/store-invite > of an address that is bound is refused with its user',
         'api/store-invite > version 2 alone stores and signs, by its own paths',
+      ),
+      better(
+        'any number are pending',
+        'with `limits.enforce = true` 100 of an address and 5,000 of a sender: then an older one gives way, or the new one is refused (429)',
+        'whoever proves an address must find the invitations that somebody meant',
+        'api/pending-limits > a flood of version 1 pushes its own out, and an account’s invitation arrives',
+        'api/pending-limits > as long as they only report, all invitations stay and all binds go through',
       ),
       different(
         'any text for `room_id`',
