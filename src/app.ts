@@ -18,8 +18,10 @@ import { createServerKeys } from './identity/server-keys.ts';
 import { createTerms } from './identity/terms.ts';
 import { createValidation } from './identity/validation.ts';
 import { clientReader } from './listeners/frame/client-address.ts';
+import type { ConnectionTimes } from './listeners/frame/connections.ts';
+import { listen } from './listeners/frame/listen.ts';
 import { warningOfOddities } from './listeners/frame/oddities.ts';
-import { type ApiServerOptions, createApiServer, listen } from './listeners/frame/server.ts';
+import { type ApiServerOptions, createApiServer } from './listeners/frame/server.ts';
 import { internalApiRoutes } from './listeners/internal-api/routes.ts';
 import { startMetricsListener } from './listeners/metrics/server.ts';
 import { joinMesh } from './mesh.ts';
@@ -61,6 +63,8 @@ export interface AppDependencies {
   readonly trustedCa?: string | undefined;
   /** How homeservers are told of bindings, where it is not to be at the usual pace. */
   readonly noticeTimings?: (Partial<DispatcherTimings> & { readonly answer?: number }) | undefined;
+  /** How long connections may take, where not as usual. */
+  readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
 }
 
 const CLEANUP_INTERVAL = 10 * 60 * 1000;
@@ -68,7 +72,7 @@ const PRUNING_INTERVAL = 60 * 60 * 1000;
 
 /** Builds the whole server from its configuration and starts it: the one place that sees every part. */
 export async function startApp(config: Config, deps: AppDependencies): Promise<App> {
-  const { logger, clock = systemClock, random = secureRandom } = deps;
+  const { logger, clock = systemClock, random = secureRandom, connectionTimes } = deps;
   const { general, http, access } = config;
   const closing: (() => Promise<void>)[] = [];
   const close = async () => {
@@ -143,7 +147,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     closing.push(() => dispatcher.stop());
     const mesh = http.replication
       ? await joinMesh(config, http.replication, {
-          ...{ storage, keys, clock, random, logger, metrics },
+          ...{ storage, keys, clock, random, logger, metrics, connectionTimes },
           ...{ bound: notices.oweInvitations, unbound: notices.takeBack },
         })
       : undefined;
@@ -187,16 +191,16 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       api: Pick<ApiServerOptions, 'mounts' | 'webClients' | 'clientOf'>,
     ) => {
       const server = createApiServer({
-        ...{ name, logger, metrics, ...api },
+        ...{ name, logger, metrics, connectionTimes, ...api },
         authenticate: accounts.authenticate,
         queryTokens: http.queryAccessTokens,
       });
       closing.push(() => server.close());
-      return listen(server, name, listener);
+      return listen(server, name, listener, connectionTimes);
     };
 
     const metricsListener = general.prometheus
-      ? await startMetricsListener(general.prometheus, metrics)
+      ? await startMetricsListener(general.prometheus, metrics, connectionTimes)
       : undefined;
     if (metricsListener) closing.push(() => metricsListener.close());
     const internal = http.internalApi

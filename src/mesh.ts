@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import type { Config, Listener, ReplicationListenerConfig } from './config/config.ts';
 import type { ServerKeys } from './identity/server-keys.ts';
-import { listen } from './listeners/frame/server.ts';
+import type { ConnectionTimes } from './listeners/frame/connections.ts';
+import { listen } from './listeners/frame/listen.ts';
 import { createReplicationServer } from './listeners/replication-api/server.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Metrics } from './platform/metrics.ts';
@@ -19,6 +20,7 @@ export interface MeshDependencies {
   readonly metrics: Metrics;
   readonly bound?: NonNullable<ReceiverDependencies['bound']>;
   readonly unbound?: NonNullable<ReceiverDependencies['unbound']>;
+  readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
 }
 
 /** This server as one of several that replicate one another. */
@@ -39,7 +41,7 @@ export async function joinMesh(
   deps: MeshDependencies,
 ): Promise<Mesh> {
   const { storage, keys, clock, random, logger, metrics } = deps;
-  const { bound = async () => {}, unbound = async () => {} } = deps;
+  const { bound = async () => {}, unbound = async () => {}, connectionTimes } = deps;
   const replication = startReplication(config, listener, {
     ...{ storage, keys, clock, random, logger },
     metrics: metrics.replication,
@@ -48,9 +50,9 @@ export async function joinMesh(
     const server = createReplicationServer({
       certificates: replication.certificates,
       receiver: createReceiver({ storage, clock, metrics: metrics.replication, bound, unbound }),
-      ...{ stores: storage.stores, logger, metrics },
+      ...{ stores: storage.stores, logger, metrics, connectionTimes },
     });
-    const address = await listen(server.app, 'replication', listener);
+    const address = await listen(server.app, 'replication', listener, connectionTimes);
     return {
       address,
       wake: replication.wake,

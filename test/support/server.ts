@@ -71,6 +71,7 @@ export interface TestServerOptions {
   /** PEM of the authority that homeservers' certificates are from. */
   readonly trustedCa?: string;
   readonly noticeTimings?: AppDependencies['noticeTimings'];
+  readonly connectionTimes?: AppDependencies['connectionTimes'];
 }
 
 export function renderConfig(sections: Readonly<Record<string, string>>): string {

@@ -80,7 +80,9 @@ export function sendError(
  */
 export function refuseConnection(common: Readonly<Record<string, string>> = {}) {
   return (error: Error & { code?: string }, socket: Socket): void => {
-    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    // What failed in TLS cannot be told: the answer would never be written, and the socket wait for it.
+    const canBeTold = /^(HPE|ERR_HTTP)_/.test(error.code ?? '');
+    if (!canBeTold || !socket.writable) return void socket.destroy();
     const { status, body } = connectionError(error.code);
     const json = JSON.stringify(body);
     const headers = {

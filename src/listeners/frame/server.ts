@@ -7,7 +7,6 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import type { Logger } from 'pino';
-import type { Listener } from '../../config/config.ts';
 import { isBrandName } from '../../identity/brand.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { CORS, refuseConnection, send, sendError } from './answers.ts';
@@ -20,19 +19,16 @@ import {
 } from './arguments.ts';
 import { type Authenticate, tokenReader } from './authentication.ts';
 import { type Client, clientNetwork, type Origin } from './client-address.ts';
-import { watchConnections } from './connections.ts';
+import { type ConnectionTimes, connectionOptions } from './connections.ts';
 import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
 import { type AnswerContext, ApiError, badJson, type Refusal } from './errors.ts';
 import { parseQuery } from './form.ts';
-import { requireHost, WITHOUT_HOST } from './host.ts';
+import { requireHost } from './host.ts';
 import { parseJson } from './json.ts';
 
 const BODY_LIMIT = 512 * 1024;
 /** More than a path can have: Node takes 16 KiB of headers. */
 const MAX_PARAMETER_LENGTH = 16 * 1024;
-const REQUEST_TIMEOUT = 30_000;
-/** Longer than the 60 s that common proxies keep connections: they close first. */
-const KEEP_ALIVE_TIMEOUT = 75_000;
 
 /** What answers a request with an Origin where web pages are refused. */
 export const NOT_FOR_WEB_PAGES: Refusal = [403, 'M_FORBIDDEN'];
@@ -72,6 +68,8 @@ export interface ApiServerOptions {
   readonly queryTokens?: boolean;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Where they are not to be the usual ones. */
+  readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
 }
 
 declare module 'fastify' {
@@ -212,13 +210,13 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   const { logger, metrics, name } = options;
   const forWeb = options.webClients === 'allowed';
   const headers = forWeb ? CORS : {};
+  const { node, fastify } = connectionOptions(options.connectionTimes);
   const app = Fastify({
-    http: WITHOUT_HOST,
+    http: node,
+    ...fastify,
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
-    requestTimeout: REQUEST_TIMEOUT,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -234,7 +232,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
 
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(headers);
-    requireHost(request);
+    requireHost(request.raw);
     if (!forWeb) refuseWebPages(request);
     else if (request.method === 'OPTIONS') return reply.code(200).send();
     // Bodies are read by what their endpoints take; Fastify would refuse a type that is none.
@@ -267,24 +265,4 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   );
   register(app, options);
   return app;
-}
-
-/** Starts listening, and says so; where the machine has no IPv6, `::` means every IPv4 address. */
-export async function listen(
-  app: FastifyInstance,
-  name: string,
-  { address, port }: Listener,
-): Promise<Listener> {
-  const closeUnused = watchConnections(app.server);
-  app.addHook('preClose', async () => closeUnused());
-  const listenTextResolver = (url: string) => `The ${name} API listens at ${url}`;
-  try {
-    await app.listen({ host: address, port, listenTextResolver });
-  } catch (error) {
-    const noIpv6 = error instanceof Error && 'code' in error && error.code === 'EAFNOSUPPORT';
-    if (!noIpv6 || address !== '::') throw error;
-    await app.listen({ host: '0.0.0.0', port, listenTextResolver });
-  }
-  const bound = app.server.address();
-  return bound === null || typeof bound === 'string' ? { address, port } : bound;
 }

@@ -2,6 +2,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Listener } from '../../config/config.ts';
 import type { Metrics } from '../../platform/metrics.ts';
+import { refuseConnection } from '../frame/answers.ts';
+import { type ConnectionTimes, connectionOptions } from '../frame/connections.ts';
+import { ApiError, toApiError } from '../frame/errors.ts';
+import { requireHost } from '../frame/host.ts';
 
 export interface MetricsListener {
   /** Where it really listens. */
@@ -9,33 +13,40 @@ export interface MetricsListener {
   close(): Promise<void>;
 }
 
-const READ_TIMEOUT = 10_000;
-
-function refuse(response: ServerResponse, status: number, error: string): void {
-  response
-    .writeHead(status, { 'content-type': 'application/json' })
-    .end(JSON.stringify({ errcode: 'M_UNRECOGNIZED', error }));
-}
-
 /** Serves `GET /metrics` to Prometheus. */
 export async function startMetricsListener(
   listener: Listener,
   { registry }: Metrics,
+  times?: Partial<ConnectionTimes>,
 ): Promise<MetricsListener> {
-  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+  const read = (request: IncomingMessage): Promise<string> => {
+    requireHost(request);
     const path = request.url?.split('?', 1)[0];
     if (path !== '/metrics' && path !== '/metrics/') {
-      return refuse(response, 404, 'There is nothing at this path');
+      throw new ApiError(404, 'M_UNRECOGNIZED', 'There is nothing at this path');
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return refuse(response, 405, 'This path does not take this method');
+      throw new ApiError(405, 'M_UNRECOGNIZED', 'This path does not take this method', {
+        headers: { allow: 'GET, HEAD' },
+      });
     }
-    const text = await registry.metrics();
-    response.writeHead(200, { 'content-type': registry.contentType }).end(text);
+    return registry.metrics();
   };
-  const server = createServer({ requestTimeout: READ_TIMEOUT }, (request, response) => {
-    answer(request, response).catch((error: unknown) => response.destroy(error as Error));
-  });
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    try {
+      const text = await read(request);
+      response.writeHead(200, { 'content-type': registry.contentType }).end(text);
+    } catch (error) {
+      const { status, headers, body } = toApiError(error, { version: 'v2' });
+      response
+        .writeHead(status, { ...headers, 'content-type': 'application/json' })
+        .end(JSON.stringify(body));
+    }
+  };
+  const { node, silence } = connectionOptions(times);
+  const server = createServer(node, answer);
+  server.setTimeout(silence);
+  server.on('clientError', refuseConnection());
   server.listen(listener.port, listener.address);
   await once(server, 'listening');
   const bound = server.address();

@@ -13,18 +13,15 @@ import { PUSH_PATH } from '../../replication/peers.ts';
 import type { Receiver } from '../../replication/receiver.ts';
 import type { Peer, Stores } from '../../storage/stores.ts';
 import { refuseConnection, send, sendError } from '../frame/answers.ts';
+import { type ConnectionTimes, connectionOptions } from '../frame/connections.ts';
 import { ApiError } from '../frame/errors.ts';
-import { requireHost, WITHOUT_HOST } from '../frame/host.ts';
+import { requireHost } from '../frame/host.ts';
 import { WITHOUT_SCHEMAS } from '../frame/server.ts';
 import { identifyCaller } from './caller.ts';
 import { push, replicationPush, requireJson } from './push.ts';
 
 /** Twice what Sydent takes; more would keep the event loop too long with parsing. */
 const BODY_LIMIT = 1024 * 1024;
-const REQUEST_TIMEOUT = 60_000;
-const HANDSHAKE_TIMEOUT = 10_000;
-/** Longer than peers' pauses between pushes mostly are. */
-const KEEP_ALIVE_TIMEOUT = 75_000;
 /** Pushes that are worked on or wait their turn. */
 const MOST_PUSHES = 32;
 
@@ -34,6 +31,8 @@ export interface ReplicationServerOptions {
   readonly stores: Stores;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Where they are not to be the usual ones. */
+  readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
 }
 
 export interface ReplicationServer {
@@ -48,19 +47,19 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
   const callers = new WeakMap<object, Peer>();
   let pushes = 0;
 
+  const { node, fastify, handshake } = connectionOptions(options.connectionTimes);
   const app = Fastify({
     https: {
-      ...WITHOUT_HOST,
+      ...node,
       ...tlsOptions(certificates),
       requestCert: true,
       rejectUnauthorized: true,
-      handshakeTimeout: HANDSHAKE_TIMEOUT,
+      handshakeTimeout: handshake,
     },
+    ...fastify,
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_LIMIT,
-    requestTimeout: REQUEST_TIMEOUT,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     schemaController: WITHOUT_SCHEMAS,
@@ -77,7 +76,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   // Nobody else gets as far as to send a body.
   app.addHook('onRequest', async (request) => {
-    requireHost(request);
+    requireHost(request.raw);
     callers.set(request, await identifyCaller(request.raw.socket as TLSSocket, stores));
   });
   app.addHook('onResponse', async (request, reply) => {
