@@ -188,7 +188,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const serve = async (
       name: string,
       listener: Listener,
-      api: Pick<ApiServerOptions, 'mounts' | 'webClients' | 'clientOf'>,
+      api: Pick<ApiServerOptions, 'mounts' | 'webClients' | 'clientOf' | 'token'>,
     ) => {
       const server = createApiServer({
         ...{ name, logger, metrics, connectionTimes, ...api },
@@ -205,9 +205,10 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     if (metricsListener) closing.push(() => metricsListener.close());
     const internal = http.internalApi
       ? await serve('internal', http.internalApi, {
-          mounts: internalApiRoutes(associations),
+          mounts: internalApiRoutes(associations, http.internalApi.token !== undefined),
           webClients: 'refused',
           clientOf,
+          token: http.internalApi.token,
         })
       : undefined;
     const client = await serve('client', http.clientApi, {

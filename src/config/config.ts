@@ -101,9 +101,14 @@ export interface PostgresConfig {
   readonly connectTimeout: number;
 }
 
+export interface InternalListenerConfig extends Listener {
+  /** What requests have to show; undefined: nothing. */
+  readonly token: string | undefined;
+}
+
 export interface HttpConfig {
   readonly clientApi: Listener;
-  readonly internalApi: Listener | undefined;
+  readonly internalApi: InternalListenerConfig | undefined;
   readonly replication: ReplicationListenerConfig | undefined;
   readonly obeyXForwardedFor: boolean;
   /** Addresses and CIDRs; empty: any proxy is believed. */

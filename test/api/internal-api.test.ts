@@ -284,3 +284,85 @@ describe.each(ENGINES)('the internal API on %s', (engine) => {
     }
   });
 });
+
+describe('with a token the internal API', () => {
+  const TOKEN = 'a-token-that-nobody-guesses';
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer({ sections: { http: `internalapi.token = ${TOKEN}` } });
+  });
+  afterAll(() => server.stop());
+  const bindUrl = () => `${server.internalUrl}${INTERNAL}/bind`;
+  const withAuthorization = (authorization: string | undefined, url = bindUrl()) =>
+    request(url, {
+      method: 'POST',
+      body: JSON.stringify(ADA),
+      headers: authorization === undefined ? {} : { authorization },
+    });
+
+  test('lets in who shows it', async () => {
+    for (const authorization of [`Bearer ${TOKEN}`, `bearer  ${TOKEN} `]) {
+      const bound = await withAuthorization(authorization);
+      expect([bound.status, bound.json.mxid]).toEqual([200, ADA.mxid]);
+    }
+    const described = await get(`${server.internalUrl}/_matrix/identity/openapi.json`, {}, TOKEN);
+    const { paths } = described.json as ApiDescription;
+    for (const path of Object.values(paths)) {
+      for (const { security, responses } of Object.values(path)) {
+        expect(security).toEqual([{ accessToken: [] }]);
+        expect(responses['401']?.description).toBe('`M_UNAUTHORIZED`');
+      }
+    }
+  });
+
+  test.each([
+    undefined,
+    '',
+    'Bearer',
+    'Bearer ',
+    TOKEN,
+    `Basic ${TOKEN}`,
+    'Bearer x',
+    `Bearer ${TOKEN}x`,
+    `Bearer ${TOKEN.slice(0, -1)}`,
+    `Bearer ${TOKEN.toUpperCase()}`,
+    `Bearer ${TOKEN} ${TOKEN}`,
+  ])('refuses %j, and binds nothing', async (authorization) => {
+    await request(`${server.internalUrl}${INTERNAL}/unbind`, {
+      method: 'POST',
+      body: JSON.stringify(ADA),
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    const refused = await withAuthorization(authorization);
+    expect(code(refused)).toEqual([401, 'M_UNAUTHORIZED']);
+    expect(refused.json.error).toEqual(expect.any(String));
+    expect(refused.headers.get('www-authenticate')).toBe('Bearer');
+    const lookup = `${server.url}/_matrix/identity/api/v1/lookup`;
+    expect((await get(lookup, { medium: 'email', address: ADA.address })).json).toEqual({});
+  });
+
+  test('refuses whatever else is asked of it: no user’s token helps, nor one in the query', async () => {
+    const user = await server.token('@ada:sample.test');
+    for (const path of [`${INTERNAL}/bind`, '/_matrix/identity/openapi.json', '/nowhere', '/']) {
+      for (const method of ['GET', 'POST', 'OPTIONS', 'PUT', 'HEAD']) {
+        const url = `${server.internalUrl}${path}?access_token=${TOKEN}`;
+        const answer = await request(url, { method, headers: { authorization: `Bearer ${user}` } });
+        expect(answer.status).toBe(401);
+      }
+    }
+    // Web pages are told that they are not wanted, whatever they know.
+    const headers = { origin: 'https://evil.test', authorization: `Bearer ${TOKEN}` };
+    expect((await request(bindUrl(), { method: 'POST', headers })).status).toBe(403);
+    expect((await get(`${server.url}/_matrix/identity/v2`)).status).toBe(200);
+    expect(server.logs.join('')).not.toContain(TOKEN);
+  });
+
+  test('refuses before a body is read', async () => {
+    const socket = connect(Number(new URL(server.internalUrl).port), '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write(`POST ${INTERNAL}/bind HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{`);
+    const [answer] = await once(socket, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 401 /);
+    socket.destroy();
+  });
+});

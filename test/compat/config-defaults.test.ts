@@ -96,6 +96,7 @@ describe('a key that is not there means what it meant to Sydent', () => {
     expect(configWith('internalapi.http.port', 'http', '8091').http.internalApi).toEqual({
       address: '::1',
       port: 8091,
+      token: undefined,
     });
   });
 });

@@ -66,6 +66,7 @@ describe('a bad value stops the start, naming section, key, value and what is ri
     ['[http]\nclient_http_base = ftp://x', 'must be an http:// or https:// URL'],
     ['[http]\nclient_http_base = https://x/?y', 'without query and fragment'],
     ['[http]\nreplication.https.cacert = /nowhere/ca.pem', '/nowhere/ca.pem cannot be read'],
+    ['[http]\ninternalapi.token = a b', '[http] internalapi.token = (hidden): must be letters'],
     ['[http]\nnext_link.schemes = javascript', '[http] next_link.schemes = "javascript"'],
     ['[general]\nserver.aliases = a b', '[general] server.aliases = "a b"'],
     ['[general]\ndns.servers = dns.example', '("dns.example" is none)'],
@@ -306,5 +307,39 @@ describe('certificate files', () => {
       certFile: file,
       caCert: '',
     });
+  });
+});
+
+describe('the internal API without a token', () => {
+  const warningsOf = (address: string, more = '') =>
+    parse(
+      `[http]\ninternalapi.http.port = 8091\ninternalapi.http.bind_address = ${address}\n${more}`,
+    ).warnings.filter((warning) => warning.includes('internalapi'));
+
+  test.each(['', '::', '0.0.0.0', '192.0.2.1', '2001:db8::1', 'host.internal', '1270.0.0.1'])(
+    'is warned of at %j, and with one is not',
+    (address) => {
+      expect(warningsOf(address)).toEqual([expect.stringContaining('set internalapi.token')]);
+      expect(warningsOf(address, `internalapi.token = ${'x'.repeat(32)}`)).toEqual([]);
+    },
+  );
+
+  test.each(['::1', '127.0.0.1', '127.3.2.1', 'localhost'])(
+    'is taken as it is at %j',
+    (address) => {
+      expect(warningsOf(address)).toEqual([]);
+    },
+  );
+
+  test('is not there without a port, and nothing is said', () => {
+    expect(parse('[http]\ninternalapi.http.bind_address = 0.0.0.0').warnings.join()).not.toContain(
+      'internalapi',
+    );
+  });
+
+  test('a short token is warned of', () => {
+    const [warning] = warningsOf('::1', 'internalapi.token = hush');
+    expect(warning).toContain('can be guessed');
+    expect(warning).not.toContain('hush');
   });
 });

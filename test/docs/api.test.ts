@@ -75,7 +75,8 @@ and the version 1 that homeservers and old clients still use. The running server
 
 Every answer is JSON but for the page that a mailed link opens. A refusal is \`{"errcode", "error"}\` with the status in the
 table. Beside those, any request can get 404 \`M_UNRECOGNIZED\` (there is nothing at this path), 405 \`M_UNRECOGNIZED\`
-(the path does not take the method), and 500 \`M_UNKNOWN\`, which is in the log. A 429 \`M_LIMIT_EXCEEDED\` says in
+(the path does not take the method), 408 \`M_UNKNOWN\` (it did not come in whole within 30 s), and 500 \`M_UNKNOWN\`,
+which is in the log. A 429 \`M_LIMIT_EXCEEDED\` says in
 \`retry_after_ms\`, and in the header \`Retry-After\`, how long to wait. An argument with a \`?\` may be left out.
 
 ## Version 2
@@ -101,7 +102,8 @@ ${table({ ...description, paths: others }, '', '')}
 
 On a listener of its own (\`internalapi.http.port\`; off without it), under \`${ROOT}\`. Who reaches it can bind any
 address to anybody, so nothing but your own scripts and homeservers may. Bodies are JSON whatever the Content-Type, so that
-\`curl -d '{…}'\` is enough; neither query nor form is read.
+\`curl -d '{…}'\` is enough; neither query nor form is read. With \`internalapi.token\` every request, to whatever path,
+needs that token as \`Authorization: Bearer TOKEN\`, else it is answered 401 \`M_UNAUTHORIZED\`; the description says so then.
 
 ${table(internal, '', ROOT)}
 

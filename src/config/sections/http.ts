@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { isLoopback } from '../../platform/loopback.ts';
-import type { HttpConfig, Listener, ReplicationListenerConfig } from '../config.ts';
+import type { HttpConfig, InternalListenerConfig, ReplicationListenerConfig } from '../config.ts';
 import {
   baseUrl,
   boolean,
@@ -9,6 +9,7 @@ import {
   list,
   port,
   text,
+  type Warn,
   wholeNumber,
 } from '../keys.ts';
 import { networks } from '../networks.ts';
@@ -27,6 +28,17 @@ function schemes(value: string): string[] {
       `schemes without colon between commas, none of ${NEVER_REDIRECTED_TO.join(', ')}`,
     );
   });
+}
+
+/** A bearer token as headers can hold it. */
+function token(value: string, warn: Warn): string | undefined {
+  if (!/^[\x21-\x7e]*$/.test(value)) {
+    throw new InvalidValueError('letters, digits and other characters of ASCII, without spaces');
+  }
+  if (value !== '' && value.length < 20) {
+    warn('that it can be guessed; take 20 random characters or more');
+  }
+  return value || undefined;
 }
 
 export const HTTP = {
@@ -59,6 +71,16 @@ export const HTTP = {
     default: '',
     parse: (value: string) => (value === '' ? undefined : port(value)),
     about: 'The port of the internal API. Empty: there is none.',
+  },
+  internalToken: {
+    section,
+    name: 'internalapi.token',
+    default: '',
+    parse: token,
+    secret: true,
+    own: true,
+    about:
+      'A secret that every request to the internal API has to show, as Authorization: Bearer. Empty: none; whoever reaches it may use it.',
   },
   replicationCertFile: {
     section,
@@ -231,16 +253,19 @@ function readForwarding(
   return { obeyXForwardedFor, trustedProxies };
 }
 
-function readInternalApi(reader: ConfigReader): Listener | undefined {
+function readInternalApi(reader: ConfigReader): InternalListenerConfig | undefined {
   const internalPort = reader.read(HTTP.internalPort);
   const address = reader.read(HTTP.internalAddress);
+  const secret = reader.read(HTTP.internalToken);
   if (internalPort === undefined) return undefined;
-  if (address === '') {
+  if (secret === undefined && !isLoopback(address)) {
+    const where = address === '' ? 'empty' : address;
+    const open = address === '' ? 'open at every address' : 'not for this machine alone';
     reader.warn(
-      '[http] internalapi.http.bind_address is empty: the internal API is open at every address, and whoever reaches it can bind anything',
+      `[http] internalapi.http.bind_address is ${where}: the internal API is ${open}, and whoever reaches it can bind anything; set internalapi.token`,
     );
   }
-  return { address: address || '::', port: internalPort };
+  return { address: address || '::', port: internalPort, token: secret };
 }
 
 export function readHttp(reader: ConfigReader, serverName: string): HttpConfig {

@@ -1,4 +1,6 @@
+import { sameSecret } from '../../identity/secrets.ts';
 import type { SignedRequest } from './endpoint.ts';
+import { ApiError, type Refusal } from './errors.ts';
 import { parseQuery } from './form.ts';
 
 /**
@@ -8,10 +10,28 @@ import { parseQuery } from './form.ts';
  */
 export type Authenticate = (token: string | undefined, needs: 'user' | 'token') => Promise<string>;
 
+/** What answers a request without the token of its listener. */
+export const WITHOUT_TOKEN: Refusal = [401, 'M_UNAUTHORIZED'];
+
+const bearerOf = (authorization: string | undefined) =>
+  /^\s*Bearer\s+(\S+)\s*$/i.exec(authorization ?? '')?.[1];
+
+/**
+ * Refuses whoever does not show the one token of a listener.
+ * @throws ApiError `M_UNAUTHORIZED`
+ */
+export function requireToken(authorization: string | undefined, token: string): void {
+  const given = bearerOf(authorization);
+  if (given !== undefined && sameSecret(given, token)) return;
+  throw new ApiError(...WITHOUT_TOKEN, 'This API wants its token: Authorization: Bearer', {
+    headers: { 'www-authenticate': 'Bearer' },
+  });
+}
+
 /** How to find a request's access token: in its header, or in the query string of a GET. */
 export function tokenReader(queryTokens: boolean) {
   return ({ method, authorization }: SignedRequest, query: string): string | undefined => {
-    const bearer = /^\s*Bearer\s+(\S+)\s*$/i.exec(authorization[0] ?? '')?.[1];
+    const bearer = bearerOf(authorization[0]);
     if (bearer !== undefined || method !== 'GET' || !queryTokens) return bearer;
     return query.includes('access_token=') ? parseQuery(query).get('access_token') : undefined;
   };

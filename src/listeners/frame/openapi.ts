@@ -120,7 +120,7 @@ function parameters(endpoint: DescribedEndpoint): Parameter[] {
 }
 
 function operation(endpoint: DescribedEndpoint, mount: DescribedMount): Operation {
-  const { style: version, tag = version } = mount;
+  const { style: version, tag = version, wantsToken = false } = mount;
   const protects = version === 'v2' && endpoint.needs !== undefined;
   const style = endpoint.argumentStyle ?? version;
   const body = json(argumentsSchema(endpoint));
@@ -135,7 +135,7 @@ function operation(endpoint: DescribedEndpoint, mount: DescribedMount): Operatio
   return {
     summary: endpoint.summary,
     tags: [tag],
-    ...(protects ? { security: [{ accessToken: [] }] } : {}),
+    ...(protects || wantsToken ? { security: [{ accessToken: [] }] } : {}),
     parameters: parameters(endpoint),
     ...(endpoint.method === 'POST' && !endpoint.takesNoBody
       ? { requestBody: { required: true, content: style === 'v1' ? { ...body, ...form } : body } }

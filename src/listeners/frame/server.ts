@@ -17,7 +17,7 @@ import {
   readArguments,
   textArguments,
 } from './arguments.ts';
-import { type Authenticate, tokenReader } from './authentication.ts';
+import { type Authenticate, requireToken, tokenReader } from './authentication.ts';
 import { type Client, clientNetwork, type Origin } from './client-address.ts';
 import { type ConnectionTimes, connectionOptions } from './connections.ts';
 import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
@@ -50,6 +50,8 @@ export interface Mount {
   readonly endpoints: readonly Endpoint[];
   /** In the API description, where it is not the version. */
   readonly tag?: string;
+  /** Whether the listener wants a token of its own, for the API description. */
+  readonly wantsToken?: boolean;
   /** What the listener refuses by itself, for the API description. */
   readonly refusals?: readonly Refusal[];
 }
@@ -62,7 +64,9 @@ export interface ApiServerOptions {
   readonly webClients: 'allowed' | 'refused';
   /** Who sent a request. */
   readonly clientOf: (origin: Origin) => Client;
-  /** Needed where an endpoint needs a token. */
+  /** What every request has to show as its bearer token. */
+  readonly token?: string | undefined;
+  /** Needed where an endpoint needs an access token. */
   readonly authenticate?: Authenticate;
   /** Whether a GET may carry its access token in the query string. */
   readonly queryTokens?: boolean;
@@ -207,7 +211,7 @@ function register(app: FastifyInstance, options: ApiServerOptions): void {
 
 /** The HTTP server of an API: its common conventions around its endpoints. Not listening yet. */
 export function createApiServer(options: ApiServerOptions): FastifyInstance {
-  const { logger, metrics, name } = options;
+  const { logger, metrics, name, token } = options;
   const forWeb = options.webClients === 'allowed';
   const headers = forWeb ? CORS : {};
   const { node, fastify } = connectionOptions(options.connectionTimes);
@@ -234,7 +238,8 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     reply.headers(headers);
     requireHost(request.raw);
     if (!forWeb) refuseWebPages(request);
-    else if (request.method === 'OPTIONS') return reply.code(200).send();
+    if (token !== undefined) requireToken(request.headers.authorization, token);
+    if (forWeb && request.method === 'OPTIONS') return reply.code(200).send();
     // Bodies are read by what their endpoints take; Fastify would refuse a type that is none.
     request.raw.headers['content-type'] = 'application/octet-stream';
   });

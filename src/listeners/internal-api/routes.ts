@@ -1,4 +1,5 @@
 import type { Associations } from '../../identity/associations.ts';
+import { WITHOUT_TOKEN } from '../frame/authentication.ts';
 import { openapi } from '../frame/openapi-endpoint.ts';
 import { type Mount, NOT_FOR_WEB_PAGES } from '../frame/server.ts';
 import { internalBind } from './endpoints/bind.ts';
@@ -6,10 +7,14 @@ import { internalUnbind } from './endpoints/unbind.ts';
 
 const ROOT = '/_matrix/identity';
 
-/** The internal API: whoever reaches it is trusted to know whose an address is. */
-export function internalApiRoutes(associations: Associations): Mount[] {
+/**
+ * The internal API: whoever reaches it is trusted to know whose an address is.
+ * @param wantsToken whether its listener refuses who does not show a token
+ */
+export function internalApiRoutes(associations: Associations, wantsToken: boolean): Mount[] {
+  const refusals = wantsToken ? [NOT_FOR_WEB_PAGES, WITHOUT_TOKEN] : [NOT_FOR_WEB_PAGES];
   // Bodies are JSON whatever their type, as in version 2.
-  const common = { style: 'v2', tag: 'internal', refusals: [NOT_FOR_WEB_PAGES] } as const;
+  const common = { style: 'v2', tag: 'internal', wantsToken, refusals } as const;
   const mounts: Mount[] = [
     { ...common, root: ROOT, endpoints: [openapi(() => mounts, 'Internal API of Cognomen')] },
     {

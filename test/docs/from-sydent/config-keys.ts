@@ -600,6 +600,7 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   ],
   'addresses in plain text': ['lookup.allow_none'],
   'proxies in front': ['trusted_proxies'],
+  'who may use the internal API': ['internalapi.token'],
   'the page of a mailed link, and where it leads': [
     'next_link.schemes',
     'page.ask_before_validation',
