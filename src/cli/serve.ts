@@ -43,9 +43,10 @@ export async function serve({ config: file }: CommandOptions): Promise<number> {
   logger.info({ version: VERSION, config: config.file }, 'Starting');
   for (const warning of warnings) logger.warn(warning);
   try {
-    const pidFile = writePidFile(config.general.pidFile);
-    process.on('exit', () => pidFile.remove());
     app = await startApp(config, { logger, signal: stopping.signal, terminal: logging.terminal });
+    // Not before: a start that fails because the server runs already would take its pid file away.
+    const pidFile = writePidFile(config.general.pidFile, secureRandom);
+    process.on('exit', () => pidFile.remove());
   } catch (error) {
     if (isStop(error, stopping.signal)) {
       logger.info('Stopped before the start was done; the next start goes on with it');
@@ -53,6 +54,7 @@ export async function serve({ config: file }: CommandOptions): Promise<number> {
       return 0;
     }
     logger.fatal(explain(error), 'The server could not start');
+    await app?.close();
     if (config.general.log.path !== '') process.stderr.write(`${messageOf(error)}\n`);
     await logging.close();
     return 1;

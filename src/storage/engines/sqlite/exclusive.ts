@@ -10,6 +10,7 @@ import {
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { Clock } from '../../../platform/clock.ts';
+import { readPidFile } from '../../../platform/pid-file.ts';
 import { DatabaseOpenError } from '../../engine.ts';
 
 /** A predecessor that is just stopping gets so long to be gone. */
@@ -69,13 +70,8 @@ function listing(folder: string): string[] {
 
 /** A Sydent of another user, whose files we may not see: its pid file and command line tell. */
 function sydentByPidFile(pidFile: string): Process[] {
-  let pid: number;
-  try {
-    pid = Number(readFileSync(pidFile, 'utf8').trim());
-  } catch {
-    return [];
-  }
-  if (!Number.isSafeInteger(pid) || pid <= 0 || pid === process.pid) return [];
+  const pid = readPidFile(pidFile);
+  if (pid === undefined || pid === process.pid) return [];
   const hidden = listing(`/proc/${pid}`).length > 0 && listing(`/proc/${pid}/fd`).length === 0;
   const command = commandOf(pid);
   return hidden && /sydent/i.test(command) ? [{ pid, command }] : [];
