@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../platform/clock.ts';
 import { nextTurn } from '../platform/next-turn.ts';
 import type { Random } from '../platform/random.ts';
-import type { Storage } from '../storage/stores.ts';
+import type { Storage, Stores } from '../storage/stores.ts';
 import { IdentityError } from './errors.ts';
 import type { Terms } from './terms.ts';
 
 /** Users of this server, whom their homeservers vouch for, and their access tokens. */
 export interface Accounts {
-  /** A new access token for the user; their account is made where there is none. */
+  /**
+   * A new access token for the user; their account is made where there is none. Where they have as many
+   * as an account may have, the one that was used longest ago works no more.
+   */
   issueToken(userId: string): Promise<string>;
   /**
    * The user whose access token it is.
@@ -40,6 +43,10 @@ const MAX_TOKEN_LENGTH = 255;
 /** A token's last use is noted this precisely: most requests write nothing. */
 const USE_PRECISION = 6 * 60 * 60 * 1000;
 const BATCH = 500;
+/** More than anyone has homeservers and devices; each row costs room, and whoever asks gets one. */
+const MOST_TOKENS = 100;
+/** So many that the last of an account with very many are soon gone. */
+const MOST_AT_ONCE = 5000;
 
 /** As the token is stored, so that who reads the database cannot use it. */
 const hashed = (token: string) =>
@@ -73,9 +80,17 @@ export function createAccounts(deps: AccountsDependencies): Accounts {
   return {
     async issueToken(userId) {
       const token = random.alphanumeric(TOKEN_LENGTH);
-      await storage.transaction(({ accounts }) =>
-        accounts.addToken(userId, hashed(token), clock.now()),
-      );
+      const stored = hashed(token);
+      const deleteOldest = ({ accounts }: Stores) =>
+        accounts.deleteOldestTokens(userId, stored, MOST_TOKENS, MOST_AT_ONCE);
+      let deleted = await storage.transaction(async (stores) => {
+        await stores.accounts.addToken(userId, stored, clock.now());
+        return deleteOldest(stores);
+      });
+      while (deleted === MOST_AT_ONCE) {
+        await nextTurn();
+        deleted = await storage.transaction(deleteOldest);
+      }
       return token;
     },
 

@@ -1,7 +1,15 @@
-import type { Db } from './engine.ts';
+import { sql } from 'kysely';
+import type { Db, Engine } from './engine.ts';
 import type { AccountStore } from './stores.ts';
 
-export function accountStore(db: Db): AccountStore {
+export function accountStore(engine: Engine, db: Db): AccountStore {
+  /** Everyone deletes in this order, so that nobody waits for somebody who waits for them. */
+  async function deleteTokens(tokens: readonly string[]): Promise<void> {
+    if (tokens.length === 0) return;
+    await db.deleteFrom('cognomen_tokens').where(engine.isAnyOf('token', tokens)).execute();
+    await db.deleteFrom('tokens').where(engine.isAnyOf('token', tokens)).execute();
+  }
+
   return {
     async addToken(userId, token, now) {
       await db
@@ -11,6 +19,31 @@ export function accountStore(db: Db): AccountStore {
         .execute();
       await db.insertInto('tokens').values({ token, user_id: userId }).execute();
       await db.insertInto('cognomen_tokens').values({ token, last_used_ts: now }).execute();
+    },
+
+    async deleteOldestTokens(userId, newest, most, limit) {
+      const account = db.selectFrom('accounts').select('user_id').where('user_id', '=', userId);
+      // Of two who add a token at once, the second counts the first's.
+      await (engine.locksRows ? account.forUpdate() : account).execute();
+      const { count } = await db
+        .selectFrom('tokens')
+        .select(({ fn }) => fn.countAll<number | string>().as('count'))
+        .where('user_id', '=', userId)
+        .executeTakeFirstOrThrow();
+      const excess = Math.min(Number(count) - most, limit);
+      if (excess <= 0) return 0;
+      const rows = await db
+        .selectFrom('tokens')
+        .leftJoin('cognomen_tokens as extra', 'extra.token', 'tokens.token')
+        .select('tokens.token')
+        .where('tokens.user_id', '=', userId)
+        .where('tokens.token', '<>', newest)
+        .orderBy(sql`coalesce(extra.last_used_ts, 0)`)
+        .orderBy('tokens.token')
+        .limit(excess)
+        .execute();
+      await deleteTokens(rows.map(({ token }) => token));
+      return rows.length;
     },
 
     async findToken(forms) {
@@ -41,10 +74,7 @@ export function accountStore(db: Db): AccountStore {
         .execute();
     },
 
-    async deleteToken(forms) {
-      await db.deleteFrom('tokens').where('token', 'in', forms).execute();
-      await db.deleteFrom('cognomen_tokens').where('token', 'in', forms).execute();
-    },
+    deleteToken: deleteTokens,
 
     async deleteTokensUnusedSince(time, limit) {
       const unused = db
@@ -52,15 +82,9 @@ export function accountStore(db: Db): AccountStore {
         .select('token')
         .where('last_used_ts', '<=', time)
         .limit(limit);
-      const deleted = await db
-        .deleteFrom('cognomen_tokens')
-        .where('token', 'in', unused)
-        .where('last_used_ts', '<=', time)
-        .returning('token')
-        .execute();
-      const tokens = deleted.map((row) => row.token);
-      if (tokens.length > 0) await db.deleteFrom('tokens').where('token', 'in', tokens).execute();
-      return tokens.length;
+      const rows = await (engine.locksRows ? unused.forUpdate().skipLocked() : unused).execute();
+      await deleteTokens(rows.map(({ token }) => token));
+      return rows.length;
     },
 
     async dateTokens(after, now, limit) {

@@ -40,7 +40,7 @@ export function storesOn(engine: Engine, db: Db): Stores {
     associations: associationStore(engine, db),
     lookups: lookupStore(engine, db),
     ephemeralKeys: ephemeralKeyStore(db),
-    accounts: accountStore(db),
+    accounts: accountStore(engine, db),
     invitations: invitationStore(engine, db),
     outbox: outboxStore(engine, db),
     adoption: adoptionStore(db),

@@ -156,6 +156,11 @@ export interface StoredToken {
 export interface AccountStore {
   /** Makes the account where there is none yet, and gives it the token. */
   addToken(userId: string, token: string, now: number): Promise<void>;
+  /**
+   * Deletes, of the tokens an account has beyond that number, those that were used longest ago, undated
+   * ones first, some at a time; the number deleted. The newest token stays in any case.
+   */
+  deleteOldestTokens(userId: string, newest: string, most: number, limit: number): Promise<number>;
   /** The first found of several forms in which a token may be stored. */
   findToken(forms: readonly string[]): Promise<StoredToken | undefined>;
   touchToken(token: string, now: number): Promise<void>;

@@ -2,6 +2,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import pino from 'pino';
 import { expect, test } from 'vitest';
+import { createAccounts } from '../../src/identity/accounts.ts';
 import { parseThreePid } from '../../src/identity/addresses.ts';
 import { createAssociations } from '../../src/identity/associations.ts';
 import { createInvitationRoom } from '../../src/identity/invitation-room.ts';
@@ -10,6 +11,7 @@ import { createLookup } from '../../src/identity/lookup.ts';
 import { createNoticeDelivery } from '../../src/identity/notice-delivery.ts';
 import { createNotices } from '../../src/identity/notices.ts';
 import { createServerKeys } from '../../src/identity/server-keys.ts';
+import { createTerms } from '../../src/identity/terms.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { pruneLog } from '../../src/replication/pruning.ts';
@@ -113,6 +115,14 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   await storage.stores.replicated.highestLogId();
   await storage.stores.ownRows.otherNames(SERVER_NAME);
   await pruneLog(storage, clock, logger);
+
+  const terms = createTerms({ storage, current: () => undefined });
+  const tokenLifetime = 1000;
+  const accounts = createAccounts({ storage, clock, random: secureRandom, terms, tokenLifetime });
+  // One is deleted, that the statements for it are seen.
+  for (let i = 0; i <= 100; i++) await accounts.issueToken('@ada:sample.test');
+  await accounts.authenticate(await accounts.issueToken('@other:sample.test'), 'user');
+  await accounts.deleteUnused();
 
   Database.prototype.prepare = prepare;
   await storage.close();

@@ -127,6 +127,12 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
         'api/register > a homeserver that %s gives a telling 502, and no token',
         'api/overload > what a slow homeserver has no room for is told to come back, and nobody else waits (%s)',
       ),
+      different(
+        'an account has tokens without end',
+        '100 at most: the one that was used longest ago goes',
+        'each takes room, and whoever asks gets one',
+        'api/token-cap > has at most 100 tokens: the one that was used longest ago goes',
+      ),
     ],
     'GET /account': [
       same(

@@ -283,6 +283,14 @@ export const RUNNING: Rows = {
       'slow/kill > the server has everything that it acknowledged',
     ),
   ],
+  'pid file': [
+    better(
+      'is written through a link',
+      'takes the place of a link',
+      'others may write in that folder',
+      'process/pid-file > takes the place of a link, and leaves alone what the link names',
+    ),
+  ],
   'text messages': [
     same(
       'OpenMarket, its API of version 4',
