@@ -12,6 +12,7 @@ import { adoptSydentData } from './identity/adoption/adopt.ts';
 import { createAssociations } from './identity/associations.ts';
 import { describeReporting } from './identity/limits/limit-log.ts';
 import { createLimits } from './identity/limits/limits.ts';
+import { createNetworkNames } from './identity/network-names.ts';
 import { createNoticeDelivery } from './identity/notice-delivery.ts';
 import { createNotices } from './identity/notices.ts';
 import { createServerKeys } from './identity/server-keys.ts';
@@ -21,6 +22,7 @@ import { clientReader } from './listeners/frame/client-address.ts';
 import type { ConnectionTimes } from './listeners/frame/connections.ts';
 import { listen } from './listeners/frame/listen.ts';
 import { warningOfOddities } from './listeners/frame/oddities.ts';
+import { clientFields } from './listeners/frame/request-lines.ts';
 import { type ApiServerOptions, createApiServer } from './listeners/frame/server.ts';
 import { internalApiRoutes } from './listeners/internal-api/routes.ts';
 import { startMetricsListener } from './listeners/metrics/server.ts';
@@ -69,6 +71,7 @@ export interface AppDependencies {
 
 const CLEANUP_INTERVAL = 10 * 60 * 1000;
 const PRUNING_INTERVAL = 60 * 60 * 1000;
+const RENEWAL_INTERVAL = 60 * 60 * 1000;
 
 /** Builds the whole server from its configuration and starts it: the one place that sees every part. */
 export async function startApp(config: Config, deps: AppDependencies): Promise<App> {
@@ -131,6 +134,13 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     closing.push(() => adoption);
     const pruning = repeat(PRUNING_INTERVAL, () => pruneLog(storage, clock, logger));
     closing.push(() => pruning.stop());
+    const names = createNetworkNames({ storage, clock, random });
+    await names.renew();
+    const renewal = repeat(RENEWAL_INTERVAL, () =>
+      inBackground(logger, 'Renewing the keys of the log', names.renew),
+    );
+    closing.push(() => renewal.stop());
+    const logged = clientFields(names.of, general.log.clientAddress);
     const { expiry, keyGrace } = config.email.invites;
     const outbox = { storage, clock, random, logger, metrics: metrics.outbox };
     const notices = createNotices({ ...outbox, keys, expiry });
@@ -148,6 +158,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const mesh = http.replication
       ? await joinMesh(config, http.replication, {
           ...{ storage, keys, clock, random, logger, metrics, connectionTimes },
+          clientFields: logged,
           ...{ bound: notices.oweInvitations, unbound: notices.takeBack },
         })
       : undefined;
@@ -192,6 +203,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     ) => {
       const server = createApiServer({
         ...{ name, logger, metrics, connectionTimes, ...api },
+        clientFields: logged,
         authenticate: accounts.authenticate,
         queryTokens: http.queryAccessTokens,
       });

@@ -3,6 +3,7 @@ import type { Config, Listener, ReplicationListenerConfig } from './config/confi
 import type { ServerKeys } from './identity/server-keys.ts';
 import type { ConnectionTimes } from './listeners/frame/connections.ts';
 import { listen } from './listeners/frame/listen.ts';
+import type { ClientFields } from './listeners/frame/request-lines.ts';
 import { createReplicationServer } from './listeners/replication-api/server.ts';
 import type { Clock } from './platform/clock.ts';
 import type { Metrics } from './platform/metrics.ts';
@@ -20,6 +21,7 @@ export interface MeshDependencies {
   readonly metrics: Metrics;
   readonly bound?: NonNullable<ReceiverDependencies['bound']>;
   readonly unbound?: NonNullable<ReceiverDependencies['unbound']>;
+  readonly clientFields: ClientFields;
   readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
 }
 
@@ -41,7 +43,7 @@ export async function joinMesh(
   deps: MeshDependencies,
 ): Promise<Mesh> {
   const { storage, keys, clock, random, logger, metrics } = deps;
-  const { bound = async () => {}, unbound = async () => {}, connectionTimes } = deps;
+  const { bound = async () => {}, unbound = async () => {}, clientFields, connectionTimes } = deps;
   const replication = startReplication(config, listener, {
     ...{ storage, keys, clock, random, logger },
     metrics: metrics.replication,
@@ -50,7 +52,7 @@ export async function joinMesh(
     const server = createReplicationServer({
       certificates: replication.certificates,
       receiver: createReceiver({ storage, clock, metrics: metrics.replication, bound, unbound }),
-      ...{ stores: storage.stores, logger, metrics, connectionTimes },
+      ...{ stores: storage.stores, logger, metrics, clientFields, connectionTimes },
     });
     const address = await listen(server.app, 'replication', listener, connectionTimes);
     return {

@@ -29,6 +29,8 @@ export interface GeneralConfig {
     readonly path: string;
     readonly level: LogLevel;
     readonly format: 'auto' | 'json' | 'pretty';
+    /** Whether requests are logged with the address of their client. */
+    readonly clientAddress: boolean;
   };
   /** Empty: none is written. */
   readonly pidFile: string;

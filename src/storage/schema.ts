@@ -132,6 +132,11 @@ export interface Schema {
     token: string;
     last_used_ts: number;
   };
+  /** By which the log names client networks; weeks are counted from 1970. */
+  cognomen_network_keys: {
+    week: number;
+    key: string;
+  };
   cognomen_state: {
     key: string;
     value: string;

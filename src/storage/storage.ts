@@ -14,6 +14,7 @@ import { ephemeralKeyStore } from './ephemeral-keys.ts';
 import { invitationStore } from './invitations.ts';
 import { lookupStore } from './lookups.ts';
 import { hasPendingMigrations, migrate } from './migrations/index.ts';
+import { networkKeyStore } from './network-keys.ts';
 import { outboxStore } from './outbox.ts';
 import { ownRowStore } from './own-rows.ts';
 import { peerStore } from './peers.ts';
@@ -41,6 +42,7 @@ export function storesOn(engine: Engine, db: Db): Stores {
     lookups: lookupStore(engine, db),
     ephemeralKeys: ephemeralKeyStore(db),
     accounts: accountStore(engine, db),
+    networkKeys: networkKeyStore(db),
     invitations: invitationStore(engine, db),
     outbox: outboxStore(engine, db),
     adoption: adoptionStore(db),

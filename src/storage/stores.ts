@@ -20,6 +20,7 @@ export interface Stores {
   readonly lookups: LookupStore;
   readonly ephemeralKeys: EphemeralKeyStore;
   readonly accounts: AccountStore;
+  readonly networkKeys: NetworkKeyStore;
   readonly invitations: InvitationStore;
   readonly outbox: OutboxStore;
   readonly adoption: AdoptionStore;
@@ -172,4 +173,11 @@ export interface AccountStore {
   acceptedUrls(userId: string): Promise<string[]>;
   acceptUrls(userId: string, urls: readonly string[]): Promise<void>;
   setConsentVersion(userId: string, version: string): Promise<void>;
+}
+
+/** The keys by which the log names client networks, one a week. */
+export interface NetworkKeyStore {
+  /** The week's key: that one where there is none yet. */
+  keyOf(week: number, fresh: string): Promise<string>;
+  deleteBefore(week: number): Promise<void>;
 }

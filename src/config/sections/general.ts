@@ -8,16 +8,15 @@ import {
   InvalidValueError,
   type Key,
   numberFrom,
-  oneOf,
   onlyTrue,
   port,
   text,
   type Warn,
 } from '../keys.ts';
-import { logLevel } from '../log-level.ts';
 import { networks } from '../networks.ts';
 import { type ConfigReader, inEnvironment } from '../reader.ts';
 import { aliases, homeservers } from '../server-lists.ts';
+import { LOG, readLog } from './log.ts';
 
 const section = 'general';
 
@@ -45,30 +44,7 @@ export const GENERAL = {
     about:
       'The name of this server, in whose name it signs, used exactly as written. Changing it makes what was signed before look like another server’s; when only the case of its letters changes, what this server has bound is signed anew at the next start.',
   },
-  logPath: {
-    section,
-    name: 'log.path',
-    default: '',
-    parse: text,
-    about:
-      'The file to log to. Empty: standard error. It starts anew at midnight; SIGHUP opens it again.',
-  },
-  logLevel: {
-    section,
-    name: 'log.level',
-    default: 'INFO',
-    parse: logLevel,
-    about: 'The least serious level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL.',
-  },
-  logFormat: {
-    section,
-    name: 'log.format',
-    default: 'auto',
-    parse: oneOf('auto', 'json', 'pretty'),
-    own: true,
-    about:
-      'How lines are logged: json, pretty (to be read by people), or auto: pretty on a terminal, else json.',
-  },
+  ...LOG,
   pidFile: {
     section,
     name: 'pidfile.path',
@@ -267,11 +243,7 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
   }
   return {
     serverName: name,
-    log: {
-      path: reader.read(GENERAL.logPath),
-      level: reader.read(GENERAL.logLevel),
-      format: reader.read(GENERAL.logFormat),
-    },
+    log: readLog(reader),
     pidFile: reader.read(GENERAL.pidFile),
     termsPath: reader.read(GENERAL.termsPath),
     addressLookupLimit: reader.read(GENERAL.addressLookupLimit),

@@ -77,13 +77,21 @@ export function sendError(
 /**
  * Answers what is no HTTP request, as far as anything can be read of it; the connection ends.
  * @param common the headers of every answer
+ * @param note told whom it refused, and how
  */
-export function refuseConnection(common: Readonly<Record<string, string>> = {}) {
+export function refuseConnection(
+  common: Readonly<Record<string, string>> = {},
+  note: (
+    address: string | undefined,
+    refusal: { status: number; reason: string },
+  ) => void = () => {},
+) {
   return (error: Error & { code?: string }, socket: Socket): void => {
     // What failed in TLS cannot be told: the answer would never be written, and the socket wait for it.
     const canBeTold = /^(HPE|ERR_HTTP)_/.test(error.code ?? '');
     if (!canBeTold || !socket.writable) return void socket.destroy();
-    const { status, body } = connectionError(error.code);
+    const { status, body, message } = connectionError(error.code);
+    note(socket.remoteAddress, { status, reason: message });
     const json = JSON.stringify(body);
     const headers = {
       ...common,

@@ -25,6 +25,7 @@ import { type AnswerContext, ApiError, badJson, type Refusal } from './errors.ts
 import { parseQuery } from './form.ts';
 import { requireHost } from './host.ts';
 import { parseJson } from './json.ts';
+import { type ClientFields, requestNoter } from './request-lines.ts';
 
 const BODY_LIMIT = 512 * 1024;
 /** More than a path can have: Node takes 16 KiB of headers. */
@@ -64,6 +65,8 @@ export interface ApiServerOptions {
   readonly webClients: 'allowed' | 'refused';
   /** Who sent a request. */
   readonly clientOf: (origin: Origin) => Client;
+  /** What the log says of a client. */
+  readonly clientFields: ClientFields;
   /** What every request has to show as its bearer token. */
   readonly token?: string | undefined;
   /** Needed where an endpoint needs an access token. */
@@ -113,8 +116,27 @@ function signedRequest(request: FastifyRequest): SignedRequest {
   };
 }
 
+/** Who sent a request; found out once, while its connection is there. */
+type ClientOf = (request: FastifyRequest) => Client;
+
+function rememberingClients(of: ApiServerOptions['clientOf']): ClientOf {
+  const clients = new WeakMap<object, Client>();
+  return ({ raw }) => {
+    const known = clients.get(raw);
+    if (known !== undefined) return known;
+    const client = of({ peer: raw.socket.remoteAddress, headers: raw.headers });
+    clients.set(raw, client);
+    return client;
+  };
+}
+
 /** Runs an endpoint: who asks, arguments in, one call, answer out. */
-function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerOptions) {
+function handler(
+  endpoint: Endpoint,
+  version: ArgumentStyle,
+  options: ApiServerOptions,
+  clientOf: ClientOf,
+) {
   const tokenOf = tokenReader(options.queryTokens ?? false);
   const needs = version === 'v2' ? endpoint.needs : undefined;
   const { authenticate } = options;
@@ -130,10 +152,7 @@ function handler(endpoint: Endpoint, version: ArgumentStyle, options: ApiServerO
     const protects = needs !== undefined && queryAlone === undefined;
     const accessToken = protects ? tokenOf(signed, query) : undefined;
     const user = protects ? await authenticate?.(accessToken, needs) : undefined;
-    const { address, networks } = options.clientOf({
-      peer: request.raw.socket.remoteAddress,
-      headers: request.headers,
-    });
+    const { address, networks } = clientOf(request);
     const context: RequestContext = {
       version,
       user,
@@ -173,7 +192,7 @@ function refuseWebPages({ headers }: FastifyRequest): void {
   );
 }
 
-function register(app: FastifyInstance, options: ApiServerOptions): void {
+function register(app: FastifyInstance, options: ApiServerOptions, clientOf: ClientOf): void {
   const methodsByUrl = new Map<string, Set<HTTPMethods>>();
   for (const { root, style, endpoints } of options.mounts) {
     for (const endpoint of endpoints) {
@@ -185,7 +204,7 @@ function register(app: FastifyInstance, options: ApiServerOptions): void {
       const runs: HTTPMethods[] =
         endpoint.method === 'GET' && !endpoint.changesOnGet ? ['GET', 'HEAD'] : [endpoint.method];
       const { bodyLimit = BODY_LIMIT } = endpoint;
-      const run = handler(endpoint, style, options);
+      const run = handler(endpoint, style, options, clientOf);
       app.route({ method: runs, url, config, bodyLimit, handler: run });
       for (const method of runs) methods.add(method);
       if (endpoint.changesOnGet) {
@@ -215,6 +234,10 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   const forWeb = options.webClients === 'allowed';
   const headers = forWeb ? CORS : {};
   const { node, fastify } = connectionOptions(options.connectionTimes);
+  const clientOf = rememberingClients(options.clientOf);
+  const count = requestNoter(name, metrics);
+  const note = (request: FastifyRequest, reply: FastifyReply) =>
+    count(request, reply, options.clientFields(clientOf(request).address));
   const app = Fastify({
     http: node,
     ...fastify,
@@ -226,9 +249,14 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     return503OnClosing: false,
     schemaController: WITHOUT_SCHEMAS,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAMETER_LENGTH },
-    frameworkErrors: (error, _request, reply) =>
-      sendError((reply as FastifyReply).headers(headers), error),
-    clientErrorHandler: refuseConnection(headers),
+    // Without hooks.
+    frameworkErrors: (error, request, reply) => {
+      sendError((reply as FastifyReply).headers(headers), error);
+      note(request as FastifyRequest, reply as FastifyReply);
+    },
+    clientErrorHandler: refuseConnection(headers, (address, refusal) =>
+      logger.info({ ...refusal, ...options.clientFields(address) }, 'Refused what is no request'),
+    ),
   }) as unknown as FastifyInstance;
 
   app.removeAllContentTypeParsers();
@@ -236,6 +264,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
 
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(headers);
+    clientOf(request);
     requireHost(request.raw);
     if (!forWeb) refuseWebPages(request);
     if (token !== undefined) requireToken(request.headers.authorization, token);
@@ -244,20 +273,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     request.raw.headers['content-type'] = 'application/octet-stream';
   });
   app.addHook('onResponse', async (request, reply) => {
-    const { url, config } = request.routeOptions;
-    const route = url ?? 'unknown';
-    const seconds = reply.elapsedTime / 1000;
-    const { method } = request;
-    const { statusCode: status } = reply;
-    metrics.httpRequest({
-      listener: name,
-      route,
-      servlet: config.servlet,
-      method,
-      status,
-      seconds,
-    });
-    request.log.info({ method, route, status, ms: Math.round(reply.elapsedTime) }, 'Request');
+    note(request, reply);
   });
   app.setErrorHandler((error, request, reply) => {
     const { answers } = request.routeOptions.config;
@@ -268,6 +284,6 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   app.setNotFoundHandler((_request, reply) =>
     sendError(reply, new ApiError(404, 'M_UNRECOGNIZED', 'There is nothing at this path')),
   );
-  register(app, options);
+  register(app, options, clientOf);
   return app;
 }

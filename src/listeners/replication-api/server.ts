@@ -16,6 +16,7 @@ import { refuseConnection, send, sendError } from '../frame/answers.ts';
 import { type ConnectionTimes, connectionOptions } from '../frame/connections.ts';
 import { ApiError } from '../frame/errors.ts';
 import { requireHost } from '../frame/host.ts';
+import { type ClientFields, requestNoter } from '../frame/request-lines.ts';
 import { WITHOUT_SCHEMAS } from '../frame/server.ts';
 import { identifyCaller } from './caller.ts';
 import { push, replicationPush, requireJson } from './push.ts';
@@ -31,6 +32,8 @@ export interface ReplicationServerOptions {
   readonly stores: Stores;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** What the log says of who calls. */
+  readonly clientFields: ClientFields;
   /** Where they are not to be the usual ones. */
   readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
 }
@@ -43,8 +46,10 @@ export interface ReplicationServer {
 
 /** The HTTPS server for peers, who show who they are by certificates. Not listening yet. */
 export function createReplicationServer(options: ReplicationServerOptions): ReplicationServer {
-  const { certificates, receiver, stores, logger, metrics } = options;
+  const { certificates, receiver, stores, logger, metrics, clientFields } = options;
   const callers = new WeakMap<object, Peer>();
+  const addresses = new WeakMap<object, string | undefined>();
+  const note = requestNoter('replication', metrics);
   let pushes = 0;
 
   const { node, fastify, handshake } = connectionOptions(options.connectionTimes);
@@ -64,31 +69,33 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
     return503OnClosing: false,
     schemaController: WITHOUT_SCHEMAS,
     routerOptions: { ignoreTrailingSlash: true },
-    frameworkErrors: (error, _request, reply) => sendError(reply as never, error),
-    clientErrorHandler: refuseConnection(),
+    // Without hooks.
+    frameworkErrors: (error, request, reply) => {
+      sendError(reply as never, error);
+      const { remoteAddress } = request.raw.socket;
+      note(request as never, reply as never, clientFields(remoteAddress));
+    },
+    clientErrorHandler: refuseConnection({}, (address, refusal) =>
+      logger.info({ ...refusal, ...clientFields(address) }, 'Refused what is no request'),
+    ),
   }) as unknown as FastifyInstance;
   const server = app.server as unknown as Server;
   server.on('tlsClientError', (error, socket) => {
-    logger.info({ reason: error.message, address: socket.remoteAddress }, 'Refused a connection');
+    const client = clientFields(socket.remoteAddress);
+    logger.info({ reason: error.message, ...client }, 'Refused a connection');
   });
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   // Nobody else gets as far as to send a body.
   app.addHook('onRequest', async (request) => {
+    addresses.set(request, request.raw.socket.remoteAddress);
     requireHost(request.raw);
     callers.set(request, await identifyCaller(request.raw.socket as TLSSocket, stores));
   });
   app.addHook('onResponse', async (request, reply) => {
-    const { url } = request.routeOptions;
-    const route = url ?? 'unknown';
-    const { method } = request;
-    const { statusCode: status, elapsedTime } = reply;
     const peer = callers.get(request)?.name;
-    const seconds = elapsedTime / 1000;
-    const servlet = url === PUSH_PATH ? replicationPush.servlet : undefined;
-    metrics.httpRequest({ listener: 'replication', route, servlet, method, status, seconds });
-    request.log.info({ method, route, status, peer, ms: Math.round(elapsedTime) }, 'Request');
+    note(request, reply, { peer, ...clientFields(addresses.get(request)) });
   });
   app.setErrorHandler((error, _request, reply) => sendError(reply, error));
   app.setNotFoundHandler((_request, reply) =>
@@ -97,7 +104,8 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
 
   // Before the body is read, as what is no media type at all does not get further.
   const onRequest = async (request: FastifyRequest) => requireJson(request.headers['content-type']);
-  app.post(PUSH_PATH, { onRequest }, async (request, reply) => {
+  const config = { servlet: replicationPush.servlet };
+  app.post(PUSH_PATH, { onRequest, config }, async (request, reply) => {
     const peer = callers.get(request);
     if (peer === undefined) throw new Error('A push by nobody');
     if (pushes >= MOST_PUSHES) {
@@ -116,6 +124,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
   app.route({
     method: app.supportedMethods.filter((method) => method !== 'POST'),
     url: PUSH_PATH,
+    config,
     handler: () => {
       throw new ApiError(405, 'M_UNRECOGNIZED', 'This path does not take this method', {
         headers: { allow: 'POST' },

@@ -10,6 +10,7 @@ import * as replication from './0005-replication.ts';
 import * as storedSpellings from './0006-stored-spellings.ts';
 import * as refusedNotices from './0008-refused-notices.ts';
 import * as oneSendAtATime from './0010-one-send-at-a-time.ts';
+import * as networkKeys from './0012-network-keys.ts';
 import * as invitationCounts from './0013-invitation-counts.ts';
 import * as tokensOfAnAccount from './0014-tokens-of-an-account.ts';
 
@@ -24,6 +25,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0006-stored-spellings': storedSpellings,
     '0008-refused-notices': refusedNotices,
     '0010-one-send-at-a-time': oneSendAtATime,
+    '0012-network-keys': networkKeys,
     '0013-invitation-counts': invitationCounts,
     '0014-tokens-of-an-account': tokensOfAnAccount,
   };

@@ -578,7 +578,7 @@ export const PEER_KEYS: Rows = {
 export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   PostgreSQL: ['db.url', 'db.pool_size', 'db.statement_timeout', 'db.connect_timeout'],
   'care of the SQLite file': ['db.backup', 'db.exclusive'],
-  'how the log is written': ['log.format'],
+  'how the log is written': ['log.format', 'log.client_address'],
   'names of this server, and finding others': ['server.aliases', 'dns.servers'],
   'telling homeservers of bindings': [
     'onbind.give_up_after_days',
