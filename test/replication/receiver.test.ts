@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -428,6 +429,22 @@ describe.each(ENGINES)('the replication listener on %s', (engine) => {
       await push({ [deletionId]: deletion(peer, { address, ts: 2000 }) });
       expect(await lookup(server, address)).toHaveProperty('mxid');
     });
+  });
+
+  test('a push that breaks off is told from a fault of the server', async () => {
+    const seen = server.logs.length;
+    const { hostname, port } = new URL(tls.url);
+    const head = `POST ${PUSH_PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`;
+    const logged = async () => {
+      const socket = connectTls({ ...tls, host: hostname, port: Number(port) });
+      socket.write(`${head}Content-Length: 9\r\n\r\n{`);
+      // By then it most likely reads the body.
+      await get(`${server.url}/health`);
+      await once(socket.resume().end(), 'close');
+      return server.logs.slice(seen).join('');
+    };
+    await expect.poll(logged).toMatch(/Request (broken off|failed)/);
+    expect(await logged()).not.toContain('Request failed');
   });
 
   test('nothing of all this was a fault of the server', async () => {

@@ -1,9 +1,7 @@
-import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
 import type { FastifyReply } from 'fastify';
 import { IdentityError } from '../../identity/errors.ts';
 import { type Answer, JsonAnswer, PageAnswer, RedirectAnswer } from './endpoint.ts';
-import { type AnswerContext, connectionError, toApiError } from './errors.ts';
+import { type AnswerContext, badJson, toApiError } from './errors.ts';
 
 /** On every answer of an API that web clients of any origin use. */
 export const CORS = {
@@ -62,7 +60,10 @@ export function sendError(
   error: unknown,
   context: AnswerContext = { version: 'v2' },
 ): FastifyReply {
-  const answer = toApiError(error, context);
+  // Nobody reads the answer; it tells log and metrics that the fault was not here.
+  const brokenOff = reply.request.raw.readableAborted;
+  const answer = toApiError(brokenOff ? badJson('The request broke off') : error, context);
+  if (brokenOff) reply.log.info('Request broken off');
   // Hanging up on a client that is still sending, it would not get to see the answer.
   if (answer.status === 413) reply.removeHeader('connection');
   // What the domain refuses is no failure of this server, such as a homeserver that is down.
@@ -72,35 +73,4 @@ export function sendError(
     reply.log.error({ err: answer.cause ?? answer }, 'Request failed');
   }
   return sendJson(reply.headers(answer.headers), answer.status, answer.body);
-}
-
-/**
- * Answers what is no HTTP request, as far as anything can be read of it; the connection ends.
- * @param common the headers of every answer
- * @param note told whom it refused, and how
- */
-export function refuseConnection(
-  common: Readonly<Record<string, string>> = {},
-  note: (
-    address: string | undefined,
-    refusal: { status: number; reason: string },
-  ) => void = () => {},
-) {
-  return (error: Error & { code?: string }, socket: Socket): void => {
-    // What failed in TLS cannot be told: the answer would never be written, and the socket wait for it.
-    const canBeTold = /^(HPE|ERR_HTTP)_/.test(error.code ?? '');
-    if (!canBeTold || !socket.writable) return void socket.destroy();
-    const { status, body, message } = connectionError(error.code);
-    note(socket.remoteAddress, { status, reason: message });
-    const json = JSON.stringify(body);
-    const headers = {
-      ...common,
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(json),
-      connection: 'close',
-    };
-    const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${json}`);
-    socket.destroySoon();
-  };
 }

@@ -9,7 +9,7 @@ import Fastify, {
 import type { Logger } from 'pino';
 import { isBrandName } from '../../identity/brand.ts';
 import type { Metrics } from '../../platform/metrics.ts';
-import { CORS, refuseConnection, send, sendError } from './answers.ts';
+import { CORS, send, sendError } from './answers.ts';
 import {
   type ArgumentStyle,
   isComplete,
@@ -21,10 +21,11 @@ import { type Authenticate, requireToken, tokenReader } from './authentication.t
 import { type Client, clientNetwork, type Origin } from './client-address.ts';
 import { type ConnectionTimes, connectionOptions } from './connections.ts';
 import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
-import { type AnswerContext, ApiError, badJson, type Refusal } from './errors.ts';
+import { type AnswerContext, ApiError, type Refusal } from './errors.ts';
 import { parseQuery } from './form.ts';
 import { requireHost } from './host.ts';
 import { parseJson } from './json.ts';
+import { refuseConnection, refuseOddRequests } from './odd-requests.ts';
 import { type ClientFields, requestNoter } from './request-lines.ts';
 
 const BODY_LIMIT = 512 * 1024;
@@ -258,6 +259,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
       logger.info({ ...refusal, ...options.clientFields(address) }, 'Refused what is no request'),
     ),
   }) as unknown as FastifyInstance;
+  refuseOddRequests(app.server, headers);
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -275,12 +277,9 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   app.addHook('onResponse', async (request, reply) => {
     note(request, reply);
   });
-  app.setErrorHandler((error, request, reply) => {
-    const { answers } = request.routeOptions.config;
-    // Nobody reads the answer; it tells log and metrics that the fault was not here.
-    const brokenOff = request.raw.readableAborted;
-    return sendError(reply, brokenOff ? badJson('The request broke off') : error, answers);
-  });
+  app.setErrorHandler((error, request, reply) =>
+    sendError(reply, error, request.routeOptions.config.answers),
+  );
   app.setNotFoundHandler((_request, reply) =>
     sendError(reply, new ApiError(404, 'M_UNRECOGNIZED', 'There is nothing at this path')),
   );

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Listener } from '../../config/config.ts';
 import type { Metrics } from '../../platform/metrics.ts';
-import { refuseConnection } from '../frame/answers.ts';
 import { type ConnectionTimes, connectionOptions } from '../frame/connections.ts';
 import { ApiError, toApiError } from '../frame/errors.ts';
 import { requireHost } from '../frame/host.ts';
+import { refuseConnection, refuseOddRequests } from '../frame/odd-requests.ts';
 
 export interface MetricsListener {
   /** Where it really listens. */
@@ -47,6 +47,7 @@ export async function startMetricsListener(
   const server = createServer(node, answer);
   server.setTimeout(silence);
   server.on('clientError', refuseConnection());
+  refuseOddRequests(server);
   server.listen(listener.port, listener.address);
   await once(server, 'listening');
   const bound = server.address();

@@ -12,10 +12,11 @@ import { type Certificates, tlsOptions } from '../../replication/certificates.ts
 import { PUSH_PATH } from '../../replication/peers.ts';
 import type { Receiver } from '../../replication/receiver.ts';
 import type { Peer, Stores } from '../../storage/stores.ts';
-import { refuseConnection, send, sendError } from '../frame/answers.ts';
+import { send, sendError } from '../frame/answers.ts';
 import { type ConnectionTimes, connectionOptions } from '../frame/connections.ts';
 import { ApiError } from '../frame/errors.ts';
 import { requireHost } from '../frame/host.ts';
+import { refuseConnection, refuseOddRequests } from '../frame/odd-requests.ts';
 import { type ClientFields, requestNoter } from '../frame/request-lines.ts';
 import { WITHOUT_SCHEMAS } from '../frame/server.ts';
 import { identifyCaller } from './caller.ts';
@@ -80,6 +81,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
     ),
   }) as unknown as FastifyInstance;
   const server = app.server as unknown as Server;
+  refuseOddRequests(server);
   server.on('tlsClientError', (error, socket) => {
     const client = clientFields(socket.remoteAddress);
     logger.info({ reason: error.message, ...client }, 'Refused a connection');
