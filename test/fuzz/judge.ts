@@ -1,0 +1,156 @@
+import type { Operation } from '../../src/listeners/frame/openapi.ts';
+import { isWhole, type Route, render, type WireRequest } from './requests.ts';
+import { exchange, type WireAnswer } from './wire.ts';
+import type { World } from './world.ts';
+
+/** When a token was last used is noted whatever it was used for; what homeservers are owed goes on by itself. */
+const NEVER_LOOKED_AT = /^cognomen_(tokens|notice|state|migrations)/;
+const SESSION_TABLES = new Set([
+  'threepid_validation_sessions',
+  'threepid_token_auths',
+  'cognomen_sessions',
+  'cognomen_session_codes',
+]);
+/** Wrong guesses are counted, and a session whose message is refused is there for another attempt. */
+const TOUCH_SESSIONS = new Set([
+  // On a page for people, which has no errcode.
+  '',
+  'M_TOKEN_INCORRECT',
+  'M_SESSION_EXPIRED',
+  'M_EMAIL_SEND_ERROR',
+  'M_INVALID_EMAIL',
+  'M_SEND_ERROR',
+  'M_LIMIT_EXCEEDED',
+]);
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+/** What is wrong with the form of an answer, if anything is. */
+function faultOf(
+  answer: WireAnswer,
+  { method, listener }: { readonly method: string; readonly listener: string },
+  described: Operation['responses'] = {},
+): string | undefined {
+  const { status, headers, body } = answer;
+  const type = headers.get('content-type');
+  if (status >= 500 && (described[status] === undefined || ![502, 503].includes(status))) {
+    return 'a 5xx that nobody described';
+  }
+  if (method === 'HEAD') return body === '' ? undefined : 'a HEAD with a body';
+  if (status === 302) return headers.has('location') ? undefined : 'a redirect to nowhere';
+  if (method === 'OPTIONS' && listener === 'client' && status === 200) return undefined;
+  if (listener === 'metrics' && status === 200) {
+    return type?.startsWith('text/plain') ? undefined : 'metrics that are no text';
+  }
+  if (described[status]?.content?.['text/html'] && type === 'text/html; charset=utf-8') {
+    return undefined;
+  }
+  if (type !== 'application/json') return `an answer of type ${type}`;
+  const json = Object(parse(body)) as { errcode?: unknown; error?: unknown };
+  if (parse(body) === undefined) return 'no JSON';
+  const isStandard = typeof json.errcode === 'string' && typeof json.error === 'string';
+  return status < 400 || isStandard ? undefined : 'an error that is not the standard one';
+}
+
+/** The errcode of what is refused, also where the status does not say so. */
+function refusalOf({ status, body }: WireAnswer): string | undefined {
+  const { errcode } = Object(parse(body)) as { errcode?: unknown };
+  if (typeof errcode === 'string') return errcode;
+  return status >= 400 ? '' : undefined;
+}
+
+/** Fails when an error was logged that is not just what somebody else answered. */
+function checkLog(world: World, from: number): void {
+  for (const line of world.logs.slice(from)) {
+    const { level, err } = JSON.parse(line) as { level: number; err?: unknown };
+    if (level >= 50 && err !== undefined) throw new Error(`logged ${line}`);
+  }
+}
+
+const inFull = (answers: readonly WireAnswer[], rest: string) =>
+  `${JSON.stringify(answers.map((one) => ({ ...one, headers: [...one.headers], body: one.body.slice(0, 500) })))} ${JSON.stringify(rest.slice(0, 500))}`;
+
+/** Sends a request, and throws what is wrong with what came of it. */
+export async function tryRequest(
+  world: World,
+  route: Route,
+  request: WireRequest,
+): Promise<WireAnswer | undefined> {
+  const { logs, ledger } = world;
+  const logged = logs.length;
+  const body = world.fill(request.body);
+  const signed = request.headers.some(([, value]) => value === '{signed}')
+    ? world.sign(world.fill(request.target), body)
+    : '';
+  const bytes = render(request, (text) => (text === '{signed}' ? signed : world.fill(text)));
+  const { answers, rest, ended } = await exchange(
+    world.targets[request.listener],
+    bytes,
+    isWhole(request),
+  );
+  const seen = () => inFull(answers, rest);
+  if (!ended) throw new Error(`no end of the answer: ${seen()}`);
+  if (rest !== '') throw new Error(`what is no answer: ${seen()}`);
+  const isOwn = request.method === route.method && request.target.startsWith(route.path);
+  for (const answer of answers) {
+    const described = isOwn ? route.operation.responses : routeResponses(world, request);
+    const fault = faultOf(answer, request, described);
+    if (fault !== undefined) throw new Error(`${fault}: ${seen()}`);
+    if (answer.status === 502 && isAboutReachable(world, bytes)) {
+      throw new Error(`a homeserver that answers is said not to: ${seen()}`);
+    }
+  }
+  if (answers.length !== 1 && isWhole(request)) throw new Error(`not one answer: ${seen()}`);
+  checkLog(world, logged);
+
+  const changed = await ledger.changed();
+  const [answer] = answers;
+  const refusal = answer && refusalOf(answer);
+  if (refusal !== undefined) {
+    const stored = changed.filter(
+      (table) =>
+        !NEVER_LOOKED_AT.test(table) && !(SESSION_TABLES.has(table) && TOUCH_SESSIONS.has(refusal)),
+    );
+    if (stored.length > 0) throw new Error(`refused, and stored in ${stored}: ${seen()}`);
+  }
+  if (changed.includes('tokens') || changed.includes('accounts')) await world.renewToken();
+  if (changed.includes('tokens')) await ledger.changed();
+  return answer;
+}
+
+/** What the path that was asked for is described to answer, when it is not the endpoint's own. */
+function routeResponses(world: World, { method, target, listener }: WireRequest) {
+  const path = target.replace(/[?#].*$/, '').replace(/(.)\/$/, '$1');
+  return world.routes.find(
+    (route) => route.listener === listener && route.method === method && route.path === path,
+  )?.operation.responses;
+}
+
+/** Whether the only homeserver named is the one that answers. */
+const isAboutReachable = ({ homeserver }: World, bytes: string) =>
+  bytes.includes(`"matrix_server_name":"${homeserver}"`);
+
+/** Sends bytes that need not be a request, and throws what is wrong with what came of it. */
+export async function tryBytes(
+  world: World,
+  listener: WireRequest['listener'],
+  bytes: string,
+): Promise<void> {
+  const logged = world.logs.length;
+  const { answers, rest, ended } = await exchange(world.targets[listener], bytes, false);
+  if (!ended) throw new Error(`no end: ${inFull(answers, rest)}`);
+  if (rest !== '') throw new Error(`what is no answer: ${inFull(answers, rest)}`);
+  for (const answer of answers) {
+    // Which of several it answers is not known; those with no body can only be to these.
+    const method = answer.body === '' && /OPTIONS|HEAD/.test(bytes) ? 'OPTIONS' : 'GET';
+    const fault = faultOf(answer, { method, listener });
+    if (fault !== undefined) throw new Error(`${fault}: ${inFull(answers, rest)}`);
+  }
+  checkLog(world, logged);
+}
