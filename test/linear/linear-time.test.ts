@@ -50,6 +50,7 @@ test.each([
   ['^\\s+|\\s+$', 'g'],
   ['(a+)+$', ''],
   ['\\S+\\s*$', ''],
+  ['%(?:%|\\([^)]*\\)s)?', ''],
 ])('%s is found out', async (source, flags) => {
   expect(await isLinear(source, flags)).not.toBe('linear');
 });

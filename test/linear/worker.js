@@ -2,7 +2,8 @@
 import { parentPort } from 'node:worker_threads';
 
 parentPort.on('message', ({ source, flags, texts }) => {
-  const expression = new RegExp(source, flags);
+  // Everywhere in the text, as `split` and `matchAll` go on behind a match.
+  const expression = new RegExp(source, flags.replace('g', '').concat('g'));
   let slowest = { time: 0, text: '' };
   for (const text of texts) {
     let best = Number.POSITIVE_INFINITY;

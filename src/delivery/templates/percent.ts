@@ -18,7 +18,7 @@ function lookUp(values: TemplateValues, name: string): string {
 
 /** A template in Python's %-format: `%(name)s`, `%(name_forhtml)s`, `%(name_forurl)s` and `%%`. */
 export function compilePercent(text: string): Render {
-  const parts = text.split(/(%(?:%|\([^)]*\)s)?)/);
+  const parts = text.split(/(%(?:%|\([^%)]*\)s)?)/);
   let line = 1;
   for (const [index, part] of parts.entries()) {
     if (part === '%') {
@@ -32,7 +32,7 @@ export function compilePercent(text: string): Render {
     parts
       .map((part) => {
         if (part === '%%') return '%';
-        const name = /^%\(([^)]*)\)s$/.exec(part)?.[1];
+        const name = /^%\(([^%)]*)\)s$/.exec(part)?.[1];
         return name === undefined ? part : lookUp(values, name);
       })
       .join('');

@@ -16,7 +16,9 @@ async function read(file: string): Promise<Map<string, string[]>> {
     if (isIP(address) === 0 || address.includes('%')) continue;
     for (const alias of aliases) {
       const name = alias.toLowerCase();
-      names.set(name, [...(names.get(name) ?? []), address]);
+      const known = names.get(name);
+      if (known === undefined) names.set(name, [address]);
+      else known.push(address);
     }
   }
   return names;

@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { afterAll, expect, test } from 'vitest';
+import { PARSERS } from './parsers.ts';
+
+const SRC = path.join(import.meta.dirname, '../../src');
+const [SHORT, LONG] = [5_000, 20_000];
+/** Milliseconds: what takes less on the long text does nothing for each pair of characters. */
+const QUICK = 15;
+/** Four times the text may take that many times as long; a step for each pair of characters takes 16. */
+const MOST = 9;
+/** Milliseconds that the clock of a thread may be wrong by. */
+const CLOCK = 2;
+const PATIENCE = 60_000;
+
+/** Exported functions that are found for their names or arguments and have no text of others to read; by the reason. */
+const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
+  'reads and writes files, whose text others in the table read': [
+    ...['addSigningKey', 'loadTerms', 'lockFile', 'openLogFile', 'readCertificates', 'readConfig'],
+    ...['refuseForeignWriters', 'writeFirstConfig', 'writePidFile'],
+  ],
+  'reads what parseConfig has read': [
+    ...['readAccess', 'readCrypto', 'readDatabase', 'readEmail', 'readGeneral', 'readHttp'],
+    ...['peerKeys', 'readPeers', 'readSms'],
+  ],
+  'chooses between two that are in the table': ['compileTemplate'],
+  'reads arguments by the fields, which are in the table': ['readArguments', 'field'],
+  'takes bytes of a known length': ['createVerifier', 'keyPairFromSeed', 'verifySignature'],
+  'makes an error or looks at one': [
+    ...['badJson', 'codeOf', 'connectionError', 'invalidParam', 'isOutcomeUnknown', 'nonsense'],
+    ...['toApiError', 'toIdentityError'],
+  ],
+  'is given names and texts of this server’s own': [
+    ...['basicAuthorization', 'createServerKeys', 'giveUpOld', 'isOrigin', 'noteRefusals'],
+    ...['parseContested', 'ping', 'startWorker'],
+  ],
+  'looks at the type only': ['isObject'],
+};
+
+/** What reads something, by its name. */
+const READS = /^(?:parse|read|decode|split|fold|normali[sz]e|compile)(?=[A-Z])/;
+const DECLARED =
+  /^export (?:async )?(?:function\*?|const) (\w+)(?:<[^>]*>)?(?: = (?:async )?)?\(\s*(?:\w+|\{[^}]*\}|_\w+)\??: (string|Buffer|Uint8Array|unknown)\b/gm;
+const NAMED = /^export (?:async )?(?:function\*?|const) (\w+)/gm;
+
+/** The exported functions that take a text first, or are named as what reads one. */
+function readers(): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const file of readdirSync(SRC, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue;
+    const code = readFileSync(path.join(SRC, file), 'utf8');
+    for (const [, name = ''] of code.matchAll(DECLARED)) found.set(name, file);
+    for (const [, name = ''] of code.matchAll(NAMED)) if (READS.test(name)) found.set(name, file);
+  }
+  return found;
+}
+
+test('every function that reads a text is in the table', () => {
+  const covered = new Set(PARSERS.flatMap(({ names }) => names));
+  const exceptions = Object.values(NO_PARSERS).flat();
+  const found = readers();
+  const missing = [...found].filter(([name]) => !covered.has(name) && !exceptions.includes(name));
+  expect(missing).toEqual([]);
+  expect(exceptions.filter((name) => !found.has(name))).toEqual([]);
+});
+
+let worker: Worker | undefined;
+afterAll(() => worker?.terminate());
+
+interface Slowest {
+  readonly time: number;
+  readonly text: string;
+}
+
+/** The slowest text of that length and its time; undefined when it did not come to an end. */
+async function slowest(index: number, length: number): Promise<Slowest | undefined> {
+  if (worker === undefined) {
+    worker = new Worker(path.join(import.meta.dirname, 'parser-worker.ts'));
+    await once(worker, 'message');
+  }
+  worker.postMessage({ index, length });
+  try {
+    const [answer] = await once(worker, 'message', { signal: AbortSignal.timeout(PATIENCE) });
+    return answer as Slowest;
+  } catch {
+    await worker.terminate();
+    worker = undefined;
+    return undefined;
+  }
+}
+
+/** What is wrong with the time a parser takes; undefined when nothing is. */
+async function faultOf(index: number): Promise<string | undefined> {
+  const long = await slowest(index, LONG);
+  if (long === undefined) return 'takes for ever';
+  if (long.time <= QUICK) return undefined;
+  const short = await slowest(index, SHORT);
+  if (short !== undefined && long.time <= MOST * Math.max(short.time, CLOCK)) return undefined;
+  return `takes ${short?.time} and ${long.time} ms on ${JSON.stringify(long.text)}`;
+}
+
+test('every parser takes time in proportion to the text', { timeout: 300_000 }, async () => {
+  const found: string[] = [];
+  for (const [index, { names }] of PARSERS.entries()) {
+    let fault = await faultOf(index);
+    // Garbage of another text may have been collected meanwhile, or a function compiled.
+    for (let again = 0; fault !== undefined && again < 2; again++) fault = await faultOf(index);
+    if (fault !== undefined) found.push(`${names.join(', ')} (${index}) ${fault}`);
+  }
+  expect(found).toEqual([]);
+});

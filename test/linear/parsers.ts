@@ -1,0 +1,450 @@
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { withSigningKey } from '../../src/config/first-start.ts';
+import { SECTIONS, unknownNames } from '../../src/config/known-keys.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { addressIn, oneLine } from '../../src/config/mail-values.ts';
+import { pythonFloat, pythonInt } from '../../src/config/numbers.ts';
+import { parseIni } from '../../src/config/parser.ts';
+import { peerKeys } from '../../src/config/sections/peers.ts';
+import { asciiDomain, encodeHeaderText } from '../../src/delivery/mail/message.ts';
+import { inSevenBits, labelled } from '../../src/delivery/mail/transfer-encoding.ts';
+import { headerText, jsonMembers } from '../../src/delivery/sms/provider.ts';
+import { escapeHtml, escapeUrl } from '../../src/delivery/templates/escaping.ts';
+import { compileJinja } from '../../src/delivery/templates/jinja.ts';
+import { compilePercent } from '../../src/delivery/templates/percent.ts';
+import { jsonObject } from '../../src/homeservers/json.ts';
+import { parseXMatrix } from '../../src/homeservers/x-matrix.ts';
+import {
+  foldAddress,
+  hashedSpellings,
+  isEmailAddress,
+  mailboxOf,
+  parseThreePid,
+} from '../../src/identity/addresses.ts';
+import { isBrandName } from '../../src/identity/brand.ts';
+import { foldCase } from '../../src/identity/case-folding.ts';
+import { lookupHash } from '../../src/identity/hashing.ts';
+import {
+  hasBlockedWord,
+  parseWebClientLocation,
+  redactAddress,
+  textsOf,
+} from '../../src/identity/invitation-text.ts';
+import { storedAddress } from '../../src/identity/lookup-keys.ts';
+import { homeserverOf, parseMxid } from '../../src/identity/mxid.ts';
+import { nextLinkWithSid, usableNextLink } from '../../src/identity/next-link.ts';
+import { sameSecret } from '../../src/identity/secrets.ts';
+import { isReachableName, isSameServer, isServerName } from '../../src/identity/server-name.ts';
+import { textArguments } from '../../src/listeners/frame/arguments.ts';
+import { tokenReader } from '../../src/listeners/frame/authentication.ts';
+import { clientAddressReader, clientNetwork } from '../../src/listeners/frame/client-address.ts';
+import * as fields from '../../src/listeners/frame/fields.ts';
+import { decodeUtf8, parseQuery, urlencodedPairs } from '../../src/listeners/frame/form.ts';
+import { parseJson } from '../../src/listeners/frame/json.ts';
+import { boundaryOf, multipartPairs } from '../../src/listeners/frame/multipart.ts';
+import { readBound, readThreePid } from '../../src/listeners/internal-api/threepid.ts';
+import { requireJson } from '../../src/listeners/replication-api/push.ts';
+import { inAscii, inUnicode } from '../../src/platform/domain-names.ts';
+import { hextets } from '../../src/platform/ipv6.ts';
+import { createHostsFile } from '../../src/platform/outbound/hosts-file.ts';
+import { createPhoneNumbers } from '../../src/platform/phone-numbers.ts';
+import { withoutTrailing } from '../../src/platform/trailing.ts';
+import { namesOf } from '../../src/replication/certificates.ts';
+import { peerKey } from '../../src/replication/peers.ts';
+import { parseAssociation } from '../../src/replication/received-association.ts';
+import { decodeBase64, encodeBase64 } from '../../src/signing/base64.ts';
+import { canonicalJson } from '../../src/signing/canonical-json.ts';
+
+/** How a function of `src` reads a text, and of what texts are made that it nearly takes. */
+export interface Parser {
+  /** The exported functions that this one tries. */
+  readonly names: readonly string[];
+  readonly read: (text: string) => unknown;
+  /** What is repeated without end, beside what every parser is tried with. */
+  readonly pieces?: readonly string[];
+  /** What stands before that. */
+  readonly starts?: readonly string[];
+  /** What stands behind it. */
+  readonly ends?: readonly string[];
+}
+
+const EMAIL = {
+  starts: ['', 'a@'],
+  pieces: ['a.', 'é.', 'xn--', 'a@', 'ß', 'ﬃ'],
+  ends: ['', '!'],
+};
+const HOST = {
+  starts: ['', '[', '@a:'],
+  pieces: ['a.', '1:', '1.', '::', 'é.'],
+  ends: ['', ']', ':1'],
+};
+const JSON_TEXT = {
+  starts: ['', '{"a":', '"'],
+  pieces: ['"a":1,', '{"a":', '[]', '\\"', '\\u0061', '1,', '"a",', '{}'],
+  ends: ['', '}', '"'],
+};
+const FORM = { pieces: ['a=b&', '&', '%41', '%', '%4', '+', '=', 'a[]=b&'] };
+const MAIL = {
+  starts: ['', 'A: b\r\n\r\n', 'Content-Type: multipart/mixed; boundary=X\r\n\r\n'],
+  pieces: ['--X\r\n', '--X\r\n\r\n', '\r\n', ' \r\n', 'A: b\r\n', ' b\r\n', 'é', '=\r\n', ';a="'],
+  ends: ['', '--X--', '\r\n\r\né'],
+};
+const INI = {
+  starts: ['', '[a]\n', '[a]\nb = '],
+  pieces: [
+    '[a]\n',
+    'a = b\n',
+    'a\n',
+    ' a\n',
+    '\n',
+    '%(a)s',
+    '%%',
+    '%',
+    '# a\n',
+    '= ',
+    'a: ',
+    '\r',
+    '[',
+  ],
+  ends: ['', '\n', ']', '\nb = %(a)s'],
+};
+
+const quiet = { info: () => {}, warn: () => {} } as never;
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { [text]: [text] };
+  }
+};
+const drain = (pairs: Iterable<unknown>) => {
+  for (const _pair of pairs);
+};
+
+const tokenOf = tokenReader(true);
+const believing = clientAddressReader({ obeyXForwardedFor: true, trustedProxies: [] });
+const trusting = clientAddressReader({
+  obeyXForwardedFor: true,
+  trustedProxies: ['10.0.0.0/8', '::/8'],
+});
+const phones = createPhoneNumbers();
+const surroundings = { env: {}, hostname: 'id.test', random: undefined } as never;
+const file = path.join(tmpdir(), `cognomen-hosts-${process.pid}`);
+
+const FIELDS = Object.values(fields).filter((value) => typeof value === 'object');
+
+/** How values of the configuration are read, each way once. */
+const KEY_PARSERS = new Set(
+  [...Object.values(SECTIONS).flat(), ...Object.values(peerKeys('peer.x'))].map(
+    ({ parse }) => parse,
+  ),
+);
+/** What these are made of. */
+const KEY_FUNCTIONS = [
+  ...[
+    'addressesWithPort',
+    'aliases',
+    'baseUrl',
+    'boolean',
+    'brand',
+    'burst',
+    'days',
+    'homeservers',
+  ],
+  ...['hours', 'httpUrl', 'lines', 'list', 'logLevel', 'networks', 'onlyTrue', 'positive', 'rate'],
+  ...['text', 'tlsMode'],
+];
+
+/** Every parser of `src`; the test finds those that are missing here. */
+export const PARSERS: readonly Parser[] = [
+  {
+    names: ['foldAddress', 'hashedSpellings'],
+    read: (text) =>
+      hashedSpellings({ medium: 'email', address: foldAddress('email', text), typed: text }),
+    ...EMAIL,
+  },
+  { names: ['isEmailAddress'], read: isEmailAddress, ...EMAIL },
+  {
+    names: ['mailboxOf'],
+    read: (text) => mailboxOf({ medium: 'email', address: text, typed: text.toUpperCase() }),
+    ...EMAIL,
+  },
+  { names: ['parseThreePid'], read: (text) => parseThreePid('email', text), ...EMAIL },
+  { names: ['parseThreePid'], read: (text) => parseThreePid('msisdn', text) },
+  {
+    names: ['readThreePid', 'readBound'],
+    read: (text) => [readBound('msisdn', text), readThreePid('msisdn', text)],
+    starts: ['', '+', '+1'],
+  },
+  {
+    names: ['readThreePid', 'readBound'],
+    read: (text) => [readBound('email', text), readThreePid('email', text)],
+    ...EMAIL,
+  },
+  {
+    names: ['storedAddress'],
+    read: (text) =>
+      storedAddress({ medium: 'email', address: text }, JSON.stringify({ address: text })),
+    ...EMAIL,
+  },
+  {
+    names: ['redactAddress'],
+    read: (text) => redactAddress(text, { username: 3, domain: 3 }),
+    ...EMAIL,
+  },
+  { names: ['asciiDomain'], read: asciiDomain, ...EMAIL },
+  {
+    names: ['addressIn'],
+    read: addressIn,
+    starts: ['', '<', '"'],
+    pieces: ['<a', '" <', '<a@b.c>', '\\"'],
+    ends: ['', '>', ' <a@b.c>'],
+  },
+  { names: ['foldCase'], read: foldCase, pieces: ['ß', 'ﬃ', 'Ꭰ', 'ᾀ', 'İ'] },
+  { names: ['lookupHash'], read: (text) => lookupHash(text, text, text) },
+  { names: ['sameSecret'], read: (text) => sameSecret(text, `${text}x`) },
+  { names: ['isBrandName'], read: isBrandName, starts: ['', '.', '..'] },
+  {
+    names: ['parseMxid', 'homeserverOf'],
+    read: (text) => [parseMxid(text), homeserverOf(text)],
+    ...HOST,
+  },
+  {
+    names: ['isServerName', 'isReachableName', 'isSameServer'],
+    read: (text) => [isServerName(text), isReachableName(text), isSameServer(text, text)],
+    ...HOST,
+  },
+  {
+    names: ['inAscii', 'inUnicode'],
+    read: (text) => [inAscii(text.slice(0, 255)), inUnicode(text.slice(0, 255))],
+    ...HOST,
+  },
+  {
+    names: ['hextets', 'clientNetwork'],
+    read: (text) => [hextets(`::${text.slice(0, 40)}`), clientNetwork(text)],
+    ...HOST,
+  },
+  {
+    names: ['clientAddressReader'],
+    read: (text) => [believing('10.0.0.1', text), trusting('10.0.0.1', text)],
+    pieces: ['10.0.0.1,', ',', '[::1]:1,', '::', '10.0.0.1:1'],
+  },
+  {
+    names: ['tokenReader'],
+    read: (text) => [
+      tokenOf({ method: 'GET', authorization: [text] } as never, ''),
+      tokenOf({ method: 'GET', authorization: [] } as never, text),
+    ],
+    starts: ['', 'Bearer ', 'access_token='],
+    pieces: ['access_token=', 'Bearer '],
+  },
+  {
+    names: ['parseXMatrix'],
+    read: parseXMatrix,
+    starts: ['X-Matrix ', 'X-Matrix a="', ''],
+    pieces: ['a=b,', 'a="b",', ',', ' ,', 'a=', '\\"', '\\\\', 'X-Matrix '],
+    ends: ['', '"', '=', ',a="'],
+  },
+  {
+    names: ['parseQuery', 'urlencodedPairs'],
+    read: (text) => [drain(urlencodedPairs(text)), parseQuery(text)],
+    ...FORM,
+  },
+  { names: ['decodeUtf8'], read: (text) => decodeUtf8(Buffer.from(text), 'x') },
+  {
+    names: ['boundaryOf'],
+    read: boundaryOf,
+    starts: ['', 'multipart/form-data; boundary="'],
+    pieces: [';a=b', ';a="', '\\"', ';', '; ', 'a='],
+    ends: ['', '"', ';boundary=X'],
+  },
+  {
+    names: ['multipartPairs'],
+    read: (text) => drain(multipartPairs(Buffer.from(text), 'X')),
+    starts: ['', '--X', '--X\r\nContent-Disposition: form-data; name="a'],
+    pieces: [
+      '--X',
+      '\r\n--X',
+      '\r\n',
+      '--X\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n',
+      '\r\n-',
+      ';a="',
+      '\\"',
+    ],
+    ends: ['', '\r\n--X--', '"\r\n\r\n\r\n--X--'],
+  },
+  {
+    names: ['multipartPairs'],
+    read: (text) => drain(multipartPairs(Buffer.from(text), 'a'.repeat(70))),
+    starts: ['', `--${'a'.repeat(70)}`],
+    pieces: [`\r\n--${'a'.repeat(69)}`, `\r\n--${'a'.repeat(69)}b`],
+  },
+  { names: ['parseJson'], read: (text) => parseJson(Buffer.from(text)), ...JSON_TEXT },
+  {
+    names: ['jsonObject', 'jsonMembers'],
+    read: (text) => [jsonObject(Buffer.from(text)), jsonMembers(Buffer.from(text))],
+    ...JSON_TEXT,
+  },
+  {
+    names: ['canonicalJson'],
+    read: (text) => canonicalJson(parsed(text)),
+    ...JSON_TEXT,
+    pieces: ['[', '{"a":', '"a",', '1,'],
+    starts: ['', '["a",', '{"a":"'],
+  },
+  {
+    names: ['canonicalJson'],
+    read: (text) =>
+      canonicalJson(
+        Object.fromEntries((text.match(/.{1,20}/gs) ?? []).map((key, at) => [`${key}${at}`, 1])),
+      ),
+  },
+  {
+    names: ['parseAssociation'],
+    read: (text) =>
+      parseAssociation({
+        medium: 'email',
+        address: text,
+        mxid: text,
+        ts: 1,
+        signatures: { [text]: text },
+      }),
+    ...EMAIL,
+  },
+  {
+    names: ['requireJson'],
+    read: requireJson,
+    starts: ['', 'application/json'],
+    pieces: [';', ' ;', 'application/json'],
+  },
+  {
+    names: ['textArguments'],
+    read: (text) => textArguments(new Map([[text, text]])),
+  },
+  {
+    names: ['nextLinkWithSid', 'usableNextLink'],
+    read: (text) => [
+      nextLinkWithSid(text, 1),
+      usableNextLink(text, { nextLinkSchemes: ['a'], logger: quiet }),
+    ],
+    starts: ['', 'https://', 'a:'],
+    pieces: ['a.', '/', '?', '\u00a0', '\\'],
+  },
+  {
+    names: ['parseWebClientLocation'],
+    read: parseWebClientLocation,
+    starts: ['', 'https://a'],
+    pieces: ['/', 'a.', ':', '@'],
+    ends: ['', '/', ' '],
+  },
+  {
+    names: ['textsOf', 'hasBlockedWord'],
+    read: (text) => {
+      const given = new Map([
+        ['room_name', text],
+        ['sender_display_name', text],
+        ['org.matrix.web_client_location', text],
+      ]);
+      return [textsOf(given, []), hasBlockedWord(given, ['ab!', '://'], foldCase)];
+    },
+    pieces: ['www', 'ab', ':/', '\u200e', '😀'],
+  },
+  {
+    names: ['escapeHtml', 'escapeUrl'],
+    read: (text) => [escapeHtml(text), escapeUrl(text)],
+    pieces: ['&amp;', "'"],
+  },
+  {
+    names: ['compileJinja'],
+    read: (text) => compileJinja(text)({}),
+    starts: ['', '{{', '{% if a %}'],
+    pieces: ['{{ a }}', '{% if a %}', '{#', '{{ "', '{%', '\r\n'],
+    ends: ['', '}}', '%}'],
+  },
+  {
+    names: ['compilePercent'],
+    read: (text) => compilePercent(text)({ a: 'b' }),
+    pieces: ['%(a)s', '%%', '%(', '%(a', '%(a)', '\r\n'],
+    ends: ['', ')s'],
+  },
+  {
+    names: ['inSevenBits', 'labelled'],
+    read: (text) => [inSevenBits(Buffer.from(text)), labelled(Buffer.from(text))],
+    ...MAIL,
+  },
+  { names: ['encodeHeaderText'], read: encodeHeaderText, pieces: ['=?', '?=', '😀'] },
+  { names: ['headerText'], read: headerText },
+  { names: ['parseIni'], read: parseIni, ...INI },
+  { names: ['parseIni', 'unknownNames'], read: (text) => unknownNames(parseIni(text)), ...INI },
+  {
+    names: ['withSigningKey'],
+    read: (text) => withSigningKey(text, 'ed25519 0 x'),
+    ...INI,
+    ends: ['', '\n[crypto]\n', '\n[crypto]\ned25519.signingkey ='],
+  },
+  {
+    names: ['parseConfig'],
+    read: (text) => parseConfig('sydent.conf', text, surroundings),
+    ...INI,
+    starts: ['', '[general]\n', '[sms]\noriginators.default = ', '[general]\nserver.name = %('],
+    pieces: [...INI.pieces, 'long:1,', 'smsrule.1 = allow\n'],
+  },
+  { names: ['oneLine'], read: oneLine, pieces: ['\r\n', ' \n'] },
+  {
+    names: ['pythonInt', 'pythonFloat'],
+    read: (text) => [pythonInt(text), pythonFloat(text)],
+    starts: ['', '-', '1e'],
+    pieces: ['1_', '_', '1.', '٣'],
+  },
+  ...[...KEY_PARSERS].map(
+    (parse): Parser => ({
+      names: KEY_FUNCTIONS,
+      read: (text) => parse(text, () => {}),
+      pieces: ['a,', 'a\n', '1/', '1.1.1.1/', '1_', 'long:1,', '<a@b.c>', '::1,'],
+      starts: ['', 'https://', 'ed25519 0 '],
+    }),
+  ),
+  ...FIELDS.map(
+    (field): Parser => ({
+      names: [],
+      read: (text) => [
+        field.read(text),
+        field.read([text, text]),
+        field.read([[text, text]]),
+        field.read({ medium: text, address: text }),
+      ],
+      ...HOST,
+      starts: ['', '@a:', '!'],
+    }),
+  ),
+  { names: ['withoutTrailing'], read: (text) => withoutTrailing(text, '/') },
+  {
+    names: ['namesOf'],
+    read: (text) => namesOf({ commonNames: [text], alternativeNames: text }),
+    starts: ['', 'DNS:', 'DNS:"'],
+    pieces: ['DNS:a, ', ', ', 'DNS:"a", ', '\\"'],
+    ends: ['', '"'],
+  },
+  {
+    names: ['peerKey', 'decodeBase64', 'encodeBase64'],
+    read: (text) => [peerKey(text), decodeBase64(text), encodeBase64(Buffer.from(text))],
+    pieces: ['ab', '=='],
+  },
+  {
+    names: ['createHostsFile'],
+    read: (text) => {
+      writeFileSync(file, text);
+      return createHostsFile(file).addresses('a');
+    },
+    starts: ['', '::1 '],
+    pieces: ['::1 a\n', ' a', '# ', '\n', '1.1.1.1 a b\n'],
+  },
+  {
+    names: ['createPhoneNumbers'],
+    read: (text) => phones.parse(text, 'GB'),
+    starts: ['', '+', '+44'],
+    pieces: ['1-', '(1)', ' 1', '٣', ';ext=', 'tel:'],
+  },
+];
