@@ -32,6 +32,7 @@ import {
   redactAddress,
   textsOf,
 } from '../../src/identity/invitation-text.ts';
+import { mailCharges } from '../../src/identity/limits/charges.ts';
 import { storedAddress } from '../../src/identity/lookup-keys.ts';
 import { homeserverOf, parseMxid } from '../../src/identity/mxid.ts';
 import { nextLinkWithSid, usableNextLink } from '../../src/identity/next-link.ts';
@@ -39,7 +40,7 @@ import { sameSecret } from '../../src/identity/secrets.ts';
 import { isReachableName, isSameServer, isServerName } from '../../src/identity/server-name.ts';
 import { textArguments } from '../../src/listeners/frame/arguments.ts';
 import { tokenReader } from '../../src/listeners/frame/authentication.ts';
-import { clientAddressReader, clientNetwork } from '../../src/listeners/frame/client-address.ts';
+import { clientNetwork, clientReader } from '../../src/listeners/frame/client-address.ts';
 import * as fields from '../../src/listeners/frame/fields.ts';
 import { decodeUtf8, parseQuery, urlencodedPairs } from '../../src/listeners/frame/form.ts';
 import { parseJson } from '../../src/listeners/frame/json.ts';
@@ -124,11 +125,9 @@ const drain = (pairs: Iterable<unknown>) => {
 };
 
 const tokenOf = tokenReader(true);
-const believing = clientAddressReader({ obeyXForwardedFor: true, trustedProxies: [] });
-const trusting = clientAddressReader({
-  obeyXForwardedFor: true,
-  trustedProxies: ['10.0.0.0/8', '::/8'],
-});
+const readers = [[], ['10.0.0.0/8', '::/8']].map((trustedProxies) =>
+  clientReader({ obeyXForwardedFor: true, trustedProxies, trustedNetworks: [] }),
+);
 const phones = createPhoneNumbers();
 const surroundings = { env: {}, hostname: 'id.test', random: undefined } as never;
 const file = path.join(tmpdir(), `cognomen-hosts-${process.pid}`);
@@ -194,6 +193,13 @@ export const PARSERS: readonly Parser[] = [
     read: (text) => redactAddress(text, { username: 3, domain: 3 }),
     ...EMAIL,
   },
+  {
+    names: ['mailCharges'],
+    read: (text) =>
+      mailCharges({ version: 'v2', user: 'a', address: 'a', networks: [] }, text, text),
+    ...EMAIL,
+    pieces: ['a+', '+', '@'],
+  },
   { names: ['asciiDomain'], read: asciiDomain, ...EMAIL },
   {
     names: ['addressIn'],
@@ -227,8 +233,9 @@ export const PARSERS: readonly Parser[] = [
     ...HOST,
   },
   {
-    names: ['clientAddressReader'],
-    read: (text) => [believing('10.0.0.1', text), trusting('10.0.0.1', text)],
+    names: ['clientReader'],
+    read: (text) =>
+      readers.map((read) => read({ peer: '10.0.0.1', headers: { 'x-forwarded-for': text } })),
     pieces: ['10.0.0.1,', ',', '[::1]:1,', '::', '10.0.0.1:1'],
   },
   {
