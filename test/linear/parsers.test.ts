@@ -19,11 +19,11 @@ const PATIENCE = 60_000;
 const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   'reads and writes files, whose text others in the table read': [
     ...['addSigningKey', 'loadTerms', 'lockFile', 'openLogFile', 'readCertificates', 'readConfig'],
-    ...['refuseForeignWriters', 'writeFirstConfig', 'writePidFile'],
+    ...['readPidFile', 'refuseForeignWriters', 'writeFirstConfig', 'writePidFile'],
   ],
   'reads what parseConfig has read': [
     ...['readAccess', 'readCrypto', 'readDatabase', 'readEmail', 'readGeneral', 'readHttp'],
-    ...['peerKeys', 'readPeers', 'readSms'],
+    ...['peerKeys', 'readLimits', 'readLog', 'readPeers', 'readSms'],
   ],
   'chooses between two that are in the table': ['compileTemplate'],
   'reads arguments by the fields, which are in the table': ['readArguments', 'field'],
@@ -34,7 +34,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'is given names and texts of this server’s own': [
     ...['basicAuthorization', 'createServerKeys', 'giveUpOld', 'isOrigin', 'noteRefusals'],
-    ...['parseContested', 'ping', 'startWorker'],
+    ...['parseContested', 'ping', 'requestNoter', 'startWorker'],
   ],
   'looks at the type only': ['isObject'],
 };

@@ -39,7 +39,7 @@ import { nextLinkWithSid, usableNextLink } from '../../src/identity/next-link.ts
 import { sameSecret } from '../../src/identity/secrets.ts';
 import { isReachableName, isSameServer, isServerName } from '../../src/identity/server-name.ts';
 import { textArguments } from '../../src/listeners/frame/arguments.ts';
-import { tokenReader } from '../../src/listeners/frame/authentication.ts';
+import { requireToken, tokenReader } from '../../src/listeners/frame/authentication.ts';
 import { clientNetwork, clientReader } from '../../src/listeners/frame/client-address.ts';
 import * as fields from '../../src/listeners/frame/fields.ts';
 import { decodeUtf8, parseQuery, urlencodedPairs } from '../../src/listeners/frame/form.ts';
@@ -49,6 +49,7 @@ import { readBound, readThreePid } from '../../src/listeners/internal-api/threep
 import { requireJson } from '../../src/listeners/replication-api/push.ts';
 import { inAscii, inUnicode } from '../../src/platform/domain-names.ts';
 import { hextets } from '../../src/platform/ipv6.ts';
+import { isLoopback } from '../../src/platform/loopback.ts';
 import { createHostsFile } from '../../src/platform/outbound/hosts-file.ts';
 import { createPhoneNumbers } from '../../src/platform/phone-numbers.ts';
 import { withoutTrailing } from '../../src/platform/trailing.ts';
@@ -153,7 +154,7 @@ const KEY_FUNCTIONS = [
     'homeservers',
   ],
   ...['hours', 'httpUrl', 'lines', 'list', 'logLevel', 'networks', 'onlyTrue', 'positive', 'rate'],
-  ...['text', 'tlsMode'],
+  ...['rateOrOff', 'text', 'tlsMode'],
 ];
 
 /** Every parser of `src`; the test finds those that are missing here. */
@@ -228,8 +229,8 @@ export const PARSERS: readonly Parser[] = [
     ...HOST,
   },
   {
-    names: ['hextets', 'clientNetwork'],
-    read: (text) => [hextets(`::${text.slice(0, 40)}`), clientNetwork(text)],
+    names: ['hextets', 'clientNetwork', 'isLoopback'],
+    read: (text) => [hextets(`::${text.slice(0, 40)}`), clientNetwork(text), isLoopback(text)],
     ...HOST,
   },
   {
@@ -237,6 +238,11 @@ export const PARSERS: readonly Parser[] = [
     read: (text) =>
       readers.map((read) => read({ peer: '10.0.0.1', headers: { 'x-forwarded-for': text } })),
     pieces: ['10.0.0.1,', ',', '[::1]:1,', '::', '10.0.0.1:1'],
+  },
+  {
+    names: ['requireToken'],
+    read: (text) => requireToken(text, 'token'),
+    starts: ['', 'Bearer '],
   },
   {
     names: ['tokenReader'],

@@ -38,9 +38,12 @@ export async function startMetricsListener(
       response.writeHead(200, { 'content-type': registry.contentType }).end(text);
     } catch (error) {
       const { status, headers, body } = toApiError(error, { version: 'v2' });
-      response
-        .writeHead(status, { ...headers, 'content-type': 'application/json' })
-        .end(JSON.stringify(body));
+      const json = JSON.stringify(body);
+      const about = {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(json),
+      };
+      response.writeHead(status, { ...headers, ...about }).end(json);
     }
   };
   const { node, silence } = connectionOptions(times);
