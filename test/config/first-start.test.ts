@@ -56,6 +56,13 @@ describe('a missing file', () => {
     expect(again.warnings).not.toContain(expect.stringContaining('is no key'));
   });
 
+  test('has mailed links ask for a click; a file without the key goes on as Sydent does', async () => {
+    expect((await load()).config.http.pageAsksFirst).toBe(true);
+    expect(await readFile(file, 'utf8')).toMatch(/^page\.ask_before_validation = true$/m);
+    await writeFile(file, '[general]\nserver.name = id.test\n');
+    expect((await load()).config.http.pageAsksFirst).toBe(false);
+  });
+
   test('is written with what the environment says: from then on the file wins', async () => {
     const env = { SYDENT_DB_PATH: '/data/50%.db', SYDENT_PID_FILE: '/data/sydent.pid' };
     const first = await load(env);

@@ -183,6 +183,7 @@ export const HTTP = {
     section,
     name: 'page.ask_before_validation',
     default: 'false',
+    firstStart: 'true',
     parse: boolean,
     own: true,
     about:

@@ -260,8 +260,9 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
       ),
       better(
         'whoever opens the link proves the address',
-        'the same, unless `page.ask_before_validation` is on: then a button does',
+        'the same, unless `page.ask_before_validation` is on, as in the file of a first start: then a button does',
         'scanners of mail open links',
+        'config/first-start > has mailed links ask for a click; a file without the key goes on as Sydent does',
         'api/confirm-page > proves nothing when it is followed, and the address when the button is pressed',
       ),
     ],
