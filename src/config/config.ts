@@ -162,6 +162,8 @@ export interface EmailConfig {
   readonly template: string;
   readonly inviteTemplate: string;
   readonly defaultWebClientLocation: string;
+  /** Base URLs of the web clients that invitations may link to; empty: see the key. */
+  readonly webClientAllowList: readonly string[];
   /** Shown at the start; negative: hidden at the end. */
   readonly obfuscateUsernameCharacters: number;
   readonly obfuscateDomainCharacters: number;

@@ -1,4 +1,4 @@
-import { withoutTrailing } from '../platform/trailing.ts';
+import { WEB_CLIENT_LOCATION } from './web-client.ts';
 
 /**
  * What an invitation says, made of what the inviting side sent: all of it is theirs to make up, and it
@@ -38,21 +38,6 @@ export function redactAddress(
   const at = address.lastIndexOf('@');
   const username = redactPart(address.slice(0, at), revealed.username);
   return `${username}@${redactPart(address.slice(at + 1), revealed.domain)}`;
-}
-
-/** The argument that names the web client to link to. */
-export const WEB_CLIENT_LOCATION = 'org.matrix.web_client_location';
-
-const MAX_URL_LENGTH = 1000;
-
-/** The base URL of a web client, without a slash at its end; undefined when the text is none. */
-export function parseWebClientLocation(text: string): string | undefined {
-  if (text.length > MAX_URL_LENGTH || !/^https?:\/\/[^\s"<>\\^`{|}\p{C}]+$/iu.test(text)) {
-    return undefined;
-  }
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || url.username !== '' || url.password !== '') return undefined;
-  return withoutTrailing(text, '/');
 }
 
 /** The arguments of store-invite that the specification knows, and one that Synapse sends beside them. */

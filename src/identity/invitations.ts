@@ -9,19 +9,18 @@ import { foldCase } from './case-folding.ts';
 import { IdentityError } from './errors.ts';
 import type { InvitationRoom, Place } from './invitation-room.ts';
 import { deleteOldInvitations } from './invitation-sweep.ts';
-import {
-  hasBlockedWord,
-  type InvitationMail,
-  parseWebClientLocation,
-  redactAddress,
-  textsOf,
-  WEB_CLIENT_LOCATION,
-} from './invitation-text.ts';
+import { hasBlockedWord, type InvitationMail, redactAddress, textsOf } from './invitation-text.ts';
 import { type Caller, mailCharges } from './limits/charges.ts';
 import type { Limits } from './limits/limits.ts';
 import { currentMxid } from './lookup.ts';
 import { parseMxid } from './mxid.ts';
 import type { ServerKeys } from './server-keys.ts';
+import {
+  WEB_CLIENT_LOCATION,
+  type WebClient,
+  type WebClientRules,
+  webClientChooser,
+} from './web-client.ts';
 
 /** Inviting those whom nobody knows but by their address (Identity Service API, "Invitation storage"). */
 export interface Invitations {
@@ -79,13 +78,12 @@ export interface SignedInvitation {
   readonly signatures: Signatures;
 }
 
-export interface InvitationRules {
+export interface InvitationRules extends WebClientRules {
   readonly homeserverBlocklist: readonly string[];
   readonly roomBlocklist: readonly string[];
   readonly keywordBlocklist: readonly string[];
   readonly obfuscateUsernameCharacters: number;
   readonly obfuscateDomainCharacters: number;
-  readonly defaultWebClientLocation: string;
   readonly invites: {
     readonly extraFields: readonly string[];
     /** Milliseconds; 0: never. */
@@ -131,16 +129,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
   const { storage, keys, clock, random, rules, room } = deps;
   const { invites } = rules;
 
-  function webClientOf(texts: ReadonlyMap<string, string>): string {
-    const given = texts.get(WEB_CLIENT_LOCATION);
-    if (!given) return rules.defaultWebClientLocation;
-    const location = parseWebClientLocation(given);
-    if (location !== undefined) return location;
-    throw new IdentityError(
-      'parameter-invalid',
-      `${WEB_CLIENT_LOCATION} must be an http:// or https:// URL`,
-    );
-  }
+  const chooseWebClient = webClientChooser(rules);
 
   /** Whom to invite; checked in the order that callers know. */
   async function check(request: InvitationRequest): Promise<{ invited: ThreePid; place: Place }> {
@@ -184,7 +173,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
   function mail(
     request: InvitationRequest,
     to: string,
-    webClient: string,
+    webClient: WebClient,
     secret: { token: string; privateKey: string },
   ): InvitationMail {
     const texts = textsOf(request.texts, invites.extraFields);
@@ -199,7 +188,8 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
         token: secret.token,
         ephemeral_private_key: secret.privateKey,
         signurl: `${deps.signUrl}?${query}`,
-        web_client_location: webClient,
+        web_client_location: webClient.location,
+        web_client_host: webClient.host,
         bracketed_room_name: bracketed(texts['room_name']),
         bracketed_verified_sender: bracketed(request.user),
       },
@@ -237,10 +227,10 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
 
   return {
     async store(request) {
-      const webClient = webClientOf(request.texts);
+      const isV1 = request.user === undefined;
+      const webClient = chooseWebClient(request.texts.get(WEB_CLIENT_LOCATION), !isV1);
       const { invited, place } = await check(request);
-      const { address, roomId, sender, user } = request;
-      const isV1 = user === undefined;
+      const { address, roomId, sender } = request;
       const token = random.alphanumeric(TOKEN_LENGTH);
       const seed = random.bytes(32);
       const ephemeralKey = base64Url(keyPairFromSeed(seed).publicKey);

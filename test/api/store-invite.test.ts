@@ -140,7 +140,7 @@ email.third_party_invite_keyword_blocklist =
     expect(mail.parsed.from?.text).toBe('"Cognomen" <noreply@id.test>');
     expect(mail.parsed.subject).toBe('Ada of a rather lon… has invited you to a space');
     const { link, query } = linkIn(mail);
-    expect(link).toMatch(/^https:\/\/other\.test\/app\/#\/room\//);
+    expect(link).toMatch(/^https:\/\/chat\.test\/#\/room\//);
     expect(query.get('room_name')).toBe('Tea& biscuits, but nothin…');
     expect(query.get('guest_user_id')).toBe('@1:sample.test');
   });

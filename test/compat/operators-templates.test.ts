@@ -32,7 +32,13 @@ const shown = (text = '') =>
 const VERIFICATION = ['ipaddress', 'link', 'token', 'multipart_boundary'];
 const INVITATION = [
   ...['token', 'ephemeral_private_key', 'subject_header_value', 'web_client_location'],
-  ...['bracketed_verified_sender', 'bracketed_room_name', 'sender_display_name', 'room_name'],
+  ...[
+    'web_client_host',
+    'bracketed_verified_sender',
+    'bracketed_room_name',
+    'sender_display_name',
+    'room_name',
+  ],
   ...['room_avatar_url', 'sender_avatar_url', 'guest_user_id', 'guest_access_token', 'room_type'],
   ...['room_alias', 'room_join_rules', 'medium', 'address', 'room_id', 'sender'],
 ];
@@ -129,6 +135,7 @@ describe.each([
       ephemeral_private_key: expect.stringMatching(/^[\w+/-]{43}$/),
       subject_header_value: 'Ada: Tea',
       web_client_location: 'https://chat.test',
+      web_client_host: 'chat.test',
       bracketed_verified_sender: version === 'v2' ? '(@ada:sample.test) ' : '',
       bracketed_room_name: '(Tea) ',
       sender_display_name: 'Ada',

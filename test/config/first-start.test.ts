@@ -63,6 +63,14 @@ describe('a missing file', () => {
     expect((await load()).config.http.pageAsksFirst).toBe(false);
   });
 
+  test('lets invitations link to the default web client only; a file without the key to others', async () => {
+    const allowed = async () => (await load()).config.email.webClientAllowList;
+    const { config } = await load();
+    expect(await allowed()).toEqual([config.email.defaultWebClientLocation]);
+    await writeFile(file, '[general]\nserver.name = id.test\n');
+    expect(await allowed()).toEqual([]);
+  });
+
   test('is written with what the environment says: from then on the file wins', async () => {
     const env = { SYDENT_DB_PATH: '/data/50%.db', SYDENT_PID_FILE: '/data/sydent.pid' };
     const first = await load(env);

@@ -75,6 +75,13 @@ describe('a bad value stops the start, naming section, key, value and what is ri
     ['[http]\ntrusted_proxies = proxy', '[http] trusted_proxies = "proxy"'],
     ['[email]\nemail.from = nobody', '[email] email.from: must be an address, or a name'],
     ['[email]\nemail.from = A <a@b> c', '[email] email.from: must be an address, or a name'],
+    ...[
+      ...['other.test', 'ftp://other.test', 'https://a@other.test', 'https:other.test', ','],
+      ...['https://other.test/?x', 'https://other.test/#/x', 'https://a.test https://b.test'],
+    ].map((entry): [string, string] => [
+      `[email]\nemail.web_client_allow_list = ${entry}`,
+      `[email] email.web_client_allow_list = "${entry}": must be base URLs such as https://app.element.io between commas, without user, query and fragment ("${entry}" is none)`,
+    ]),
     ['[email]\nemail.smtpport = x', '[email] email.smtpport = "x"'],
     ['[email]\nemail.ratelimit_recipient.burst = 0', 'must be a number above 0'],
     [

@@ -28,6 +28,7 @@ describe.each(['matrix-org', 'vector-im'])('the stock mails of %s', (brand) => {
     room_id: '!a/b:sample.test',
     room_name: 'Tea & "Biscuits"',
     web_client_location: 'https://app.test',
+    web_client_host: 'app.test',
     signurl: 'https://id.test/_matrix/identity/v2/sign-ed25519?token=x&private_key=y_-',
   };
   const mail = async (kind: 'verification' | 'invite' | 'migration', more = {}) => {

@@ -26,18 +26,14 @@ import {
 import { isBrandName } from '../../src/identity/brand.ts';
 import { foldCase } from '../../src/identity/case-folding.ts';
 import { lookupHash } from '../../src/identity/hashing.ts';
-import {
-  hasBlockedWord,
-  parseWebClientLocation,
-  redactAddress,
-  textsOf,
-} from '../../src/identity/invitation-text.ts';
+import { hasBlockedWord, redactAddress, textsOf } from '../../src/identity/invitation-text.ts';
 import { mailCharges } from '../../src/identity/limits/charges.ts';
 import { storedAddress } from '../../src/identity/lookup-keys.ts';
 import { homeserverOf, parseMxid } from '../../src/identity/mxid.ts';
 import { nextLinkWithSid, usableNextLink } from '../../src/identity/next-link.ts';
 import { sameSecret } from '../../src/identity/secrets.ts';
 import { isReachableName, isSameServer, isServerName } from '../../src/identity/server-name.ts';
+import { parseWebClient } from '../../src/identity/web-client.ts';
 import { textArguments } from '../../src/listeners/frame/arguments.ts';
 import { requireToken, tokenReader } from '../../src/listeners/frame/authentication.ts';
 import { clientNetwork, clientReader } from '../../src/listeners/frame/client-address.ts';
@@ -346,8 +342,8 @@ export const PARSERS: readonly Parser[] = [
     pieces: ['a.', '/', '?', '\u00a0', '\\'],
   },
   {
-    names: ['parseWebClientLocation'],
-    read: parseWebClientLocation,
+    names: ['parseWebClient'],
+    read: parseWebClient,
     starts: ['', 'https://a'],
     pieces: ['/', 'a.', ':', '@'],
     ends: ['', '/', ' '],

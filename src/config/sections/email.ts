@@ -1,6 +1,5 @@
 import type { EmailConfig } from '../config.ts';
 import {
-  baseUrl,
   days,
   InvalidValueError,
   type Key,
@@ -16,6 +15,7 @@ import {
 } from '../keys.ts';
 import { addressIn, oneLine, tlsMode } from '../mail-values.ts';
 import type { ConfigReader } from '../reader.ts';
+import { readWebClients, WEB_CLIENTS } from './web-clients.ts';
 
 const section = 'email';
 
@@ -128,13 +128,7 @@ export const EMAIL = {
     about:
       'One file for the invitation mail, whatever the brand. Better: a brand’s invite_template.eml.',
   },
-  webClientLocation: {
-    section,
-    name: 'email.default_web_client_location',
-    default: 'https://app.element.io',
-    parse: baseUrl,
-    about: 'The web client that invitations link to unless the inviting one names another.',
-  },
+  ...WEB_CLIENTS,
   obfuscateUsername: {
     section,
     name: 'email.third_party_invite_username_obfuscate_characters',
@@ -274,7 +268,7 @@ export function readEmail(reader: ConfigReader): EmailConfig {
     hostname,
     template: reader.read(EMAIL.template),
     inviteTemplate: reader.read(EMAIL.inviteTemplate),
-    defaultWebClientLocation: reader.read(EMAIL.webClientLocation),
+    ...readWebClients(reader),
     obfuscateUsernameCharacters: reader.read(EMAIL.obfuscateUsername),
     obfuscateDomainCharacters: reader.read(EMAIL.obfuscateDomain),
     homeserverBlocklist: reader.read(EMAIL.homeserverBlocklist),

@@ -61,7 +61,12 @@ const SAMPLE: TemplateValues = Object.fromEntries(
       'room_id',
       'room_name',
     ],
-    ...['web_client_location', 'bracketed_verified_sender', 'bracketed_room_name'],
+    ...[
+      'web_client_location',
+      'web_client_host',
+      'bracketed_verified_sender',
+      'bracketed_room_name',
+    ],
   ].map((name) => [name, name]),
 );
 

@@ -404,7 +404,14 @@ export const KEYS: Readonly<Record<string, Rows>> = {
         'the web client that invitations link to unless the homeserver names one',
         DEFAULT,
         'api/store-invite > is stored, mailed and signed for',
-        'api/store-invite > says no more than it should',
+        'api/web-client > of version 2 leads to %s and names its host',
+      ),
+      better(
+        'whatever the homeserver names, in version 1 too',
+        'an `https:` URL that a user of version 2 names, or, where `email.web_client_allow_list` is set, one that is in it: the default one in place of all others; the mail names the host',
+        'a mail in your name is not to lead just anywhere',
+        'api/web-client > of version 1 leads to the default one whatever is asked for: %j',
+        'api/web-client > leads to the default one in place of %s',
       ),
     ],
     'email.third_party_invite_username_obfuscate_characters': [
@@ -608,6 +615,7 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   ],
   'what invitations say, and how long they are kept': [
     'email.invite.extra_fields',
+    'email.web_client_allow_list',
     'email.invite.expiry_days',
     'email.invite.key_grace_days',
   ],

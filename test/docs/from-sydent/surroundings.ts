@@ -77,6 +77,13 @@ export const TEMPLATES: Rows = {
       'compat/operators-templates > make the verification mail and its page',
       'compat/operators-templates > make the mail of an invitation by %s',
     ),
+    better(
+      'an invitation does not say where its link leads',
+      '`web_client_host` names the host; the stock templates show it',
+      'the inviting side chooses the web client',
+      'api/web-client > of version 2 leads to %s and names its host',
+      'compat/operators-templates > make the mail of an invitation by %s',
+    ),
     different(
       'runs Python’s methods inside Jinja (`{{ to.split("@")[0] }}`)',
       'Nunjucks: Jinja’s language with JavaScript’s methods; a template that cannot be used is said at the start',
