@@ -1,3 +1,5 @@
+import { bareWords } from './bare-words.ts';
+import { visibleText } from './visible-text.ts';
 import { WEB_CLIENT_LOCATION } from './web-client.ts';
 
 /**
@@ -6,15 +8,13 @@ import { WEB_CLIENT_LOCATION } from './web-client.ts';
  */
 
 /** Control characters, and those that turn the direction of writing: they make text look like other text. */
-const INVISIBLE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+const MISLEADING = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
-const cleanText = (text: string): string => text.toWellFormed().replace(INVISIBLE, '');
+/** For what is read by programs, which has to stay what it is. */
+const cleanId = (text: string): string => text.toWellFormed().replace(MISLEADING, '');
 
-/** A name without what could mislead; one with a link in it becomes empty. */
-function cleanName(name: string): string {
-  const clean = cleanText(name);
-  return /:\/\/|www\./i.test(clean) ? '' : clean;
-}
+/** For what is read by people: what can be seen, and nothing to click on. */
+export const cleanText = (text: string): string => bareWords(visibleText(text));
 
 /** A text over the limit, cut short and marked so. */
 function shorten(text: string, limit: number, kept: number): string {
@@ -47,10 +47,24 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   WEB_CLIENT_LOCATION,
 ]);
 
-const NAMES: Readonly<Record<string, (name: string) => string>> = {
-  sender_display_name: (name) => shorten(cleanName(name), 20, 19),
-  room_name: (name) => shorten(cleanName(name), 30, 25),
-};
+/** A name in so many characters; what is cut in two there may leave half of it invisible. */
+const cleanName = (name: string, limit: number, kept: number): string =>
+  visibleText(shorten(cleanText(name), limit, kept));
+
+/** The address of a picture as homeservers have them; another text is none. */
+const cleanPicture = (text: string): string =>
+  /^mxc:\/\/[\w.:[\]-]+\/[\w-]+$/.test(text) ? text : cleanText(text);
+
+/** How arguments are shown; the others as text. */
+const SHOWN: ReadonlyMap<string, (text: string) => string> = new Map([
+  ['sender_display_name', (name) => cleanName(name, 20, 19)],
+  ['room_name', (name) => cleanName(name, 30, 25)],
+  ['room_avatar_url', cleanPicture],
+  ['sender_avatar_url', cleanPicture],
+  ['address', cleanId],
+  ['room_id', cleanId],
+  ['guest_access_token', cleanId],
+]);
 
 /** The arguments as an invitation may show them. */
 export function textsOf(
@@ -61,7 +75,7 @@ export function textsOf(
     ([name]) => KNOWN_FIELDS.has(name) || name.startsWith('guest_') || extraFields.includes(name),
   );
   return Object.fromEntries(
-    shown.map(([name, text]) => [name, (NAMES[name] ?? cleanText)(text)] as const),
+    shown.map(([name, text]) => [name, (SHOWN.get(name) ?? cleanText)(text)] as const),
   );
 }
 

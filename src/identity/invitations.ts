@@ -9,7 +9,13 @@ import { foldCase } from './case-folding.ts';
 import { IdentityError } from './errors.ts';
 import type { InvitationRoom, Place } from './invitation-room.ts';
 import { deleteOldInvitations } from './invitation-sweep.ts';
-import { hasBlockedWord, type InvitationMail, redactAddress, textsOf } from './invitation-text.ts';
+import {
+  cleanText,
+  hasBlockedWord,
+  type InvitationMail,
+  redactAddress,
+  textsOf,
+} from './invitation-text.ts';
 import { type Caller, mailCharges } from './limits/charges.ts';
 import type { Limits } from './limits/limits.ts';
 import { currentMxid } from './lookup.ts';
@@ -191,7 +197,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
         web_client_location: webClient.location,
         web_client_host: webClient.host,
         bracketed_room_name: bracketed(texts['room_name']),
-        bracketed_verified_sender: bracketed(request.user),
+        bracketed_verified_sender: bracketed(request.user && cleanText(request.user)),
       },
     };
   }

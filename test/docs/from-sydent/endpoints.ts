@@ -569,10 +569,11 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
       ),
       different(
         'every argument reaches the template, as it was sent',
-        'those of the specification, `guest_…`, and those of `email.invite.extra_fields`; without control characters; names with a link in them are empty',
+        'those of the specification, `guest_…`, and those of `email.invite.extra_fields`; without control characters and what cannot be seen; of a link the words stay',
         'an invitation is no way to send advertising in your name',
         'api/store-invite > says no more than it should',
-        'api/store-invite > with a link for a name says nothing in its place',
+        'api/names-in-invitations > %j is read as words, and is a link nowhere',
+        'api/names-in-invitations > names in any script arrive as they are, emoji and all',
       ),
     ],
     'POST /sign-ed25519': [
