@@ -56,15 +56,18 @@ function subjectOf(format: string, values: TemplateValues): string {
 
 export function createDelivery(config: Config, deps: DeliveryDependencies): Delivery {
   const { email, general, http, sms } = config;
-  const brands = createBrands({
-    templatesPath: general.templatesPath,
-    defaultBrand: general.defaultBrand,
-    singleFiles: {
-      verification: email.template,
-      invite: email.inviteTemplate,
-      page: http.verifyResponseTemplate,
+  const brands = createBrands(
+    {
+      templatesPath: general.templatesPath,
+      defaultBrand: general.defaultBrand,
+      singleFiles: {
+        verification: email.template,
+        invite: email.inviteTemplate,
+        page: http.verifyResponseTemplate,
+      },
     },
-  });
+    deps,
+  );
   const mailer = createMailer(email, {
     logger: deps.logger,
     onAttempt: deps.metrics.emailSent,
@@ -74,10 +77,11 @@ export function createDelivery(config: Config, deps: DeliveryDependencies): Deli
     kind: Exclude<TemplateKind, 'page' | 'confirm'>,
     mail: { to: string; brand: string | undefined; values: TemplateValues },
   ): Promise<void> {
-    const { render } = await brands.find(kind, mail.brand);
     const { from, hostname } = email;
-    const message = renderMessage(render, { from, hostname, ...mail }, deps);
-    await mailer.send(mail.to, message);
+    await mailer.send(mail.to, async () => {
+      const { render } = await brands.find(kind, mail.brand);
+      return renderMessage(render, { from, hostname, ...mail }, deps);
+    });
   }
 
   return {

@@ -353,6 +353,58 @@ describe('a failure is told, and its cause is logged without secrets', () => {
   });
 });
 
+describe('messages that wait for their turn', () => {
+  const patient = { connect: 10_000, greeting: 10_000, socket: 10_000, total: 10_000 };
+
+  test('are made no sooner, in the order in which they came', async () => {
+    const letGo = Promise.withResolvers<void>();
+    const server = await relay({
+      onMailFrom: (_address, _session, done) => void letGo.promise.then(() => done()),
+    });
+    const made: number[] = [];
+    const sender = mailer(server.port, '', { timeouts: patient });
+    const sent = Array.from({ length: 40 }, (_, number) =>
+      sender.send('a@b.test', async () => {
+        made.push(number);
+        return MESSAGE;
+      }),
+    );
+    await expect.poll(() => server.connections).toBe(5);
+    expect(made).toEqual([0, 1, 2, 3, 4]);
+    letGo.resolve();
+    await Promise.all(sent);
+    expect(made).toEqual(Array.from({ length: 40 }, (_, number) => number));
+    expect(server.connections).toBe(5);
+  });
+
+  test('and cannot be made take nobody’s place', async () => {
+    const server = await relay();
+    const sender = mailer(server.port);
+    const fault = new Error('a template that cannot be used');
+    for (let i = 0; i < 7; i++) {
+      await expect(sender.send('a@b.test', () => Promise.reject(fault))).rejects.toBe(fault);
+    }
+    expect(server.connections).toBe(0);
+    await sender.send('a@b.test', MESSAGE);
+    expect(server.mails).toHaveLength(1);
+  });
+
+  test('longer than they may leave their places to others', async () => {
+    const letGo = Promise.withResolvers<void>();
+    const server = await relay({
+      onMailFrom: (_address, _session, done) => void letGo.promise.then(() => done()),
+    });
+    const sender = mailer(server.port, '', { timeouts: { ...patient, total: 500 } });
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 30 }, () => sender.send('a@b.test', MESSAGE)),
+    );
+    expect(outcomes.map(({ status }) => status)).toEqual(Array(30).fill('rejected'));
+    letGo.resolve();
+    await Promise.all(Array.from({ length: 10 }, () => sender.send('a@b.test', MESSAGE)));
+    expect(server.mails).toHaveLength(10);
+  });
+});
+
 test.each<[string, string, string | undefined, boolean]>([
   ['says nothing', '.', '', true],
   ['hangs up', '.', undefined, true],

@@ -1,7 +1,9 @@
 import { simpleParser } from 'mailparser';
+import pino from 'pino';
 import { describe, expect, test } from 'vitest';
 import { renderMessage } from '../../src/delivery/mail/message.ts';
 import { createBrands } from '../../src/delivery/templates/brands.ts';
+import { systemClock } from '../../src/platform/clock.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { TestClock } from '../support/server.ts';
 
@@ -14,7 +16,10 @@ const options = {
 };
 
 describe.each(['matrix-org', 'vector-im'])('the stock mails of %s', (brand) => {
-  const stock = createBrands({ templatesPath: '/nowhere', defaultBrand: brand, singleFiles: {} });
+  const stock = createBrands(
+    { templatesPath: '/nowhere', defaultBrand: brand, singleFiles: {} },
+    { clock: systemClock, logger: pino({ level: 'silent' }) },
+  );
   const link = 'https://id.test/x?token=a&sid=1&client_secret=%3D';
   const values = {
     link,

@@ -2,11 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
 import { simpleParser } from 'mailparser';
+import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { asciiDomain, encodeHeaderText, renderMessage } from '../../src/delivery/mail/message.ts';
 import { pageRenderer } from '../../src/delivery/pages.ts';
 import { createBrands } from '../../src/delivery/templates/brands.ts';
 import { compileTemplate } from '../../src/delivery/templates/template.ts';
+import { systemClock } from '../../src/platform/clock.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { temporaryFolder } from '../support/databases.ts';
 import { TestClock } from '../support/server.ts';
@@ -98,7 +100,10 @@ describe('brands', () => {
     return file;
   };
   const brands = (more = {}) =>
-    createBrands({ templatesPath: folder.path, defaultBrand: 'own', singleFiles: {}, ...more });
+    createBrands(
+      { templatesPath: folder.path, defaultBrand: 'own', singleFiles: {}, ...more },
+      { clock: systemClock, logger: pino({ level: 'silent' }) },
+    );
   const found = async (brand: string | undefined, more = {}) =>
     (await brands(more).find('verification', brand)).render({ to: 'T' });
 

@@ -2,11 +2,7 @@ import pino from 'pino';
 import { afterEach } from 'vitest';
 import type { EmailConfig } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import {
-  createMailer,
-  type Mailer,
-  type MailerDependencies,
-} from '../../src/delivery/mail/mailer.ts';
+import { createMailer, type MailerDependencies } from '../../src/delivery/mail/mailer.ts';
 import { renderConfig, SIGNING_KEY } from './server.ts';
 import { startScriptedRelay, startSmtpServer, type TestRelay } from './smtp.ts';
 
@@ -49,17 +45,24 @@ function emailConfig(lines: string): EmailConfig {
 /** What the mailers logged, and how often they were told to send. */
 export const seen = { logs: [] as string[], attempts: 0 };
 
-/** A mailer for the relay at that port, with further lines of configuration. */
+/** A mailer, of ready messages too, for the relay at that port, with further lines of configuration. */
 export function mailer(
   port: number,
   lines = '',
   more: Partial<Pick<MailerDependencies, 'timeouts' | 'trustedCa'>> = {},
-): Mailer {
+): {
+  send(to: string, message: Buffer | (() => Promise<Buffer>)): Promise<void>;
+  close(): Promise<void>;
+} {
   const created = createMailer(emailConfig(`email.smtpport = ${port}\n${lines}`), {
     logger: pino({}, { write: (line: string) => void seen.logs.push(line) }),
     onAttempt: () => seen.attempts++,
     ...more,
   });
   open.push(created);
-  return created;
+  return {
+    ...created,
+    send: (to, message) =>
+      created.send(to, typeof message === 'function' ? message : async () => message),
+  };
 }

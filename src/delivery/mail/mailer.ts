@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { EmailConfig } from '../../config/config.ts';
 import { IdentityError, UnknownOutcomeError } from '../../identity/errors.ts';
+import { createGate } from './gate.ts';
 import { asciiDomain } from './message.ts';
 import { createRelay, type Extensions } from './relay.ts';
 import { inSevenBits } from './transfer-encoding.ts';
@@ -9,9 +10,11 @@ import { inSevenBits } from './transfer-encoding.ts';
 export interface Mailer {
   /**
    * Sends a whole message to one address.
+   * @param render makes the message once its turn has come: no more are made at once than are sent;
+   * what it throws is thrown here
    * @throws IdentityError `email-not-sent`; `email-invalid` for an address this relay cannot take.
    */
-  send(to: string, message: Buffer): Promise<void>;
+  send(to: string, render: () => Promise<Buffer>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -34,6 +37,7 @@ const TIMEOUTS = {
   total: 60_000,
 };
 
+const AT_ONCE = 5;
 /** Behind so many the wait would be longer than anyone’s patience. */
 const MAX_WAITING = 500;
 
@@ -92,34 +96,59 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
   const relay = createRelay({
     connection: connectionOptions(config, timeouts, deps.trustedCa),
     credentials,
+    connections: AT_ONCE,
   });
+  const gate = createGate(AT_ONCE);
   const from = mailbox(config.envelopeFrom);
   let underWay = 0;
 
+  /** What the caller gets to see of a failure; the log sees more. */
+  function notSent(error: unknown): IdentityError {
+    if (error instanceof IdentityError) return error;
+    if (error instanceof UnknownOutcomeError) {
+      logger.error(describe(error.cause), 'The relay did not say whether it took a mail');
+    } else {
+      logger.error(describe(error), 'Mail not sent');
+    }
+    return new IdentityError('email-not-sent', 'The mail could not be sent', { cause: error });
+  }
+
+  async function hand(to: string, message: Buffer, signal: AbortSignal): Promise<void> {
+    const isInternational = /[^\x20-\x7e]/.test(to);
+    const compose = ({ eightBitMime, smtpUtf8 }: Extensions) => {
+      if (isInternational && !smtpUtf8) throw unreachable();
+      return eightBitMime ? message : inSevenBits(message);
+    };
+    try {
+      await relay.send({ from, to }, compose, signal);
+    } catch (error) {
+      throw notSent(error);
+    }
+  }
+
+  async function inTurn(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    await gate.enter(signal).catch((error: unknown) => {
+      throw notSent(error);
+    });
+    try {
+      await work();
+    } finally {
+      gate.leave();
+    }
+  }
+
   return {
-    async send(typed, message) {
+    async send(typed, render) {
       const to = mailbox(typed);
-      const isInternational = /[^\x20-\x7e]/.test(to);
       onAttempt();
       if (underWay >= MAX_WAITING) {
         logger.error({ waiting: underWay }, 'Mail not sent: too many are waiting for the relay');
         throw new IdentityError('email-not-sent', 'The mail could not be sent; try again later');
       }
       underWay++;
+      const signal = AbortSignal.timeout(timeouts.total);
       try {
-        const compose = ({ eightBitMime, smtpUtf8 }: Extensions) => {
-          if (isInternational && !smtpUtf8) throw unreachable();
-          return eightBitMime ? message : inSevenBits(message);
-        };
-        await relay.send({ from, to }, compose, AbortSignal.timeout(timeouts.total));
-      } catch (error) {
-        if (error instanceof IdentityError) throw error;
-        if (error instanceof UnknownOutcomeError) {
-          logger.error(describe(error.cause), 'The relay did not say whether it took a mail');
-        } else {
-          logger.error(describe(error), 'Mail not sent');
-        }
-        throw new IdentityError('email-not-sent', 'The mail could not be sent', { cause: error });
+        await inTurn(signal, async () => hand(to, await render(), signal));
       } finally {
         underWay--;
       }

@@ -1,4 +1,3 @@
-import { EventEmitter, once } from 'node:events';
 import { Readable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { UnknownOutcomeError } from '../../identity/errors.ts';
@@ -36,6 +35,8 @@ export interface RelayOptions {
   /** Host, TLS and time limits, as nodemailer has them. */
   readonly connection: ConstructorParameters<typeof SMTPConnection>[0];
   readonly credentials: { readonly user: string; readonly pass: string } | undefined;
+  /** So many messages are sent at once at the most, and so many connections kept. */
+  readonly connections: number;
 }
 
 interface Connection {
@@ -45,26 +46,8 @@ interface Connection {
   used: number;
 }
 
-const CONNECTIONS = 5;
 /** Some relays do not like more over one connection. */
 const MESSAGES_PER_CONNECTION = 100;
-
-/** Lets so many in at a time, in the order of their coming. */
-function createGate(places: number) {
-  const left = new EventEmitter().setMaxListeners(0);
-  let inside = 0;
-  return {
-    /** Rejects when the signal aborts first. */
-    async enter(signal: AbortSignal): Promise<void> {
-      while (inside >= places) await once(left, 'left', { signal });
-      inside++;
-    },
-    leave(): void {
-      inside--;
-      left.emit('left');
-    },
-  };
-}
 
 /** One step on a connection: it fails with the connection, and when the signal aborts. */
 function step(
@@ -102,8 +85,11 @@ function isRefusal(error: unknown): boolean {
 const isAnswer = (error: unknown) =>
   typeof (error as { responseCode?: unknown }).responseCode === 'number';
 
-export function createRelay({ connection: options, credentials }: RelayOptions): Relay {
-  const gate = createGate(CONNECTIONS);
+export function createRelay({
+  connection: options,
+  credentials,
+  connections,
+}: RelayOptions): Relay {
   const kept: Connection[] = [];
   let isClosed = false;
 
@@ -178,29 +164,24 @@ export function createRelay({ connection: options, credentials }: RelayOptions):
 
   return {
     async send(envelope, compose, signal) {
-      await gate.enter(signal);
-      try {
-        for (let tries = 0; ; tries++) {
-          const old = tries < CONNECTIONS ? kept.pop() : undefined;
-          const connection = old ?? (await open(signal));
-          const octets = composeFor(connection, compose);
-          const message = Readable.from(octets);
-          const is8Bit = octets.some((octet) => octet > 0x7f);
-          try {
-            return await deliver(connection, envelope, message, is8Bit, signal);
-          } catch (error) {
-            // One that was kept may turn out to be dead: nothing of the message has gone out over it.
-            const wasDead = old !== undefined && !message.readableDidRead && !isRefusal(error);
-            if (wasDead && !signal.aborted) continue;
-            throw message.readableDidRead && !isAnswer(error)
-              ? new UnknownOutcomeError('The relay did not say whether it took the mail', {
-                  cause: error,
-                })
-              : error;
-          }
+      for (let tries = 0; ; tries++) {
+        const old = tries < connections ? kept.pop() : undefined;
+        const connection = old ?? (await open(signal));
+        const octets = composeFor(connection, compose);
+        const message = Readable.from(octets);
+        const is8Bit = octets.some((octet) => octet > 0x7f);
+        try {
+          return await deliver(connection, envelope, message, is8Bit, signal);
+        } catch (error) {
+          // One that was kept may turn out to be dead: nothing of the message has gone out over it.
+          const wasDead = old !== undefined && !message.readableDidRead && !isRefusal(error);
+          if (wasDead && !signal.aborted) continue;
+          throw message.readableDidRead && !isAnswer(error)
+            ? new UnknownOutcomeError('The relay did not say whether it took the mail', {
+                cause: error,
+              })
+            : error;
         }
-      } finally {
-        gate.leave();
       }
     },
     close() {

@@ -1,13 +1,9 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isBrandName } from '../../identity/brand.ts';
-import {
-  compileTemplate,
-  type Render,
-  type TemplateSource,
-  type TemplateValues,
-} from './template.ts';
+import type { Render, TemplateValues } from './template.ts';
+import { createTemplateFiles, type TemplateFilesDependencies } from './template-files.ts';
 
 export type TemplateKind = 'verification' | 'invite' | 'migration' | 'page' | 'confirm';
 
@@ -27,8 +23,8 @@ export interface FoundTemplate {
 
 export interface Brands {
   /**
-   * The template of that brand, as it is on disk now; the default brand's for a brand nobody has.
-   * @throws TemplateError
+   * The template of that brand, as it is on disk now; the default brand's for a brand nobody has. It throws
+   * TemplateError when it is rendered and cannot be used.
    */
   find(kind: TemplateKind, brand: string | undefined): Promise<FoundTemplate>;
   /** Tries every brand's templates; what is wrong with them, one line each. */
@@ -70,64 +66,39 @@ const SAMPLE: TemplateValues = Object.fromEntries(
   ].map((name) => [name, name]),
 );
 
-async function readIfThere(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
-}
-
-async function sourceIn(folder: string, kind: TemplateKind): Promise<TemplateSource | undefined> {
-  for (const name of FILES[kind]) {
-    const file = path.join(folder, name);
-    const text = await readIfThere(file);
-    if (text !== undefined) {
-      return { file, text, syntax: name.endsWith('.j2') ? 'jinja' : 'percent' };
-    }
-  }
-  return undefined;
-}
-
-export function createBrands(config: BrandsConfig): Brands {
+export function createBrands(config: BrandsConfig, deps: TemplateFilesDependencies): Brands {
   const { templatesPath, defaultBrand, singleFiles } = config;
+  const files = createTemplateFiles(deps);
   // Started from its own folder, the default `res` is the built-in one.
   const isBuiltInFolder = path.resolve(templatesPath) === path.resolve(BUILT_IN);
-  const operatorFolder = (brand: string) => path.join(templatesPath, brand);
-  const builtInFolder = (brand: string) => path.join(BUILT_IN, brand);
 
-  const exists = async (brand: string) =>
-    BUILT_IN_BRANDS.includes(brand) ||
-    (await stat(operatorFolder(brand)).catch(() => undefined))?.isDirectory() === true;
-
-  async function source(
-    kind: TemplateKind,
-    asked: string | undefined,
-  ): Promise<{ source: TemplateSource; builtIn: boolean }> {
-    const single = singleFiles[kind];
-    if (single) {
-      const text = await readFile(single, 'utf8');
-      return { source: { file: single, text, syntax: 'percent' }, builtIn: false };
+  async function findIn(folder: string, kind: TemplateKind): Promise<Render | undefined> {
+    for (const name of FILES[kind]) {
+      const syntax = name.endsWith('.j2') ? 'jinja' : 'percent';
+      const render = await files.find(path.join(folder, name), syntax);
+      if (render !== undefined) return render;
     }
-    const known = asked !== undefined && isBrandName(asked) && (await exists(asked));
-    const brands = [...new Set([...(known ? [asked] : []), defaultBrand])];
-    for (const brand of brands) {
-      const own = await sourceIn(operatorFolder(brand), kind);
-      if (own !== undefined) return { source: own, builtIn: isBuiltInFolder };
-      if (!BUILT_IN_BRANDS.includes(brand)) continue;
-      const stock = await sourceIn(builtInFolder(brand), kind);
-      if (stock !== undefined) return { source: stock, builtIn: true };
-    }
-    const stock = await sourceIn(builtInFolder(FALLBACK_BRAND), kind);
-    if (stock === undefined) throw new Error(`There is no built-in template of kind ${kind}`);
-    return { source: stock, builtIn: true };
+    return undefined;
   }
 
-  async function find(kind: TemplateKind, brand: string | undefined): Promise<FoundTemplate> {
-    const found = await source(kind, brand);
-    return { render: compileTemplate(found.source), builtIn: found.builtIn };
+  async function find(kind: TemplateKind, asked: string | undefined): Promise<FoundTemplate> {
+    const single = singleFiles[kind];
+    if (single) {
+      const render = await files.find(single, 'percent');
+      if (render === undefined) throw new Error(`The template ${single} is not there`);
+      return { render, builtIn: false };
+    }
+    const isName = asked !== undefined && isBrandName(asked);
+    for (const brand of new Set([...(isName ? [asked] : []), defaultBrand])) {
+      const own = await findIn(path.join(templatesPath, brand), kind);
+      if (own !== undefined) return { render: own, builtIn: isBuiltInFolder };
+      if (!BUILT_IN_BRANDS.includes(brand)) continue;
+      const stock = await findIn(path.join(BUILT_IN, brand), kind);
+      if (stock !== undefined) return { render: stock, builtIn: true };
+    }
+    const stock = await findIn(path.join(BUILT_IN, FALLBACK_BRAND), kind);
+    if (stock === undefined) throw new Error(`There is no built-in template of kind ${kind}`);
+    return { render: stock, builtIn: true };
   }
 
   return {

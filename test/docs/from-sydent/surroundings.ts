@@ -59,9 +59,11 @@ export const TEMPLATES: Rows = {
     same('a brand is the name of a folder, never a path', 'delivery/templates > %j is no brand'),
     better(
       'read at each use; a fault shows when somebody needs the mail',
-      'read at each use; faults are said at the start as well, with file and line',
+      'compiled once, and again when a file has changed; faults are said at the start as well, with file and line, and a changed one that cannot be used leaves the former in use',
       'not while somebody waits',
       'delivery/templates > a change of a file is seen at once',
+      'delivery/template-files > is compiled again when its file is edited or replaced, not when it is touched',
+      'delivery/template-files > that changes into one that %s is the former one, which is logged once',
       'delivery/templates > faults are found before anyone needs the template',
     ),
   ],
