@@ -23,7 +23,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'reads what parseConfig has read': [
     ...['readAccess', 'readCrypto', 'readDatabase', 'readEmail', 'readGeneral', 'readHttp'],
-    ...['peerKeys', 'readLimits', 'readLog', 'readPeers', 'readSms'],
+    ...['peerKeys', 'readLimits', 'readLog', 'readPeers', 'readSms', 'readWebClients'],
   ],
   'chooses between two that are in the table': ['compileTemplate'],
   'reads arguments by the fields, which are in the table': ['readArguments', 'field'],

@@ -23,16 +23,23 @@ import {
   mailboxOf,
   parseThreePid,
 } from '../../src/identity/addresses.ts';
+import { bareWords } from '../../src/identity/bare-words.ts';
 import { isBrandName } from '../../src/identity/brand.ts';
 import { foldCase } from '../../src/identity/case-folding.ts';
 import { lookupHash } from '../../src/identity/hashing.ts';
-import { hasBlockedWord, redactAddress, textsOf } from '../../src/identity/invitation-text.ts';
+import {
+  cleanText,
+  hasBlockedWord,
+  redactAddress,
+  textsOf,
+} from '../../src/identity/invitation-text.ts';
 import { mailCharges } from '../../src/identity/limits/charges.ts';
 import { storedAddress } from '../../src/identity/lookup-keys.ts';
 import { homeserverOf, parseMxid } from '../../src/identity/mxid.ts';
 import { nextLinkWithSid, usableNextLink } from '../../src/identity/next-link.ts';
 import { sameSecret } from '../../src/identity/secrets.ts';
 import { isReachableName, isSameServer, isServerName } from '../../src/identity/server-name.ts';
+import { visibleText } from '../../src/identity/visible-text.ts';
 import { parseWebClient } from '../../src/identity/web-client.ts';
 import { textArguments } from '../../src/listeners/frame/arguments.ts';
 import { requireToken, tokenReader } from '../../src/listeners/frame/authentication.ts';
@@ -48,6 +55,7 @@ import { hextets } from '../../src/platform/ipv6.ts';
 import { isLoopback } from '../../src/platform/loopback.ts';
 import { createHostsFile } from '../../src/platform/outbound/hosts-file.ts';
 import { createPhoneNumbers } from '../../src/platform/phone-numbers.ts';
+import { isTopLevelDomain } from '../../src/platform/top-level-domains.ts';
 import { withoutTrailing } from '../../src/platform/trailing.ts';
 import { namesOf } from '../../src/replication/certificates.ts';
 import { peerKey } from '../../src/replication/peers.ts';
@@ -359,6 +367,30 @@ export const PARSERS: readonly Parser[] = [
       return [textsOf(given, []), hasBlockedWord(given, ['ab!', '://'], foldCase)];
     },
     pieces: ['www', 'ab', ':/', '\u200e', '😀'],
+  },
+  {
+    names: ['bareWords', 'isTopLevelDomain'],
+    read: (text) => [bareWords(text), isTopLevelDomain(text)],
+    starts: ['', 'https://', 'a.com'],
+    pieces: ['a.com/', 'a.', '/', ':1/', ':/', 'www.', '\\\\', 'a.com:1', '。', 'é.', ' /'],
+    ends: ['', '/', ':1/'],
+  },
+  {
+    names: ['visibleText', 'cleanText'],
+    read: (text) => [visibleText(text), cleanText(text)],
+    starts: ['', 'م', '\u{1f3f4}'],
+    pieces: [
+      '\u200d',
+      '👩\u200d',
+      '👩🏽',
+      '\u{e0061}',
+      '\u200c',
+      'م\u200c',
+      '1\ufe0f',
+      '\u2800',
+      '\u180b',
+    ],
+    ends: ['', '\u{e007f}', '\u20e3'],
   },
   {
     names: ['escapeHtml', 'escapeUrl'],
