@@ -53,7 +53,7 @@ describe('a clone in which nothing is built', { timeout: 60_000 }, () => {
     folder = await temporaryFolder();
     clone = path.join(folder.path, 'clone');
     const there = ['.npmrc', 'package.json', 'tools', 'res', 'docs', 'src', 'test/readme.test.ts'];
-    for (const name of [...there, 'LICENSE', 'README.md', 'CHANGELOG.md'])
+    for (const name of [...there, 'LICENSE', 'README.md', 'CHANGELOG.md', 'SECURITY.md'])
       await cp(path.join(ROOT, name), path.join(clone, name), { recursive: true });
   });
   afterEach(() => folder.remove());
@@ -82,7 +82,16 @@ describe('a clone in which nothing is built', { timeout: 60_000 }, () => {
     expect(names.some((name: string) => name.startsWith('res/'))).toBe(true);
     const folders = new Set(names.map((name: string) => name.split('/')[0]));
     expect([...folders].sort()).toEqual([
-      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'package.json', 'res'],
+      ...[
+        'CHANGELOG.md',
+        'LICENSE',
+        'README.md',
+        'SECURITY.md',
+        'dist',
+        'docs',
+        'package.json',
+        'res',
+      ],
     ]);
   });
 });
