@@ -1,0 +1,35 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { getDomain } from 'tldts';
+import { inAscii } from './domain-names.ts';
+import { beginsWith, dotted, hextets, MAPPED } from './ipv6.ts';
+import { withoutTrailing } from './trailing.ts';
+
+/** Longer is no name of DNS. */
+const LONGEST = 253;
+/** What no name that could be reached has in common with any other. */
+const NOWHERE = 'invalid';
+
+function ipv6Network(address: string): string {
+  const parts = hextets(address);
+  if (beginsWith(parts, MAPPED)) return dotted(parts[6], parts[7]);
+  const network = parts.slice(0, 4).map((part) => part.toString(16));
+  return `${network.join(':')}::/64`;
+}
+
+/**
+ * What limits count as one homeserver, whatever names its owner gives it: the domain that was registered for its
+ * name, or the IPv4 address or /64 network that is its name. Its port is left out. Who rents out names under a domain
+ * of theirs and has entered that in the public suffix list (the private part of it included) is no owner: their
+ * customers count each for themselves. A name that nothing could be reached by is `invalid`.
+ */
+export function registrableDomain(serverName: string): string {
+  const [, brackets, name = ''] = /^(?:\[([^\]]*)\]|([^:[\]]+))(?::\d*)?$/.exec(serverName) ?? [];
+  if (brackets !== undefined) return isIPv6(brackets) ? ipv6Network(brackets) : NOWHERE;
+  const host = withoutTrailing(name, '.');
+  // Also makes the usual four numbers of the other spellings of an IPv4 address.
+  const ascii = host.length > LONGEST ? '' : withoutTrailing(inAscii(host), '.');
+  if (ascii === '') return NOWHERE;
+  if (isIPv4(ascii)) return ascii;
+  const options = { allowPrivateDomains: true, extractHostname: false, validateHostname: false };
+  return getDomain(ascii, options) ?? ascii;
+}
