@@ -107,6 +107,15 @@ export function accountStore(engine: Engine, db: Db): AccountStore {
       return rows.at(-1)?.token;
     },
 
+    after: (userId, limit) =>
+      db
+        .selectFrom('accounts')
+        .where('user_id', '>', userId)
+        .select(['user_id as userId', 'created_ts as createdAt'])
+        .orderBy('user_id')
+        .limit(limit)
+        .execute(),
+
     async acceptedUrls(userId) {
       const rows = await db
         .selectFrom('accepted_terms_urls')

@@ -153,6 +153,12 @@ export interface StoredToken {
   readonly lastUsed: number | undefined;
 }
 
+/** Since when an account is there. */
+export interface DatedAccount {
+  readonly userId: string;
+  readonly createdAt: number;
+}
+
 /** Accounts, their access tokens and what terms they accepted. Tokens are given as they are stored. */
 export interface AccountStore {
   /** Makes the account where there is none yet, and gives it the token. */
@@ -170,6 +176,8 @@ export interface AccountStore {
   deleteTokensUnusedSince(time: number, limit: number): Promise<number>;
   /** Goes through the tokens behind that one and counts those nobody dated as used now; the last. */
   dateTokens(after: string, now: number, limit: number): Promise<string | undefined>;
+  /** The accounts behind that user id, in an order of the database's own. */
+  after(userId: string, limit: number): Promise<DatedAccount[]>;
   acceptedUrls(userId: string): Promise<string[]>;
   acceptUrls(userId: string, urls: readonly string[]): Promise<void>;
   setConsentVersion(userId: string, version: string): Promise<void>;
