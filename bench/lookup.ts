@@ -1,18 +1,23 @@
 /**
- * How the time of lookups grows with the number of associations: the same lookups on a database with few
- * and on one with many, in one run. `npm run bench`.
+ * How the time of lookups grows with the number of associations, and with the limits: the same lookups on a database
+ * with few and on one with many, in one run. `npm run bench`.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import pino from 'pino';
 import { lookupHash } from '../src/identity/hashing.ts';
-import { createLookup } from '../src/identity/lookup.ts';
+import { createAskedAddresses } from '../src/identity/limits/asked-addresses.ts';
+import { createHomeserverAccounts } from '../src/identity/limits/homeserver-accounts.ts';
+import { createLimits } from '../src/identity/limits/limits.ts';
+import { createLookupLimits, type LookupLimits } from '../src/identity/limits/lookup-limits.ts';
+import { createLookup, type Lookup } from '../src/identity/lookup.ts';
 import { createServerKeys } from '../src/identity/server-keys.ts';
 import { newAssociation } from '../src/identity/signed-association.ts';
 import { systemClock } from '../src/platform/clock.ts';
 import { secureRandom } from '../src/platform/random.ts';
 import { openStorage } from '../src/storage/storage.ts';
+import type { Storage } from '../src/storage/stores.ts';
 
 const FEW = 1_000;
 const MANY = 100_000;
@@ -25,9 +30,10 @@ const keys = createServerKeys('id.test', {
   oldSigningKeys: [],
 });
 const address = (number: number) => `user${number}@sample.test`;
+const silent = pino({ level: 'silent' });
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
-async function fill(storage: Awaited<ReturnType<typeof openStorage>>, count: number) {
+async function fill(storage: Storage, count: number) {
   const now = systemClock.now();
   for (let from = 0; from < count; from += 5_000) {
     await storage.transaction(async ({ associations }) => {
@@ -54,15 +60,50 @@ async function fill(storage: Awaited<ReturnType<typeof openStorage>>, count: num
   }
 }
 
-/** Microseconds each, the best of three rounds. */
-async function time(rounds: number, each: number, work: () => Promise<void>): Promise<number> {
-  let best = Number.POSITIVE_INFINITY;
+/** Microseconds of processor time each of several kinds of work takes, the best of the rounds. */
+async function timeAll(
+  rounds: number,
+  each: number,
+  works: readonly (() => Promise<void>)[],
+): Promise<number[]> {
+  const best = works.map(() => Number.POSITIVE_INFINITY);
   for (let round = 0; round < rounds; round++) {
-    const start = process.hrtime.bigint();
-    await work();
-    best = Math.min(best, Number(process.hrtime.bigint() - start) / 1000 / each);
+    for (const [index, work] of works.entries()) {
+      const start = process.cpuUsage();
+      await work();
+      const { user, system } = process.cpuUsage(start);
+      const taken = (user + system) / each;
+      best[index] = Math.min(best[index] ?? taken, taken);
+    }
   }
   return best;
+}
+
+const time = async (rounds: number, each: number, work: () => Promise<void>) =>
+  (await timeAll(rounds, each, [work]))[0] ?? Number.NaN;
+
+const networks = [{ name: '192.0.2.1', size: 1 }];
+const ada = { version: 'v2', user: '@ada:hs.test', address: '192.0.2.1', networks } as const;
+
+/** The limits as they are where nothing is configured. */
+function limitsOn(storage: Storage) {
+  const setting = (burst: number, rateHz: number) => ({ burst, rateHz, refuses: false, keys: '' });
+  const deps = { storage, clock: systemClock, random: secureRandom };
+  return createLookupLimits({
+    limits: createLimits({
+      settings: {
+        'lookup.account': setting(50_000, 0.25),
+        'lookup.network': setting(200_000, 2),
+        'lookup.homeserver': setting(500_000, 5),
+      },
+      clock: systemClock,
+      logger: silent,
+      onExceeded: () => {},
+    }),
+    asked: createAskedAddresses(deps),
+    homeserverAccounts: createHomeserverAccounts(deps),
+    trustedHomeservers: [],
+  });
 }
 
 async function measure(count: number): Promise<{ single: number; bulk: number }> {
@@ -70,7 +111,7 @@ async function measure(count: number): Promise<{ single: number; bulk: number }>
   const storage = await openStorage(
     { engine: 'sqlite', file: path.join(folder, 'bench.db'), backup: false, exclusive: false },
     {
-      logger: pino({ level: 'silent' }),
+      logger: silent,
       clock: systemClock,
       random: secureRandom,
       serverName: 'id.test',
@@ -78,27 +119,43 @@ async function measure(count: number): Promise<{ single: number; bulk: number }>
     },
   );
   await fill(storage, count);
-  const lookup = createLookup({
-    storage,
-    keys,
-    clock: systemClock,
-    addressLimit: BULK,
-    allowNone: true,
-  });
+  const withLimits = (limits: Pick<LookupLimits, 'admit'>) =>
+    createLookup({
+      ...{ storage, keys, clock: systemClock, limits },
+      ...{ addressLimit: BULK, allowNone: true },
+    });
+  const lookup = withLimits({ admit: async () => {} });
   const single = await time(3, LOOKUPS, async () => {
-    for (let i = 0; i < LOOKUPS; i++) await lookup.find('email', address((i * 7919) % count));
+    for (let i = 0; i < LOOKUPS; i++) await lookup.find('email', address((i * 7919) % count), ada);
   });
   const many = Array.from(
     { length: BULK },
     (_, i) => ['email', address((i * 7919) % count)] as const,
   );
   const bulk = await time(3, BULK, async () => {
-    await lookup.findMany(many);
+    await lookup.findMany(many, ada);
   });
+  const { pepper } = storage;
+  const addresses = many.map(([medium, text]) => lookupHash(text, medium, pepper));
+  const query = { addresses, algorithm: 'sha256', pepper };
+  const ask = async (of: Lookup) => {
+    await of.findMapped(query, ada);
+  };
+  const limited = withLimits(limitsOn(storage));
+  // In turns, so that whatever else the machine does holds up all alike.
+  const [free, first, again] = await timeAll(30, BULK, [
+    () => ask(lookup),
+    () => ask(withLimits(limitsOn(storage))),
+    () => ask(limited),
+  ]);
   await storage.close();
   await rm(folder, { recursive: true });
   say(
     `${count} associations: ${single.toFixed(1)} µs a lookup, ${bulk.toFixed(1)} µs an address in bulk`,
+  );
+  const more = (limited = 0) => `${((limited / (free ?? 0) - 1) * 100).toFixed(0)} % more`;
+  say(
+    `${count} associations, hashed: ${free?.toFixed(1)} µs an address; with limits ${more(first)} when they are new, ${more(again)} when they were asked before`,
   );
   return { single, bulk };
 }

@@ -10,6 +10,7 @@ import { createOnbind } from './homeservers/onbind.ts';
 import { createAccounts } from './identity/accounts.ts';
 import { adoptSydentData } from './identity/adoption/adopt.ts';
 import { createAssociations } from './identity/associations.ts';
+import { createHomeserverAccounts } from './identity/limits/homeserver-accounts.ts';
 import { describeReporting } from './identity/limits/limit-log.ts';
 import { createLimits } from './identity/limits/limits.ts';
 import { createNetworkNames } from './identity/network-names.ts';
@@ -72,6 +73,7 @@ export interface AppDependencies {
 const CLEANUP_INTERVAL = 10 * 60 * 1000;
 const PRUNING_INTERVAL = 60 * 60 * 1000;
 const RENEWAL_INTERVAL = 60 * 60 * 1000;
+const COUNTING_INTERVAL = 6 * 60 * 60 * 1000;
 
 /** Builds the whole server from its configuration and starts it: the one place that sees every part. */
 export async function startApp(config: Config, deps: AppDependencies): Promise<App> {
@@ -179,9 +181,17 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
         mesh?.wake();
       },
     });
+    const homeserverAccounts = createHomeserverAccounts({ storage, clock, random });
+    const counting = repeat(COUNTING_INTERVAL, () =>
+      inBackground(logger, 'Counting accounts', homeserverAccounts.count),
+    );
+    closing.push(() => {
+      homeserverAccounts.stop();
+      return counting.stop();
+    });
     const clientApi = buildClientApi(config, {
       ...{ storage, keys, clock, random, metrics, delivery, homeservers, phoneNumbers },
-      ...{ logger, validation, terms, accounts, associations, limits },
+      ...{ logger, validation, terms, accounts, associations, limits, homeserverAccounts },
     });
     const cleanup = repeat(CLEANUP_INTERVAL, () =>
       inBackground(logger, 'Deleting what is old', async () => {

@@ -7,7 +7,10 @@ import type { Associations } from './identity/associations.ts';
 import { createEmailValidation } from './identity/email-validation.ts';
 import { createInvitationRoom } from './identity/invitation-room.ts';
 import { createInvitations, type Invitations } from './identity/invitations.ts';
+import { createAskedAddresses } from './identity/limits/asked-addresses.ts';
+import type { HomeserverAccounts } from './identity/limits/homeserver-accounts.ts';
 import type { Limits } from './identity/limits/limits.ts';
+import { createLookupLimits } from './identity/limits/lookup-limits.ts';
 import { createLookup } from './identity/lookup.ts';
 import { createPhoneValidation } from './identity/phone-validation.ts';
 import { createRegistration } from './identity/registration.ts';
@@ -38,6 +41,7 @@ export interface ClientApiDependencies {
   readonly accounts: Accounts;
   readonly associations: Associations;
   readonly limits: Limits;
+  readonly homeserverAccounts: HomeserverAccounts;
 }
 
 /** What clients and homeservers ask of this server. */
@@ -54,8 +58,18 @@ export function buildClientApi(config: Config, deps: ClientApiDependencies): Cli
   const { nextLinkSchemes } = http;
   const root = `${http.clientHttpBase}${ROOT}/${general.enableV1Access ? 'api/v1' : 'v2'}`;
 
+  const lookup = createLookup({
+    ...{ storage, keys, clock },
+    limits: createLookupLimits({
+      ...{ limits, homeserverAccounts: deps.homeserverAccounts },
+      asked: createAskedAddresses({ clock, random }),
+      trustedHomeservers: [...access.lookupTrustedHomeservers, ...general.homeserverAllowList],
+    }),
+    addressLimit: general.addressLookupLimit,
+    allowNone: access.lookupAllowNone,
+  });
   const invitations = createInvitations({
-    ...{ storage, keys, clock, random, limits, rules: email },
+    ...{ storage, keys, clock, random, limits, lookup, rules: email },
     room: createInvitationRoom({
       ...{ clock, logger, limits, rules: email.invites },
       onGivenWay: metrics.outbox.invitationGivenWay,
@@ -67,6 +81,7 @@ export function buildClientApi(config: Config, deps: ClientApiDependencies): Cli
   const mounts = clientApiRoutes(
     {
       ...deps,
+      lookup,
       invitations,
       registration: createRegistration({
         ...{ limits, accounts: deps.accounts },
@@ -86,11 +101,6 @@ export function buildClientApi(config: Config, deps: ClientApiDependencies): Cli
       }),
       unbinding: createUnbinding({ validation, associations: deps.associations }),
       verifyRequest: homeservers.verifyRequest,
-      lookup: createLookup({
-        ...{ storage, keys, clock },
-        addressLimit: general.addressLookupLimit,
-        allowNone: access.lookupAllowNone,
-      }),
       renderPage: delivery.renderPage,
       ping: storage.ping,
     },

@@ -65,6 +65,8 @@ export interface AccessConfig {
   readonly tokenLifetime: number;
   /** Whether v2 lookups take addresses that are not hashed. */
   readonly lookupAllowNone: boolean;
+  /** Lower case: those whose users share no limit of lookups. */
+  readonly lookupTrustedHomeservers: readonly string[];
 }
 
 export interface Listener {

@@ -14,6 +14,14 @@ export function homeservers(value: string, warn: Warn): string[] {
   return entries.map((name) => name.toLowerCase());
 }
 
+/** Homeservers, lower case. */
+export function trustedHomeservers(value: string): string[] {
+  return list(value).map((entry) => {
+    if (isServerName(entry)) return entry.toLowerCase();
+    throw new InvalidValueError('names of homeservers between commas');
+  });
+}
+
 /** Hosts, each with a port and a path maybe. */
 export function aliases(value: string): string[] {
   return list(value).map((entry) => alias(entry));

@@ -4,7 +4,7 @@ import { decodeBase64 } from '../signing/base64.ts';
 import { keyPairFromSeed } from '../signing/ed25519.ts';
 import { type Signatures, signJson } from '../signing/signed-json.ts';
 import type { NewInvite, Storage } from '../storage/stores.ts';
-import { foldAddress, mailboxOf, parseThreePid, type ThreePid } from './addresses.ts';
+import { mailboxOf, parseThreePid, type ThreePid } from './addresses.ts';
 import { foldCase } from './case-folding.ts';
 import { IdentityError } from './errors.ts';
 import type { InvitationRoom, Place } from './invitation-room.ts';
@@ -18,7 +18,7 @@ import {
 } from './invitation-text.ts';
 import { type Caller, mailCharges } from './limits/charges.ts';
 import type { Limits } from './limits/limits.ts';
-import { currentMxid } from './lookup.ts';
+import { currentMxid, type Lookup } from './lookup.ts';
 import { parseMxid } from './mxid.ts';
 import type { ServerKeys } from './server-keys.ts';
 import {
@@ -100,6 +100,7 @@ export interface InvitationRules extends WebClientRules {
 
 export interface InvitationsDependencies {
   readonly limits: Limits;
+  readonly lookup: Lookup;
   readonly storage: Storage;
   readonly keys: ServerKeys;
   readonly clock: Clock;
@@ -148,8 +149,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     if (isBlocked || rules.roomBlocklist.includes(roomId)) {
       throw notPermitted('Invitations from this homeserver or to this room are not sent');
     }
-    const folded = foldAddress(medium, address);
-    const bound = await currentMxid(storage.stores.lookups, medium, folded, clock.now());
+    const bound = await deps.lookup.userOf(medium, address, request.caller);
     if (bound !== undefined) throw inUse(bound);
     if (medium !== 'email') {
       throw new IdentityError('medium-unrecognised', 'Invitations are sent by email only');

@@ -3,18 +3,27 @@ import { nextTurn } from '../platform/next-turn.ts';
 import type { FoundAssociation, LookupStore, Storage } from '../storage/stores.ts';
 import { foldAddress } from './addresses.ts';
 import { IdentityError } from './errors.ts';
+import { lookupHash } from './hashing.ts';
+import type { Caller } from './limits/charges.ts';
+import type { LookupLimits } from './limits/lookup-limits.ts';
 import type { ServerKeys } from './server-keys.ts';
 import { forLookup } from './signed-association.ts';
 
-/** Finding out whose an address is. */
+/**
+ * Finding out whose an address is. Before anything is looked up the caller is charged for it.
+ * @throws IdentityError `limit-exceeded`, all of it
+ */
 export interface Lookup {
   /** The newest valid association of the address, signed; undefined when there is none. */
-  find(medium: string, address: string): Promise<object | undefined>;
+  find(medium: string, address: string, caller: Caller): Promise<object | undefined>;
   /**
    * The users of many addresses at once: `[medium, address as stored, mxid]`, those without one left out.
    * @throws IdentityError `too-many-addresses`
    */
-  findMany(threepids: readonly QueriedThreePid[]): Promise<[string, string, string][]>;
+  findMany(
+    threepids: readonly QueriedThreePid[],
+    caller: Caller,
+  ): Promise<[string, string, string][]>;
   /** How addresses are to be written for `findMapped`. */
   hashDetails(): { readonly algorithms: readonly Algorithm[]; readonly pepper: string };
   /**
@@ -22,7 +31,9 @@ export interface Lookup {
    * pairs of the address exactly as given and the user, those without one left out.
    * @throws IdentityError `parameter-invalid`, `pepper-invalid`, `too-many-addresses`
    */
-  findMapped(query: MappedQuery): Promise<[string, string][]>;
+  findMapped(query: MappedQuery, caller: Caller): Promise<[string, string][]>;
+  /** The user whom an address, in whatever spelling, is bound to; undefined when there is none. */
+  userOf(medium: string, address: string, caller: Caller): Promise<string | undefined>;
 }
 
 /** Identity Service API, "Association Lookup". */
@@ -40,6 +51,7 @@ export interface LookupDependencies {
   readonly storage: Storage;
   readonly keys: ServerKeys;
   readonly clock: Clock;
+  readonly limits: Pick<LookupLimits, 'admit'>;
   readonly addressLimit: number;
   /** Whether addresses may be asked for unhashed in v2. */
   readonly allowNone: boolean;
@@ -65,7 +77,7 @@ function parsePlain(entry: string): QueriedThreePid | undefined {
 }
 
 export function createLookup(deps: LookupDependencies): Lookup {
-  const { storage, keys, clock, addressLimit } = deps;
+  const { storage, keys, clock, limits, addressLimit } = deps;
   const { lookups } = storage.stores;
   const algorithms: readonly Algorithm[] = deps.allowNone ? ['sha256', 'none'] : ['sha256'];
 
@@ -114,7 +126,8 @@ export function createLookup(deps: LookupDependencies): Lookup {
   }
 
   return {
-    async find(medium, address) {
+    async find(medium, address, caller) {
+      await limits.admit(caller, [`${address} ${medium}`]);
       const found = await lookups.signedByAddress(
         medium,
         foldAddress(medium, address),
@@ -124,8 +137,10 @@ export function createLookup(deps: LookupDependencies): Lookup {
       return newest && forLookup(newest, keys);
     },
 
-    async findMany(threepids) {
+    async findMany(threepids, caller) {
       refuseTooMany(threepids.length);
+      const asked = threepids.map(([medium, address]) => `${address} ${medium}`);
+      await limits.admit(caller, asked);
       const found = await findPlain(threepids);
       return found.flatMap((association): [string, string, string][] =>
         association ? [[association.medium, association.address, association.mxid]] : [],
@@ -134,7 +149,7 @@ export function createLookup(deps: LookupDependencies): Lookup {
 
     hashDetails: () => ({ algorithms, pepper: storage.pepper }),
 
-    async findMapped({ addresses, algorithm, pepper }) {
+    async findMapped({ addresses, algorithm, pepper }, caller) {
       if (!algorithms.some((known) => known === algorithm)) {
         throw new IdentityError(
           'parameter-invalid',
@@ -147,6 +162,7 @@ export function createLookup(deps: LookupDependencies): Lookup {
         });
       }
       refuseTooMany(addresses.length);
+      await limits.admit(caller, addresses);
       if (algorithm === 'none') {
         const found = await findPlain(addresses.map(parsePlain));
         return found.flatMap((association, index): [string, string][] =>
@@ -155,6 +171,12 @@ export function createLookup(deps: LookupDependencies): Lookup {
       }
       const newest = await newestByKey('byHashes', addresses, (found) => found.key);
       return [...newest].map(([hash, association]) => [hash, association.mxid]);
+    },
+
+    async userOf(medium, address, caller) {
+      // As homeservers ask by hash, just before: then it is free.
+      await limits.admit(caller, [lookupHash(address, medium, storage.pepper)]);
+      return currentMxid(lookups, medium, foldAddress(medium, address), clock.now());
     },
   };
 }

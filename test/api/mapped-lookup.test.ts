@@ -131,11 +131,16 @@ lookup.client_ratelimit.rate_hz = 1`,
   const token = await server.token('@ada:sample.test');
   const other = await server.token('@grace:sample.test');
   const { lookup_pepper: pepper } = (await get(`${root}/v2/hash_details`, {}, token)).json;
+  let asked = 0;
   const ask = (count: number, by: string) =>
     request(`${root}/v2/lookup`, {
       method: 'POST',
       headers: { authorization: `Bearer ${by}`, 'x-forwarded-for': '192.0.2.1' },
-      body: JSON.stringify({ algorithm: 'sha256', pepper, addresses: Array(count).fill('x') }),
+      body: JSON.stringify({
+        algorithm: 'sha256',
+        pepper,
+        addresses: Array.from({ length: count }, () => `${asked++}`),
+      }),
     });
   expect((await ask(2, token)).status).toBe(200);
   const refused = await ask(2, token);
@@ -145,6 +150,10 @@ lookup.client_ratelimit.rate_hz = 1`,
   expect((await ask(1, token)).status).toBe(200);
   expect((await ask(2, other)).status).toBe(200);
   expect(code(await ask(1, other))).toEqual([429, 'M_LIMIT_EXCEEDED']);
+  const v1 = await request(`${root}/api/v1/lookup?medium=email&address=a@b.test`, {
+    headers: { 'x-forwarded-for': '192.0.2.1' },
+  });
+  expect(code(v1)).toEqual([429, 'M_LIMIT_EXCEEDED']);
   server.clock.advance(60_000);
   // More than fits a bucket passes when it is empty.
   expect((await ask(20, token)).status).toBe(200);

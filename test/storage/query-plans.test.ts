@@ -74,12 +74,16 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   await deleteOldInvitations(storage, clock, rules);
   await associations.bind(ada, '@ada:sample.test', 1);
   await associations.bind(ada, '@other:sample.test');
-  const lookup = createLookup({ storage, keys, clock, addressLimit: 10, allowNone: true });
-  await lookup.find('email', 'ada@sample.test');
-  await lookup.findMany([['email', 'ada@sample.test']]);
+  const lookup = createLookup({
+    ...{ storage, keys, clock, addressLimit: 10, allowNone: true },
+    limits: { admit: async () => {} },
+  });
+  const caller = { version: 'v1', user: undefined, address: '192.0.2.1', networks: [] } as const;
+  await lookup.find('email', 'ada@sample.test', caller);
+  await lookup.findMany([['email', 'ada@sample.test']], caller);
   const { pepper } = lookup.hashDetails();
   for (const algorithm of ['sha256', 'none']) {
-    await lookup.findMapped({ addresses: ['ada@sample.test email'], algorithm, pepper });
+    await lookup.findMapped({ addresses: ['ada@sample.test email'], algorithm, pepper }, caller);
   }
   await associations.unbind(ada, '@other:sample.test');
   await associations.bind(ada, '@ada:sample.test');

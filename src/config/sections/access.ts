@@ -1,6 +1,7 @@
 import type { AccessConfig } from '../config.ts';
 import { boolean, burst, days, type Key, orAbsent, rate } from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
+import { trustedHomeservers } from '../server-lists.ts';
 
 const section = 'general';
 
@@ -22,6 +23,15 @@ export const ACCESS = {
     own: true,
     about:
       'Whether lookups of version 2 take addresses as they are (algorithm none), and not only their hashes.',
+  },
+  trustedHomeservers: {
+    section,
+    name: 'lookup.trusted_homeservers',
+    default: '',
+    parse: trustedHomeservers,
+    own: true,
+    about:
+      'Homeservers, between commas, to which the limit lookup.homeserver does not apply. Those in homeserver_allow_list are trusted in any case.',
   },
   registerBurst: {
     section,
@@ -83,5 +93,6 @@ export function readAccess(reader: ConfigReader): AccessConfig {
   return {
     tokenLifetime: reader.read(ACCESS.accessTokenLifetime),
     lookupAllowNone: reader.read(ACCESS.allowNone),
+    lookupTrustedHomeservers: reader.read(ACCESS.trustedHomeservers),
   };
 }

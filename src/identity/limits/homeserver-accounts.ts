@@ -32,7 +32,8 @@ const PLACES = 2 ** 18;
 const BATCH = 500;
 
 /** The name of a user's homeserver, in lower case. */
-const homeserverName = (userId: string) => userId.slice(userId.indexOf(':') + 1).toLowerCase();
+export const homeserverName = (userId: string) =>
+  userId.slice(userId.indexOf(':') + 1).toLowerCase();
 
 /** What limits count as the homeserver of a user. */
 export const homeserverKey = (userId: string) => registrableDomain(homeserverName(userId));

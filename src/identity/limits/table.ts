@@ -95,12 +95,12 @@ export const LIMITS = {
     rateHz: '1/4',
   },
   'lookup.network': {
-    counts: 'addresses may be looked up from one client network in version 2',
+    counts: 'addresses may be looked up from one client network',
     burst: 200_000,
     rateHz: '2',
   },
   'lookup.network_v1': {
-    counts: 'addresses may be looked up from one client network in version 1',
+    counts: 'of the addresses from one client network may be looked up in version 1',
     burst: 20_000,
     rateHz: '1/8',
   },

@@ -2,7 +2,6 @@ import type { Accounts } from '../../identity/accounts.ts';
 import type { Associations } from '../../identity/associations.ts';
 import type { EmailValidation } from '../../identity/email-validation.ts';
 import type { Invitations } from '../../identity/invitations.ts';
-import type { Limits } from '../../identity/limits/limits.ts';
 import type { Lookup } from '../../identity/lookup.ts';
 import type { PhoneValidation } from '../../identity/phone-validation.ts';
 import type { Registration } from '../../identity/registration.ts';
@@ -53,7 +52,6 @@ export interface ClientApiServices {
   readonly verifyRequest: VerifyRequest;
   readonly lookup: Lookup;
   readonly invitations: Invitations;
-  readonly limits: Limits;
   readonly renderPage: RenderPage;
   /** Resolves when the database answers. */
   readonly ping: () => Promise<void>;
@@ -98,8 +96,8 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
   const v1 = [
     ping('V1Servlet'),
     ...sessions,
-    lookup(services.lookup, services.limits),
-    bulkLookup(services.lookup, services.limits),
+    lookup(services.lookup),
+    bulkLookup(services.lookup),
     inviting,
     ...(switches.enableV1Associations ? [binding] : []),
     unbinding,
@@ -114,7 +112,7 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
     accountLogout(services.accounts),
     ...sessions,
     hashDetails(services.lookup),
-    lookupMapped(services.lookup, services.limits),
+    lookupMapped(services.lookup),
     binding,
     unbinding,
     inviting,

@@ -595,6 +595,7 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   'limits that Sydent does not have': [
     'limits.enforce',
     'limits.trusted_networks',
+    'lookup.trusted_homeservers',
     'register.ratelimit.burst',
     'register.ratelimit.rate_hz',
     'lookup.account_ratelimit.burst',
