@@ -34,6 +34,7 @@ import {
   textsOf,
 } from '../../src/identity/invitation-text.ts';
 import { mailCharges } from '../../src/identity/limits/charges.ts';
+import { homeserverKey, homeserverName } from '../../src/identity/limits/homeserver-accounts.ts';
 import { storedAddress } from '../../src/identity/lookup-keys.ts';
 import { homeserverOf, parseMxid } from '../../src/identity/mxid.ts';
 import { nextLinkWithSid, usableNextLink } from '../../src/identity/next-link.ts';
@@ -51,10 +52,12 @@ import { boundaryOf, multipartPairs } from '../../src/listeners/frame/multipart.
 import { readBound, readThreePid } from '../../src/listeners/internal-api/threepid.ts';
 import { requireJson } from '../../src/listeners/replication-api/push.ts';
 import { inAscii, inUnicode } from '../../src/platform/domain-names.ts';
+import { createFingerprint } from '../../src/platform/fingerprint.ts';
 import { hextets } from '../../src/platform/ipv6.ts';
 import { isLoopback } from '../../src/platform/loopback.ts';
 import { createHostsFile } from '../../src/platform/outbound/hosts-file.ts';
 import { createPhoneNumbers } from '../../src/platform/phone-numbers.ts';
+import { registrableDomain } from '../../src/platform/registrable-domain.ts';
 import { isTopLevelDomain } from '../../src/platform/top-level-domains.ts';
 import { withoutTrailing } from '../../src/platform/trailing.ts';
 import { namesOf } from '../../src/replication/certificates.ts';
@@ -134,6 +137,7 @@ const readers = [[], ['10.0.0.0/8', '::/8']].map((trustedProxies) =>
   clientReader({ obeyXForwardedFor: true, trustedProxies, trustedNetworks: [] }),
 );
 const phones = createPhoneNumbers();
+const fingerprint = createFingerprint(Buffer.alloc(8));
 const surroundings = { env: {}, hostname: 'id.test', random: undefined } as never;
 const file = path.join(tmpdir(), `cognomen-hosts-${process.pid}`);
 
@@ -158,7 +162,7 @@ const KEY_FUNCTIONS = [
     'homeservers',
   ],
   ...['hours', 'httpUrl', 'lines', 'list', 'logLevel', 'networks', 'onlyTrue', 'positive', 'rate'],
-  ...['rateOrOff', 'text', 'tlsMode'],
+  ...['rateOrOff', 'text', 'tlsMode', 'trustedHomeservers'],
 ];
 
 /** Every parser of `src`; the test finds those that are missing here. */
@@ -227,6 +231,12 @@ export const PARSERS: readonly Parser[] = [
     read: (text) => [isServerName(text), isReachableName(text), isSameServer(text, text)],
     ...HOST,
   },
+  {
+    names: ['registrableDomain', 'homeserverKey', 'homeserverName'],
+    read: (text) => [registrableDomain(text), homeserverKey(`@a:${text}`), homeserverName(text)],
+    ...HOST,
+  },
+  { names: ['createFingerprint'], read: fingerprint },
   {
     names: ['inAscii', 'inUnicode'],
     read: (text) => [inAscii(text.slice(0, 255)), inUnicode(text.slice(0, 255))],
