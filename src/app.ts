@@ -6,7 +6,7 @@ import { createDelivery } from './delivery/delivery.ts';
 import { type DispatcherTimings, startDispatcher } from './delivery/outbox/dispatcher.ts';
 import { canSendSms } from './delivery/sms/sms.ts';
 import { createHomeservers } from './homeservers/homeservers.ts';
-import { createOnbind } from './homeservers/onbind.ts';
+import type { HomeserverTimings } from './homeservers/timings.ts';
 import { createAccounts } from './identity/accounts.ts';
 import { adoptSydentData } from './identity/adoption/adopt.ts';
 import { createAssociations } from './identity/associations.ts';
@@ -30,7 +30,7 @@ import { startMetricsListener } from './listeners/metrics/server.ts';
 import { joinMesh } from './mesh.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import { createMetrics } from './platform/metrics.ts';
-import { createOutboundClient } from './platform/outbound/outbound.ts';
+import { createOutboundClient, type OutboundLimits } from './platform/outbound/outbound.ts';
 import { createNameResolver } from './platform/outbound/resolver.ts';
 import { createPhoneNumbers } from './platform/phone-numbers.ts';
 import { createProgress } from './platform/progress.ts';
@@ -65,7 +65,10 @@ export interface AppDependencies {
   /** PEM; in place of the authorities that the system trusts, for outbound requests. */
   readonly trustedCa?: string | undefined;
   /** How homeservers are told of bindings, where it is not to be at the usual pace. */
-  readonly noticeTimings?: (Partial<DispatcherTimings> & { readonly answer?: number }) | undefined;
+  readonly noticeTimings?: Partial<DispatcherTimings> | undefined;
+  /** What homeservers and other servers may take, where it is not to be the usual. */
+  readonly homeserverTimings?: Partial<HomeserverTimings> | undefined;
+  readonly outboundLimits?: OutboundLimits | undefined;
   /** How long connections may take, where not as usual. */
   readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
 }
@@ -111,10 +114,9 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const outbound = createOutboundClient({
       blacklist: general.ipBlacklist,
       whitelist: general.ipWhitelist,
-      resolver,
-      metrics,
-      logger,
+      ...{ resolver, clock, metrics, logger },
       trustedCa: deps.trustedCa,
+      limits: deps.outboundLimits,
     });
     closing.push(() => outbound.close());
 
@@ -125,7 +127,10 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const phoneNumbers = createPhoneNumbers();
     // Now, and not while somebody waits.
     if (canSendSms(config.sms)) await phoneNumbers.load();
-    const homeservers = createHomeservers(config, { outbound, resolver, clock, random, metrics });
+    const homeservers = createHomeservers(config, {
+      ...{ outbound, resolver, clock, random, metrics, logger },
+      timings: deps.homeserverTimings,
+    });
 
     const validation = createValidation({ storage, clock, random });
     await validation.recover();
@@ -151,7 +156,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       ...{ ...outbox, noticeLifetime, refusedNoticeLifetime },
       deliver: createNoticeDelivery({
         ...{ ...outbox, keys, sign: notices.sign },
-        send: createOnbind(homeservers.federation, deps.noticeTimings?.answer),
+        send: homeservers.sendNotice,
         rules: { keepDelivered: !general.deleteTokensOnBind, keyGrace },
       }),
       timings: deps.noticeTimings ?? {},

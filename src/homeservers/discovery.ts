@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { Target } from '../platform/outbound/dialer.ts';
 import { OutboundError } from '../platform/outbound/outbound-error.ts';
 import type { NameResolver, ServiceRecord } from '../platform/outbound/resolver.ts';
+import type { RoomName } from '../platform/outbound/room.ts';
 import type { Random } from '../platform/random.ts';
 import type { FindDelegate } from './well-known.ts';
 
@@ -15,9 +16,10 @@ export interface Destination {
 
 /**
  * Finds a homeserver by its name, in lower case (specification, "Resolving server names").
+ * @param room whose places it takes to ask
  * @throws OutboundError
  */
-export type Discover = (serverName: string) => Promise<Destination>;
+export type Discover = (serverName: string, room: RoomName) => Promise<Destination>;
 
 export interface DiscoveryDependencies {
   readonly findDelegate: FindDelegate;
@@ -74,18 +76,18 @@ export function createDiscovery(deps: DiscoveryDependencies): Discover {
   }
 
   /** None where DNS cannot tell, either: the name may be in the hosts file only. */
-  async function servicesOf(name: string): Promise<readonly ServiceRecord[]> {
+  async function servicesOf(name: string, room: RoomName): Promise<readonly ServiceRecord[]> {
     try {
-      return await resolver.services(name);
+      return await resolver.services(name, room);
     } catch (error) {
       if (error instanceof OutboundError && error.kind === 'name-unresolved') return [];
       throw error;
     }
   }
 
-  async function byService(hostname: string): Promise<Destination> {
+  async function byService(hostname: string, room: RoomName): Promise<Destination> {
     const found = await Promise.all(
-      SERVICES.map((service) => servicesOf(`${service}.${hostname}`)),
+      SERVICES.map((service) => servicesOf(`${service}.${hostname}`, room)),
     );
     for (const records of found) {
       if (records.length === 0) continue;
@@ -102,7 +104,7 @@ export function createDiscovery(deps: DiscoveryDependencies): Discover {
     return { host: hostname, targets: [{ host: hostname, port: FEDERATION_PORT }] };
   }
 
-  return async (serverName) => {
+  return async (serverName, room) => {
     const { hostname } = split(serverName);
     // A browser would read 2130706433 and 0x7f.1 as IP addresses; a server name they are not.
     if (isIP(hostname) === 0 && /(^|\.)(\d+|0x[0-9a-f]*)\.?$/.test(hostname)) {
@@ -110,8 +112,8 @@ export function createDiscovery(deps: DiscoveryDependencies): Discover {
     }
     const stated = explicit(serverName);
     if (stated !== undefined) return stated;
-    const delegate = await findDelegate(serverName);
-    if (delegate === undefined) return byService(serverName);
-    return explicit(delegate) ?? byService(delegate);
+    const delegate = await findDelegate(serverName, room);
+    if (delegate === undefined) return byService(serverName, room);
+    return explicit(delegate) ?? byService(delegate, room);
   };
 }

@@ -1,5 +1,7 @@
+import type { Logger } from 'pino';
 import { IdentityError } from '../identity/errors.ts';
 import { OutboundError } from '../platform/outbound/outbound-error.ts';
+import type { HomeserverTimings } from './timings.ts';
 
 /** Milliseconds after which there may be room for another request. */
 const RETRY_AFTER = 5000;
@@ -7,15 +9,37 @@ const RETRY_AFTER = 5000;
 /** A homeserver that answers, but with what makes no sense. */
 export const nonsense = (message: string) => new IdentityError('homeserver-failed', message);
 
-/** Makes of a request that came to nothing what a client is told; other errors stay as they are. */
-export function toIdentityError(error: unknown): unknown {
-  if (!(error instanceof OutboundError)) return error;
-  if (error.kind === 'overloaded') {
-    return new IdentityError('overloaded', `${error.message}; try again later`, {
-      details: { retry_after_ms: RETRY_AFTER },
-      cause: error,
-    });
-  }
-  const message = `The homeserver could not be asked: ${error.message}`;
-  return new IdentityError('homeserver-failed', message, { cause: error });
+/**
+ * Asks a homeserver that a client has named. When it cannot be asked, the client is told no more than that, and not
+ * how soon that was clear: a blocked address, a closed port and a name that is not there look alike. The log tells.
+ * @throws IdentityError `homeserver-failed`, `overloaded`; other errors stay as they are
+ */
+export type AskNamed = <T>(serverName: string, ask: () => Promise<T>) => Promise<T>;
+
+export function createAskNamed(deps: {
+  readonly logger: Logger;
+  readonly timings: Pick<HomeserverTimings, 'failure'>;
+}): AskNamed {
+  const { logger, timings } = deps;
+  return async (serverName, ask) => {
+    const earliest = Promise.withResolvers<void>();
+    const timer = setTimeout(earliest.resolve, timings.failure);
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof OutboundError)) throw error;
+      if (error.kind === 'overloaded') {
+        const message = `There is no room now to ask ${serverName}; try again later`;
+        const details = { retry_after_ms: RETRY_AFTER };
+        throw new IdentityError('overloaded', message, { details, cause: error });
+      }
+      const { kind, message: reason } = error;
+      logger.info({ homeserver: serverName, kind, reason }, 'A homeserver could not be asked');
+      await earliest.promise;
+      const message = `The homeserver ${serverName} could not be asked`;
+      throw new IdentityError('homeserver-failed', message, { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  };
 }

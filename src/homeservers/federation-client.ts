@@ -1,6 +1,7 @@
 import { isReachableName } from '../identity/server-name.ts';
-import type { OutboundAnswer, OutboundClient } from '../platform/outbound/outbound.ts';
-import { abortable, OutboundError } from '../platform/outbound/outbound-error.ts';
+import type { OutboundAnswer, OutboundClient, TimeLimits } from '../platform/outbound/outbound.ts';
+import { abortable, OutboundError, withinTime } from '../platform/outbound/outbound-error.ts';
+import type { RoomName } from '../platform/outbound/room.ts';
 import type { Discover } from './discovery.ts';
 
 /** A request to a homeserver by its name: `matrix://SERVER/path`. */
@@ -11,8 +12,9 @@ export interface FederationRequest {
   readonly path: string;
   /** Sent as JSON. */
   readonly body?: object;
-  /** Milliseconds, finding the homeserver included. */
-  readonly timeout: number;
+  readonly room: RoomName;
+  /** Finding the homeserver counts in its `total`. */
+  readonly time: TimeLimits;
   readonly maxBytes: number;
   /** Awaited once the homeserver is found, before anything is sent to it; when it rejects, nothing is. */
   readonly beforeSending?: () => Promise<void>;
@@ -33,25 +35,19 @@ export interface FederationDependencies {
 export function createFederationClient(deps: FederationDependencies): FederationClient {
   const { outbound, discover, verifyCertificates } = deps;
   return {
-    async request({ method, serverName, path, body, timeout, maxBytes, beforeSending }) {
+    async request({ method, serverName, path, body, room, time, maxBytes, beforeSending }) {
       if (!isReachableName(serverName)) {
         throw new OutboundError(
           'name-unresolved',
           `${JSON.stringify(serverName)} is no name of a homeserver`,
         );
       }
-      const giveUp = new AbortController();
-      const timer = setTimeout(
-        () => giveUp.abort(new OutboundError('timeout', `${serverName} did not answer in time`)),
-        timeout,
-      );
-      try {
-        const { host, targets } = await abortable(
-          discover(serverName.toLowerCase()),
-          giveUp.signal,
-        );
+      const tooLate = () => new OutboundError('timeout', `${serverName} did not answer in time`);
+      return withinTime(time.total, tooLate, async (signal) => {
+        const found = discover(serverName.toLowerCase(), room);
+        const { host, targets } = await abortable(found, signal);
         await beforeSending?.();
-        return await outbound.request({
+        return outbound.request({
           method,
           url: `https://${host}${path}`,
           // The URL would lose the port where it is 443.
@@ -59,13 +55,12 @@ export function createFederationClient(deps: FederationDependencies): Federation
           ...(body ? { body: JSON.stringify(body) } : {}),
           via: targets,
           anyCertificate: !verifyCertificates,
-          timeout,
+          room,
+          time,
           maxBytes,
-          signal: giveUp.signal,
+          signal,
         });
-      } finally {
-        clearTimeout(timer);
-      }
+      });
     },
   };
 }

@@ -1,5 +1,7 @@
+import { isSameServer } from '../identity/server-name.ts';
 import type { Clock } from '../platform/clock.ts';
 import { createExpiringCache } from '../platform/expiring-cache.ts';
+import { OutboundError } from '../platform/outbound/outbound-error.ts';
 import { createSingleFlight } from '../platform/single-flight.ts';
 import { decodeBase64 } from '../signing/base64.ts';
 import { isObject } from '../signing/json.ts';
@@ -7,13 +9,14 @@ import { signatureChecker } from '../signing/signed-json.ts';
 import { nonsense } from './failures.ts';
 import type { FederationClient } from './federation-client.ts';
 import { jsonObject } from './json.ts';
+import type { HomeserverTimings } from './timings.ts';
 
 /** Key id → the 32 bytes of the public key. */
 export type VerifyKeys = ReadonlyMap<string, Uint8Array>;
 
 /**
  * The keys with which a homeserver signs its requests, from itself. They are asked for anew when none of the ids
- * looked for is among those known.
+ * looked for is among those known, once at a time and once a minute at most, whatever came of it.
  * @throws OutboundError when it does not answer; IdentityError `homeserver-failed` when that makes no sense
  */
 export type FindKeys = (serverName: string, keyIds: readonly string[]) => Promise<VerifyKeys>;
@@ -21,18 +24,22 @@ export type FindKeys = (serverName: string, keyIds: readonly string[]) => Promis
 export interface HomeserverKeysDependencies {
   readonly federation: FederationClient;
   readonly clock: Clock;
+  readonly timings: Pick<HomeserverTimings, 'keys'>;
 }
 
-const LIMITS = { timeout: 10_000, maxBytes: 50 * 1024 };
+const MAX_BYTES = 50 * 1024;
 const MAX_LIFETIME = 7 * 24 * 60 * 60 * 1000;
-/** Whoever makes up key ids does not make us ask more often than this. */
+/** Whoever makes up key ids, or names who does not answer, does not make us ask more often than this. */
 const REFETCH_INTERVAL = 60_000;
 const CACHED_SERVERS = 10_000;
 const MAX_KEYS = 20;
 
 interface KnownKeys {
+  /** As the homeserver writes its name. */
+  readonly serverName: string;
   readonly keys: VerifyKeys;
   readonly fetched: number;
+  readonly validUntil: number;
 }
 
 /** The ed25519 keys of an answer by which it is signed itself. */
@@ -49,39 +56,69 @@ function selfSigned(answer: Record<string, unknown>, serverName: string): Verify
   return keys;
 }
 
-export function createHomeserverKeys({ federation, clock }: HomeserverKeysDependencies): FindKeys {
-  const cache = createExpiringCache<KnownKeys>(clock, CACHED_SERVERS);
+export function createHomeserverKeys(deps: HomeserverKeysDependencies): FindKeys {
+  const { federation, clock, timings } = deps;
+  // By the name in lower case: one server can be named in many ways. Those that failed take no place of the others.
+  const known = createExpiringCache<KnownKeys>(clock, CACHED_SERVERS);
+  const failed = createExpiringCache<unknown>(clock, CACHED_SERVERS);
   const flight = createSingleFlight<KnownKeys>();
 
-  async function fetchKeys(serverName: string): Promise<KnownKeys> {
+  async function ask(name: string): Promise<KnownKeys> {
     const { status, body } = await federation.request({
       method: 'GET',
-      serverName,
+      serverName: name,
       path: '/_matrix/key/v2/server',
-      ...LIMITS,
+      room: 'keys',
+      time: timings.keys,
+      maxBytes: MAX_BYTES,
     });
-    if (status !== 200)
-      throw nonsense(`${serverName} answered with ${status} when asked for its keys`);
+    if (status !== 200) throw nonsense(`${name} answered with ${status} when asked for its keys`);
     const answer = jsonObject(body);
-    if (answer?.['server_name'] !== serverName) {
-      throw nonsense(`${serverName} did not answer with keys of its own`);
+    const serverName = answer?.['server_name'];
+    if (typeof serverName !== 'string' || !isSameServer(serverName, name)) {
+      throw nonsense(`${name} did not answer with keys of its own`);
     }
-    const keys = selfSigned(answer, serverName);
-    if (keys.size === 0) throw nonsense(`The keys of ${serverName} are not signed by themselves`);
-    const validUntil = answer['valid_until_ts'];
-    const lifetime = typeof validUntil === 'number' ? validUntil - clock.now() : 0;
-    if (lifetime <= 0) throw nonsense(`The keys of ${serverName} are not valid any more`);
-    const known = { keys, fetched: clock.now() };
-    cache.set(serverName, known, Math.min(lifetime, MAX_LIFETIME));
-    return known;
+    const keys = selfSigned(answer ?? {}, serverName);
+    if (keys.size === 0) throw nonsense(`The keys of ${name} are not signed by themselves`);
+    const ends = answer?.['valid_until_ts'];
+    const fetched = clock.now();
+    const validUntil = Math.min(typeof ends === 'number' ? ends : 0, fetched + MAX_LIFETIME);
+    if (validUntil <= fetched) throw nonsense(`The keys of ${name} are not valid any more`);
+    return { serverName, keys, fetched, validUntil };
+  }
+
+  async function fetchKeys(name: string): Promise<KnownKeys> {
+    try {
+      const found = await ask(name);
+      known.set(name, found, Math.max(found.validUntil - found.fetched, REFETCH_INTERVAL));
+      return found;
+    } catch (error) {
+      // Our own trouble says nothing of the homeserver.
+      const isOurs = error instanceof OutboundError && error.kind === 'overloaded';
+      if (!isOurs) failed.set(name, error, REFETCH_INTERVAL);
+      throw error;
+    }
+  }
+
+  async function find(name: string, keyIds: readonly string[]): Promise<KnownKeys> {
+    const found = known.get(name);
+    if (found !== undefined) {
+      const fits = clock.now() < found.validUntil && keyIds.some((keyId) => found.keys.has(keyId));
+      if (fits || clock.now() - found.fetched < REFETCH_INTERVAL) return found;
+    }
+    const failure = failed.get(name);
+    if (failure !== undefined) throw failure;
+    return flight(name, () => fetchKeys(name));
   }
 
   return async (serverName, keyIds) => {
-    const known = cache.get(serverName);
-    if (known !== undefined) {
-      const fits = keyIds.some((keyId) => known.keys.has(keyId));
-      if (fits || clock.now() - known.fetched < REFETCH_INTERVAL) return known.keys;
+    const found = await find(serverName.toLowerCase(), keyIds);
+    if (found.serverName !== serverName) {
+      throw nonsense(`${serverName} did not answer with keys of its own`);
     }
-    return (await flight(serverName, () => fetchKeys(serverName))).keys;
+    if (clock.now() >= found.validUntil) {
+      throw nonsense(`The keys of ${serverName} are not valid any more`);
+    }
+    return found.keys;
   };
 }

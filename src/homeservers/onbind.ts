@@ -3,11 +3,10 @@ import type { OutboundAnswer } from '../platform/outbound/outbound.ts';
 import { OutboundError } from '../platform/outbound/outbound-error.ts';
 import type { FederationClient } from './federation-client.ts';
 import { jsonObject } from './json.ts';
+import { type HomeserverTimings, TIMINGS } from './timings.ts';
 
 const PATH = '/_matrix/federation/v1/3pid/onbind';
 const ANSWER_LIMIT = 64 * 1024;
-/** Milliseconds. A homeserver takes up the invitations before it answers. */
-const TIMEOUT = { withInvites: 30_000, without: 10_000 };
 const HOUR = 60 * 60 * 1000;
 
 function errcodeOf({ body }: OutboundAnswer): string | undefined {
@@ -49,17 +48,20 @@ function verdict(answer: OutboundAnswer): NoticeAnswer {
 /**
  * Tells a homeserver of a binding of one of its users. Homeservers take POST, the specification says
  * PUT: where the one is not understood, the other is tried.
- * @param limit milliseconds for each of them, where it is not to be the usual time
+ * @param timings for each of them, where they are not to be the usual ones
  */
-export function createOnbind(federation: FederationClient, limit?: number): SendNotice {
+export function createOnbind(
+  federation: FederationClient,
+  timings: Pick<HomeserverTimings, 'notice' | 'noticeWithInvites'> = TIMINGS,
+): SendNotice {
   return async (serverName, body, isOwed) => {
-    const timeout = limit ?? (body.invites.length > 0 ? TIMEOUT.withInvites : TIMEOUT.without);
+    const time = body.invites.length > 0 ? timings.noticeWithInvites : timings.notice;
     const beforeSending = async () => {
       if (!(await isOwed())) throw new NotOwedError();
     };
     const send = (method: 'POST' | 'PUT') =>
       federation.request({
-        ...{ method, serverName, path: PATH, body, timeout, beforeSending },
+        ...{ method, serverName, path: PATH, body, room: 'notices', time, beforeSending },
         maxBytes: ANSWER_LIMIT,
       });
     try {

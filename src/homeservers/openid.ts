@@ -2,9 +2,10 @@ import { IdentityError } from '../identity/errors.ts';
 import { parseMxid } from '../identity/mxid.ts';
 import { isReachableName } from '../identity/server-name.ts';
 import type { OutboundAnswer } from '../platform/outbound/outbound.ts';
-import { nonsense, toIdentityError } from './failures.ts';
+import { type AskNamed, nonsense } from './failures.ts';
 import type { FederationClient } from './federation-client.ts';
 import { jsonObject } from './json.ts';
+import type { HomeserverTimings } from './timings.ts';
 
 /**
  * Whose OpenID token of that homeserver it is: an mxid of the homeserver (specification, "OpenID").
@@ -15,8 +16,7 @@ import { jsonObject } from './json.ts';
 export type OpenIdUser = (serverName: string, token: string) => Promise<string>;
 
 const PATH = '/_matrix/federation/v1/openid/userinfo';
-/** At 2 s an answer there are 50 at a time and five rounds of them waiting. */
-const LIMITS = { timeout: 20_000, maxBytes: 5 * 1024 };
+const MAX_BYTES = 5 * 1024;
 
 function userIn({ status, body }: OutboundAnswer, serverName: string): string {
   if (status === 401 || status === 403) {
@@ -38,7 +38,14 @@ function userIn({ status, body }: OutboundAnswer, serverName: string): string {
   return sub;
 }
 
-export function createOpenIdUser(federation: FederationClient): OpenIdUser {
+export interface OpenIdUserDependencies {
+  readonly federation: FederationClient;
+  readonly askNamed: AskNamed;
+  readonly timings: Pick<HomeserverTimings, 'login'>;
+}
+
+export function createOpenIdUser(deps: OpenIdUserDependencies): OpenIdUser {
+  const { federation, askNamed, timings } = deps;
   return async (given, token) => {
     const serverName = given.toLowerCase();
     if (!isReachableName(serverName)) {
@@ -50,12 +57,13 @@ export function createOpenIdUser(federation: FederationClient): OpenIdUser {
     if (!token.isWellFormed()) {
       throw new IdentityError('parameter-invalid', 'access_token is not well-formed Unicode');
     }
-    try {
-      const path = `${PATH}?access_token=${encodeURIComponent(token)}`;
-      const answer = await federation.request({ method: 'GET', serverName, path, ...LIMITS });
-      return userIn(answer, serverName);
-    } catch (error) {
-      throw toIdentityError(error);
-    }
+    const path = `${PATH}?access_token=${encodeURIComponent(token)}`;
+    const answer = await askNamed(serverName, () =>
+      federation.request({
+        ...{ method: 'GET', serverName, path, room: 'logins', time: timings.login },
+        maxBytes: MAX_BYTES,
+      }),
+    );
+    return userIn(answer, serverName);
   };
 }

@@ -3,7 +3,7 @@ import { isReachableName } from '../identity/server-name.ts';
 import { decodeBase64 } from '../signing/base64.ts';
 import { CanonicalJsonError, canonicalJson } from '../signing/canonical-json.ts';
 import { verifySignature } from '../signing/ed25519.ts';
-import { toIdentityError } from './failures.ts';
+import type { AskNamed } from './failures.ts';
 import type { FindKeys, VerifyKeys } from './keys.ts';
 import { parseXMatrix, type XMatrix } from './x-matrix.ts';
 
@@ -75,6 +75,7 @@ function messagesOf({ method, uri, content }: SignedRequest, origin: string): Me
 
 export function createRequestVerifier(deps: {
   readonly findKeys: FindKeys;
+  readonly askNamed: AskNamed;
   /** As `ownNames` gives them. */
   readonly ownNames: readonly string[];
 }): VerifyRequest {
@@ -105,16 +106,10 @@ export function createRequestVerifier(deps: {
     const origin = originOf(signatures);
     const forUs = signatures.filter((signature) => destinationsOf(signature).length > 0);
     if (forUs.length === 0) throw refused('The request is signed for another server');
-    try {
-      const keys = await deps.findKeys(
-        origin,
-        forUs.map(({ key }) => key),
-      );
-      const messageFor = messagesOf(request, origin);
-      if (forUs.some((signature) => isSigned(signature, keys, messageFor))) return { origin };
-    } catch (error) {
-      throw toIdentityError(error);
-    }
+    const keyIds = forUs.map(({ key }) => key);
+    const keys = await deps.askNamed(origin, () => deps.findKeys(origin, keyIds));
+    const messageFor = messagesOf(request, origin);
+    if (forUs.some((signature) => isSigned(signature, keys, messageFor))) return { origin };
     throw refused(`The request is not signed by ${origin}`);
   };
 }

@@ -4,12 +4,17 @@ import { createExpiringCache } from '../platform/expiring-cache.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { OutboundAnswer, OutboundClient } from '../platform/outbound/outbound.ts';
 import { OutboundError } from '../platform/outbound/outbound-error.ts';
+import type { RoomName } from '../platform/outbound/room.ts';
 import type { Random } from '../platform/random.ts';
 import { createSingleFlight } from '../platform/single-flight.ts';
 import { jsonObject } from './json.ts';
+import type { HomeserverTimings } from './timings.ts';
 
-/** Which server speaks for a homeserver: the `m.server` of its well-known file; undefined: nobody else. */
-export type FindDelegate = (hostname: string) => Promise<string | undefined>;
+/**
+ * Which server speaks for a homeserver: the `m.server` of its well-known file; undefined: nobody else.
+ * @param room whose places it takes to ask
+ */
+export type FindDelegate = (hostname: string, room: RoomName) => Promise<string | undefined>;
 
 export interface WellKnownDependencies {
   readonly outbound: OutboundClient;
@@ -17,13 +22,14 @@ export interface WellKnownDependencies {
   readonly random: Random;
   readonly metrics: Metrics;
   readonly verifyCertificates: boolean;
+  readonly timings: Pick<HomeserverTimings, 'wellKnown'>;
 }
 
 const HOUR = 60 * 60 * 1000;
 const LIFETIME = { usual: 24 * HOUR, longest: 48 * HOUR, ofFailure: HOUR };
 /** Everything ends a little early, by up to this part of its lifetime, so that not all ends together. */
 const JITTER = 0.1;
-const LIMITS = { timeout: 10_000, maxBytes: 50 * 1024, maxRedirects: 10 };
+const LIMITS = { maxBytes: 50 * 1024, maxRedirects: 10 };
 const CACHED_NAMES = 10_000;
 
 function delegateIn(answer: OutboundAnswer): string | undefined {
@@ -49,19 +55,21 @@ function lifetimeOf({ headers }: OutboundAnswer, now: number): number | undefine
 
 /** Reads `/.well-known/matrix/server` of homeservers, and remembers it. @throws OutboundError `overloaded` only */
 export function createWellKnown(deps: WellKnownDependencies): FindDelegate {
-  const { outbound, clock, random, metrics, verifyCertificates } = deps;
+  const { outbound, clock, random, metrics, verifyCertificates, timings } = deps;
   const cache = createExpiringCache<{ readonly delegate: string | undefined }>(clock, CACHED_NAMES);
   /** What was said before, for when nothing is said. */
   const before = createExpiringCache<string>(clock, CACHED_NAMES);
   const flight = createSingleFlight<string | undefined>();
 
   /** The answer; undefined when none came, or one that says that the web server is in trouble. */
-  async function ask(hostname: string): Promise<OutboundAnswer | undefined> {
+  async function ask(hostname: string, room: RoomName): Promise<OutboundAnswer | undefined> {
     try {
       const answer = await outbound.request({
         method: 'GET',
         url: `https://${hostname}/.well-known/matrix/server`,
         anyCertificate: !verifyCertificates,
+        room,
+        time: timings.wellKnown,
         ...LIMITS,
       });
       return answer.status < 500 ? answer : undefined;
@@ -72,9 +80,9 @@ export function createWellKnown(deps: WellKnownDependencies): FindDelegate {
     }
   }
 
-  async function fetchDelegate(hostname: string): Promise<string | undefined> {
+  async function fetchDelegate(hostname: string, room: RoomName): Promise<string | undefined> {
     metrics.homeserverDiscovery('network');
-    const answer = await ask(hostname);
+    const answer = await ask(hostname, room);
     const delegate = answer === undefined ? before.get(hostname) : delegateIn(answer);
     let lifetime: number = LIFETIME.ofFailure;
     if (answer !== undefined && delegate !== undefined) {
@@ -85,9 +93,11 @@ export function createWellKnown(deps: WellKnownDependencies): FindDelegate {
     return delegate;
   }
 
-  return async (hostname) => {
+  return async (hostname, room) => {
     const known = cache.get(hostname);
-    if (known === undefined) return flight(hostname, () => fetchDelegate(hostname));
+    if (known === undefined) {
+      return flight(`${room} ${hostname}`, () => fetchDelegate(hostname, room));
+    }
     metrics.homeserverDiscovery('cache');
     return known.delegate;
   };

@@ -15,6 +15,13 @@ export interface HttpRequestMeasure {
   readonly seconds: number;
 }
 
+/** How full one room of outbound requests is. */
+export interface OutboundRoom {
+  readonly room: string;
+  readonly inside: number;
+  readonly waiting: number;
+}
+
 export interface Metrics {
   readonly registry: Registry;
   httpRequest(measure: HttpRequestMeasure): void;
@@ -27,6 +34,8 @@ export interface Metrics {
   outboundRequest(outcome: string): void;
   /** A request that met a limit when it was reached: refused, or let through because limits only report. */
   limitExceeded(limit: string, enforced: boolean): void;
+  /** Whom to ask how full the rooms of outbound requests are, each time the metrics are read. */
+  outboundRooms(measure: () => readonly OutboundRoom[]): void;
   /** Where a homeserver is to be found: already known, or asked for. */
   homeserverDiscovery(from: 'cache' | 'network'): void;
   readonly replication: ReplicationMetrics;
@@ -87,6 +96,25 @@ export function createMetrics(): Metrics {
     labelNames: ['limit', 'enforced'],
     registers,
   });
+  let rooms: () => readonly OutboundRoom[] = () => [];
+  new Gauge({
+    name: 'cognomen_outbound_places_in_use',
+    help: 'Outbound requests under way, by room: configured (the provider of text messages), logins, keys (of homeservers that sign requests), notices',
+    labelNames: ['room'],
+    registers,
+    collect() {
+      for (const { room, inside } of rooms()) this.set({ room }, inside);
+    },
+  });
+  new Gauge({
+    name: 'cognomen_outbound_waiting',
+    help: 'Outbound requests that wait because their host has all the places that one host gets, by room',
+    labelNames: ['room'],
+    registers,
+    collect() {
+      for (const { room, waiting } of rooms()) this.set({ room }, waiting);
+    },
+  });
   const discoveries = new Counter({
     name: 'cognomen_homeserver_discoveries_total',
     help: 'Well-known files of homeservers that were needed, by where they came from: cache or network',
@@ -107,6 +135,9 @@ export function createMetrics(): Metrics {
     smsSent: (provider, outcome) => sms.inc({ provider, outcome }),
     outboundRequest: (outcome) => outbound.inc({ outcome }),
     limitExceeded: (limit, enforced) => limits.inc({ limit, enforced: String(enforced) }),
+    outboundRooms(measure) {
+      rooms = measure;
+    },
     homeserverDiscovery: (from) => discoveries.inc({ from }),
     replication: createReplicationMetrics(registers),
   };

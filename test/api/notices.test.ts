@@ -5,14 +5,21 @@ import { ENGINES } from '../support/databases.ts';
 import { answerJson, startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
 import { get, postJson } from '../support/http.ts';
 import { bind, invite } from '../support/invitations.ts';
-import { PUBLIC_KEY, SERVER_NAME, startTestServer, type TestServer } from '../support/server.ts';
+import {
+  noticesWithin,
+  PUBLIC_KEY,
+  SERVER_NAME,
+  startTestServer,
+  type TestServer,
+} from '../support/server.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 const ONBIND = '/_matrix/federation/v1/3pid/onbind';
 const HOUR = 60 * 60 * 1000;
 const DAY = 24 * HOUR;
 /** An answer late on a busy machine is one that never comes. */
-const PACE = { poll: 20, answer: 2000 };
+const PACE = { poll: 20 };
+const homeserverTimings = noticesWithin(2000);
 
 let ca: TestCa;
 beforeAll(async () => {
@@ -40,7 +47,7 @@ describe.each(ENGINES)('a homeserver is told of bindings, on %s:', (engine) => {
     server = await startTestServer({
       engine,
       trustedCa: ca.pem,
-      noticeTimings: PACE,
+      ...{ noticeTimings: PACE, homeserverTimings },
       sections: { general: `${hs.reachable}onbind.give_up_after_days = 1000` },
     });
     // A delivery that a busy machine spoilt is tried again.
@@ -243,7 +250,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     startTestServer({
       engine,
       trustedCa: ca.pem,
-      noticeTimings: PACE,
+      ...{ noticeTimings: PACE, homeserverTimings },
       sections: { general: hs.reachable + general },
       ...more,
     });

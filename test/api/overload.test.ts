@@ -58,7 +58,8 @@ test.each(ENGINES)(
       headers: { authorization: homeserver.authorization({ uri: UNBIND, content }) },
       body: JSON.stringify(content),
     });
-    expect([unbound.status, unbound.json.errcode]).toEqual([503, 'M_LIMIT_EXCEEDED']);
+    // Keys have room of their own.
+    expect(unbound.status).toBe(200);
     expect((await get(`${v2}/hash_details`, {}, await server.token('@a:b.test'))).status).toBe(200);
 
     held.resolve();

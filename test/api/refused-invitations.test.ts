@@ -3,7 +3,7 @@ import { ENGINES } from '../support/databases.ts';
 import { answerJson, startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
 import { get } from '../support/http.ts';
 import { bind, invite } from '../support/invitations.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
+import { noticesWithin, startTestServer, type TestServer } from '../support/server.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 const ONBIND = '/_matrix/federation/v1/3pid/onbind';
@@ -11,7 +11,8 @@ const SECOND = 1000;
 const HOUR = 60 * 60 * SECOND;
 const DAY = 24 * HOUR;
 const STEP = 200;
-const PACE = { poll: 20, answer: 2000 };
+const PACE = { poll: 20 };
+const homeserverTimings = noticesWithin(2000);
 /** As Synapse answers while the invitation's event is still on its way. */
 const NOT_INVITED = { errcode: 'M_FORBIDDEN', error: 'You are not invited to this room' };
 
@@ -47,7 +48,7 @@ describe.each(ENGINES)('what a homeserver refuses, on %s,', (engine) => {
     server = await startTestServer({
       engine,
       trustedCa: ca.pem,
-      noticeTimings: PACE,
+      ...{ noticeTimings: PACE, homeserverTimings },
       sections: { general: `${hs.reachable}onbind.give_up_refused_after_hours = 2` },
     });
   });
@@ -329,7 +330,7 @@ describe.each(ENGINES)('something new, on %s,', (engine) => {
       engine,
       trustedCa: ca.pem,
       // Nobody looks for what is to be offered again.
-      noticeTimings: { ...PACE, poll: HOUR },
+      ...{ noticeTimings: { ...PACE, poll: HOUR }, homeserverTimings },
       sections: { general: hs.reachable },
     });
     try {
@@ -362,7 +363,7 @@ describe.each(ENGINES)('an invitation given up, on %s,', (engine) => {
     const server = await startTestServer({
       engine,
       trustedCa: ca.pem,
-      noticeTimings: PACE,
+      ...{ noticeTimings: PACE, homeserverTimings },
       sections: {
         general: `${hs.reachable}onbind.give_up_refused_after_hours = 0`,
         email: 'email.invite.expiry_days = 3',

@@ -4,7 +4,7 @@ import { answerJson, startHomeserver, type TestHomeserver } from '../support/hom
 import { get, request } from '../support/http.ts';
 import { bind, invite } from '../support/invitations.ts';
 import { unbind } from '../support/mesh.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
+import { noticesWithin, startTestServer, type TestServer } from '../support/server.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 const ONBIND = '/_matrix/federation/v1/3pid/onbind';
@@ -16,7 +16,8 @@ const TABLES = [
   'cognomen_notice_servers',
   'invite_tokens',
 ];
-const PACE = { poll: 20, answer: 10_000 };
+const PACE = { poll: 20 };
+const homeserverTimings = noticesWithin(10_000);
 
 let ca: TestCa;
 let hs: TestHomeserver;
@@ -67,7 +68,7 @@ describe.each(ENGINES)('of a binding that was taken back, on %s,', (engine) => {
     server = await startTestServer({
       engine,
       trustedCa: ca.pem,
-      noticeTimings: PACE,
+      ...{ noticeTimings: PACE, homeserverTimings },
       sections: { general: GENERAL },
     });
   });
@@ -277,7 +278,12 @@ describe.each(ENGINES)('of a binding that was taken back, on %s,', (engine) => {
 
 describe('processes on one PostgreSQL database', () => {
   test('neither lose nor repeat invitations, nor tell of what was taken back, while binds and unbinds race', async () => {
-    const options = { engine: 'postgres', trustedCa: ca.pem, noticeTimings: PACE } as const;
+    const options = {
+      engine: 'postgres',
+      trustedCa: ca.pem,
+      noticeTimings: PACE,
+      homeserverTimings,
+    } as const;
     const first = await startTestServer({ ...options, sections: { general: GENERAL } });
     const second = await startTestServer({
       ...options,

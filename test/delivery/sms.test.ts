@@ -44,8 +44,10 @@ async function opened(start: () => Promise<TestProvider>): Promise<TestProvider>
   return provider;
 }
 
+const within = (total: number) => ({ answer: total, total });
+
 /** What sends by these lines of the [sms] section, and what it logs and counts. */
-function sender(lines: string, timeout = 5000, limits: OutboundDependencies['limits'] = {}) {
+function sender(lines: string, total = 5000, limits: OutboundDependencies['limits'] = {}) {
   const { config } = parseConfig(
     'test.conf',
     renderConfig({ sms: lines, crypto: `ed25519.signingkey = ${SIGNING_KEY}` }),
@@ -58,17 +60,18 @@ function sender(lines: string, timeout = 5000, limits: OutboundDependencies['lim
     blacklist: [],
     whitelist: [],
     resolver: createNameResolver({ servers: [], clock: systemClock }),
+    clock: systemClock,
     metrics,
     logger,
     limits,
   });
   closing.push(outbound);
-  const send = createSmsSender(config.sms, { logger, metrics, outbound, timeout });
+  const send = createSmsSender(config.sms, { logger, metrics, outbound, time: within(total) });
   return {
     send: (to = NUMBER) => send({ to, code: CODE }),
     /** The same for a caller with that patience, in milliseconds. */
     sendWithin: (patience: number) =>
-      createSmsSender(config.sms, { logger, metrics, outbound, timeout: patience })({
+      createSmsSender(config.sms, { logger, metrics, outbound, time: within(patience) })({
         to: NUMBER,
         code: CODE,
       }),
@@ -205,7 +208,9 @@ describe('a webhook', () => {
 
 test('when too many messages are waiting, the next is to come back later', async () => {
   const provider = await opened(startWebhook);
-  const { send } = sender(provider.config, 5000, { perHost: { places: 1, waiting: 2 } });
+  const { send } = sender(provider.config, 5000, {
+    rooms: { configured: { perHost: 1, waiting: 2 } },
+  });
   const outcomes = await Promise.allSettled([send(), send(), send(), send()]);
   expect(outcomes.map(({ status }) => status).sort()).toEqual([
     'fulfilled',
@@ -372,7 +377,7 @@ describe('a message that failed', () => {
     const provider = await opened(startOpenMarket);
     const held = Promise.withResolvers<() => void>();
     provider.behave((_request, response) => held.resolve(() => response.writeHead(201).end()));
-    const limits = { perHost: { places: 1, waiting: 1 } };
+    const limits = { rooms: { configured: { perHost: 1, waiting: 1 } } };
     const { send, sendWithin } = sender(provider.config, 60_000, limits);
     const first = send();
     const letGo = await held.promise;

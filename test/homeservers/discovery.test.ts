@@ -54,7 +54,8 @@ const ask = (serverName: string, timeout = 5000) =>
     method: 'GET',
     serverName,
     path: '/_matrix/federation/v1/version?x=y',
-    timeout,
+    room: 'logins',
+    time: { answer: timeout, total: timeout },
     maxBytes: 1000,
   });
 
@@ -405,7 +406,8 @@ test('a request is sent with its method, path and body', async () => {
     serverName: `example.test:${hs.port}`,
     path: '/a/b?c=d',
     body: { e: 'ü' },
-    timeout: 5000,
+    room: 'notices',
+    time: { answer: 5000, total: 5000 },
     maxBytes: 1000,
   });
   expect(answer).toMatchObject({ status: 418 });

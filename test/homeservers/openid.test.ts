@@ -146,7 +146,7 @@ test('what does not fit in is told to come back later', async () => {
     dns,
     ca,
     ports: { 443: 1, 8448: 1 },
-    limits: { perHost: { places: 1, waiting: 1 } },
+    limits: { rooms: { logins: { perHost: 1, waiting: 1 } } },
   });
   const asked = [1, 2, 3].map(() => made.openIdUser(hs.serverName, TOKEN));
   const [first, second, third] = await Promise.allSettled(asked);

@@ -219,6 +219,66 @@ describe('keys', () => {
     expect(hs.requests[0]?.url).toBe('/_matrix/key/v2/server');
   });
 
+  const fails: Parameters<typeof hs.script>[1] = (_request, response) =>
+    answerJson(response, 500, {});
+  const refusing = { fault: 'homeserver-failed' };
+
+  test('that cannot be had are asked for once by many, and once a minute', async () => {
+    hs.script(KEYS, fails);
+    const many = await Promise.allSettled(Array.from({ length: 50 }, () => verify(sign())));
+    expect(many.filter(({ status }) => status === 'rejected')).toHaveLength(50);
+    expect(fetches()).toBe(1);
+    // As if nothing had failed; nobody looks before the minute is over.
+    hs.script(KEYS, undefined);
+    made.clock.advance(59_999);
+    await expect(verify(sign())).rejects.toMatchObject(refusing);
+    expect(fetches()).toBe(1);
+    made.clock.advance(1);
+    expect(await verify(sign())).toEqual({ origin: hs.serverName });
+    expect(fetches()).toBe(2);
+  });
+
+  test('are asked for once a minute by whatever names and ids', async () => {
+    publish([1]);
+    const names = ['localhost', 'LOCALHOST', 'Localhost', 'localHost'];
+    for (const name of names) {
+      for (const id of ['ed25519:a', 'ed25519:b', 'ed25519:c']) {
+        const header = signedBy(1, id).replace('localhost', name);
+        const fault = name === 'localhost' ? 'signature-refused' : 'homeserver-failed';
+        await expect(verify(header)).rejects.toMatchObject({ fault });
+      }
+    }
+    expect(fetches()).toBe(1);
+    expect(await verify(signedBy(1))).toEqual({ origin: hs.serverName });
+  });
+
+  test('that end at once are not asked for more often', async () => {
+    publish([1], { valid_until_ts: made.clock.now() + 1000 });
+    await verify(signedBy(1));
+    made.clock.advance(1000);
+    await expect(verify(signedBy(1))).rejects.toMatchObject(refusing);
+    expect(fetches()).toBe(1);
+    publish([1], { valid_until_ts: made.clock.now() + DAY });
+    made.clock.advance(59_000);
+    await verify(signedBy(1));
+    expect(fetches()).toBe(2);
+  });
+
+  test('for which there was no room are asked for when there is', async () => {
+    await made.outbound.close();
+    const limits = { rooms: { keys: { perHost: 1, waiting: 0 } } };
+    made = testHomeservers({ dns, ca, ports: { 443: 1, 8448: 1 }, limits });
+    const held = Promise.withResolvers<() => void>();
+    hs.script('/held', (_request, response) => held.resolve(() => response.end()));
+    const holding = made.get(`https://${hs.serverName}/held`, { room: 'keys' });
+    const letGo = await held.promise;
+    await expect(verify(sign())).rejects.toMatchObject({ fault: 'overloaded' });
+    expect(fetches()).toBe(0);
+    letGo();
+    await holding;
+    expect(await verify(sign())).toEqual({ origin: hs.serverName });
+  });
+
   test('are kept until they end', async () => {
     await verify(sign());
     made.clock.advance(2 * DAY - 1);

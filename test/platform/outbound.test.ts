@@ -201,19 +201,19 @@ describe('DNS', () => {
     dns.set('ttl.test', { a: ['127.0.0.1'], ttl: 30 });
     const { resolver, clock } = client();
     const questions = () => dns.queries.filter((query) => query === 'A ttl.test').length;
-    await resolver.addresses('ttl.test');
+    await resolver.addresses('ttl.test', 'logins');
     clock.advance(29_999);
-    await resolver.addresses('TTL.test.');
+    await resolver.addresses('TTL.test.', 'logins');
     expect(questions()).toBe(1);
     clock.advance(1);
-    await resolver.addresses('ttl.test');
+    await resolver.addresses('ttl.test', 'logins');
     expect(questions()).toBe(2);
   });
 
   test('a name asked for by many at once is asked for once', async () => {
     dns.set('many.test', { a: ['127.0.0.1'], ttl: 0 });
     const { resolver } = client();
-    await Promise.all(Array.from({ length: 50 }, () => resolver.addresses('many.test')));
+    await Promise.all(Array.from({ length: 50 }, () => resolver.addresses('many.test', 'logins')));
     expect(dns.queries.filter((query) => query === 'A many.test')).toHaveLength(1);
   });
 
@@ -510,7 +510,7 @@ describe('connections', () => {
     });
     const port = await listening(server);
     const { get, metrics } = client({
-      limits: { perHost: { places: 3, waiting: 5 }, overall: { places: 100, waiting: 100 } },
+      limits: { rooms: { logins: { perHost: 3, waiting: 5 } } },
     });
     const results = Array.from({ length: 20 }, () => get(`http://127.0.0.1:${port}/`));
     const outcomes = Promise.allSettled(results);
@@ -533,12 +533,12 @@ describe('connections', () => {
   test('waiting for one counts in the time that a request has', async () => {
     const port = await http(() => {});
     const { get } = client({
-      limits: { perHost: { places: 1, waiting: 5 }, overall: { places: 100, waiting: 100 } },
+      limits: { rooms: { logins: { perHost: 1, waiting: 5 } } },
     });
     const url = `http://127.0.0.1:${port}/`;
     const first = get(url, { timeout: 400 });
     const second = get(url, { timeout: 100 });
-    await expect(second).rejects.toMatchObject({ kind: 'timeout' });
+    await expect(second).rejects.toMatchObject({ kind: 'overloaded' });
     await expect(first).rejects.toMatchObject({ kind: 'timeout' });
   });
 

@@ -1,10 +1,12 @@
 import pino from 'pino';
 import { createHomeservers, type HomeserversConfig } from '../../src/homeservers/homeservers.ts';
+import type { HomeserverTimings } from '../../src/homeservers/timings.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import {
   createOutboundClient,
   type OutboundClient,
   type OutboundDependencies,
+  type OutboundRequest,
 } from '../../src/platform/outbound/outbound.ts';
 import { createNameResolver } from '../../src/platform/outbound/resolver.ts';
 import { secureRandom } from '../../src/platform/random.ts';
@@ -32,6 +34,8 @@ export function testOutbound(options: TestOutboundOptions) {
     hostsFile,
   } = options;
   const clock = new TestClock();
+  const logs: string[] = [];
+  const logger = pino({ level: 'debug' }, { write: (line: string) => void logs.push(line) });
   const metrics = createMetrics();
   const resolver = createNameResolver({
     servers: [dns.address],
@@ -41,15 +45,19 @@ export function testOutbound(options: TestOutboundOptions) {
   const outbound = createOutboundClient({
     blacklist,
     whitelist,
-    resolver,
-    metrics,
-    logger: pino({ level: 'silent' }),
+    ...{ resolver, clock, metrics, logger },
     trustedCa: ca?.pem,
     ...(limits === undefined ? {} : { limits }),
   });
-  const get = (url: string, more: Partial<Parameters<OutboundClient['request']>[0]> = {}) =>
-    outbound.request({ method: 'GET', url, timeout: 5000, maxBytes: 1000, ...more });
-  return { outbound, resolver, clock, metrics, get };
+  /** A request that, unless it says otherwise, has one time for all. */
+  const get = (
+    url: string,
+    { timeout = 5000, ...more }: Partial<OutboundRequest> & { readonly timeout?: number } = {},
+  ) => {
+    const time = { answer: timeout, total: timeout };
+    return outbound.request({ method: 'GET', url, room: 'logins', time, maxBytes: 1000, ...more });
+  };
+  return { outbound, resolver, clock, metrics, logger, logs, get };
 }
 
 /**
@@ -60,6 +68,7 @@ export function testHomeservers(
   options: TestOutboundOptions & {
     readonly ports: { readonly 443: number; readonly 8448: number };
     readonly config?: Partial<HomeserversConfig['general'] & HomeserversConfig['http']>;
+    readonly timings?: Partial<HomeserverTimings>;
   },
 ) {
   const test = testOutbound(options);
@@ -86,7 +95,7 @@ export function testHomeservers(
   };
   const homeservers = createHomeservers(
     { general: config, http: config },
-    { ...test, outbound, random: secureRandom },
+    { ...test, outbound, random: secureRandom, timings: { failure: 0, ...options.timings } },
   );
   return { ...test, ...homeservers };
 }

@@ -35,6 +35,12 @@ export class TestClock implements Clock {
   }
 }
 
+/** Timings by which homeservers have so many milliseconds for a notice. */
+export function noticesWithin(milliseconds: number): TestServerOptions['homeserverTimings'] {
+  const time = { answer: milliseconds, total: milliseconds };
+  return { notice: time, noticeWithInvites: time };
+}
+
 /** Lines of configuration by section, beside those every test server has. */
 export type Sections = Partial<
   Record<'general' | 'db' | 'http' | 'email' | 'sms' | 'limits' | 'crypto', string>
@@ -72,6 +78,8 @@ export interface TestServerOptions {
   readonly trustedCa?: string;
   readonly noticeTimings?: AppDependencies['noticeTimings'];
   readonly connectionTimes?: AppDependencies['connectionTimes'];
+  readonly homeserverTimings?: AppDependencies['homeserverTimings'];
+  readonly outboundLimits?: AppDependencies['outboundLimits'];
 }
 
 export function renderConfig(sections: Readonly<Record<string, string>>): string {
@@ -107,7 +115,13 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   );
   const load = () => loadConfig({ file, env: {}, hostname: 'id.test', random: secureRandom });
   const { config } = await load();
-  const start = async () => startApp((await load()).config, { ...options, logger, clock });
+  const start = async () =>
+    startApp((await load()).config, {
+      ...options,
+      homeserverTimings: { failure: 0, ...options.homeserverTimings },
+      logger,
+      clock,
+    });
   let app = await start();
   return {
     get app() {

@@ -4,10 +4,10 @@ import {
   headerText,
   isSuccess,
   jsonMembers,
-  MAX_ANSWER,
   type SmsProvider,
   type SmsProviderDependencies,
   SmsRefusedError,
+  TO_PROVIDER,
 } from './provider.ts';
 
 const TYPES_OF_NUMBER: Record<Originator['type'], number> = { long: 1, short: 3, alpha: 5 };
@@ -17,7 +17,7 @@ const DEFAULT_ORIGINATOR: Originator = { type: 'alpha', text: 'Matrix' };
 /** OpenMarket's HTTP API, version 4. */
 export function createOpenMarket(
   config: OpenMarketConfig,
-  { outbound, timeout }: SmsProviderDependencies,
+  { outbound, time }: SmsProviderDependencies,
 ): SmsProvider {
   const authorization = basicAuthorization(config.username, config.password);
   return {
@@ -33,9 +33,8 @@ export function createOpenMarket(
             source: { ton: TYPES_OF_NUMBER[originator.type], address: originator.text },
           },
         }),
-        timeout,
-        maxBytes: MAX_ANSWER,
-        configured: true,
+        time,
+        ...TO_PROVIDER,
       });
       const requestId = headerText(answer.headers['x-request-id']);
       const messageId = headerText(answer.headers['location'])?.split(/[?#]/)[0]?.split('/').at(-1);

@@ -1,5 +1,5 @@
 import type { Originator } from '../../config/config.ts';
-import type { OutboundClient } from '../../platform/outbound/outbound.ts';
+import type { OutboundClient, TimeLimits } from '../../platform/outbound/outbound.ts';
 
 /** A text message on its way to a provider. */
 export interface TextMessage {
@@ -25,8 +25,8 @@ export type SmsReceipt = Readonly<Record<string, string>>;
 
 export interface SmsProviderDependencies {
   readonly outbound: OutboundClient;
-  /** Milliseconds for one message. */
-  readonly timeout: number;
+  /** For one message. */
+  readonly time: TimeLimits;
 }
 
 /** The provider answered, but did not take the message. The text is for logs: no secret is in it. */
@@ -79,5 +79,5 @@ export const isSuccess = (status: number) => status >= 200 && status < 300;
 export const basicAuthorization = (user: string, password: string) =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 
-/** Nothing that a provider has to say is longer. */
-export const MAX_ANSWER = 64 * 1024;
+/** Of every request to a provider. Nothing that one has to say is longer. */
+export const TO_PROVIDER = { room: 'configured', configured: true, maxBytes: 64 * 1024 } as const;

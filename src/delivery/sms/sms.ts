@@ -3,7 +3,7 @@ import type { Originator, SmsConfig, SmsProviderConfig } from '../../config/conf
 import { IdentityError, UnknownOutcomeError } from '../../identity/errors.ts';
 import type { VerificationSms } from '../../identity/phone-validation.ts';
 import type { Metrics } from '../../platform/metrics.ts';
-import type { OutboundClient } from '../../platform/outbound/outbound.ts';
+import type { OutboundClient, TimeLimits } from '../../platform/outbound/outbound.ts';
 import { OutboundError } from '../../platform/outbound/outbound-error.ts';
 import { createOpenMarket } from './openmarket.ts';
 import { type SmsProvider, type SmsProviderDependencies, SmsRefusedError } from './provider.ts';
@@ -14,11 +14,12 @@ export interface SmsDependencies {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly outbound: OutboundClient;
-  /** Milliseconds for one message, where they are not to be the usual ones. */
-  readonly timeout?: number;
+  /** Where they are not to be the usual ones. */
+  readonly time?: TimeLimits;
 }
 
-const TIMEOUT = 15_000;
+/** Milliseconds for one message. */
+const TIME: TimeLimits = { answer: 15_000, total: 30_000 };
 
 /** Milliseconds after which there may be room for another message. */
 const RETRY_AFTER = 5000;
@@ -66,10 +67,10 @@ const mayHaveGoneOut = (error: unknown) =>
  */
 export function createSmsSender(
   config: SmsConfig,
-  { logger, metrics, outbound, timeout = TIMEOUT }: SmsDependencies,
+  { logger, metrics, outbound, time = TIME }: SmsDependencies,
 ): (sms: VerificationSms) => Promise<void> {
   const { name } = config.provider;
-  const provider = createProvider(config.provider, { outbound, timeout });
+  const provider = createProvider(config.provider, { outbound, time });
   const log = logger.child({ provider: name });
   const notSent = (cause?: unknown) =>
     cause instanceof OutboundError && cause.kind === 'overloaded'

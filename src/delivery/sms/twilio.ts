@@ -3,10 +3,10 @@ import {
   basicAuthorization,
   isSuccess,
   jsonMembers,
-  MAX_ANSWER,
   type SmsProvider,
   type SmsProviderDependencies,
   SmsRefusedError,
+  TO_PROVIDER,
 } from './provider.ts';
 
 function sender(config: TwilioConfig, originator: Originator | undefined): Record<string, string> {
@@ -24,7 +24,7 @@ function sender(config: TwilioConfig, originator: Originator | undefined): Recor
 /** Twilio's HTTP API of 2010-04-01. */
 export function createTwilio(
   config: TwilioConfig,
-  { outbound, timeout }: SmsProviderDependencies,
+  { outbound, time }: SmsProviderDependencies,
 ): SmsProvider {
   const authorization = basicAuthorization(config.accountSid, config.authToken);
   return {
@@ -35,9 +35,8 @@ export function createTwilio(
         url: `${config.url}/2010-04-01/Accounts/${config.accountSid}/Messages.json`,
         headers: { authorization, 'content-type': 'application/x-www-form-urlencoded' },
         body: new URLSearchParams(form).toString(),
-        timeout,
-        maxBytes: MAX_ANSWER,
-        configured: true,
+        time,
+        ...TO_PROVIDER,
       });
       const { sid, code, message } = jsonMembers(answer.body);
       if (!isSuccess(answer.status)) {

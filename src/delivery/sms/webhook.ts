@@ -2,16 +2,16 @@ import { createHmac } from 'node:crypto';
 import type { WebhookConfig } from '../../config/config.ts';
 import {
   isSuccess,
-  MAX_ANSWER,
   type SmsProvider,
   type SmsProviderDependencies,
   SmsRefusedError,
+  TO_PROVIDER,
 } from './provider.ts';
 
 /** Any program that takes messages by HTTP and knows the secret; docs/operations.md says how it checks. */
 export function createWebhook(
   { url, secret }: WebhookConfig,
-  { outbound, timeout }: SmsProviderDependencies,
+  { outbound, time }: SmsProviderDependencies,
 ): SmsProvider {
   return {
     async send({ to, body: text, originator }) {
@@ -25,9 +25,8 @@ export function createWebhook(
           'x-cognomen-signature': `sha256=${signature}`,
         },
         body,
-        timeout,
-        maxBytes: MAX_ANSWER,
-        configured: true,
+        time,
+        ...TO_PROVIDER,
       });
       if (!isSuccess(status)) throw new SmsRefusedError(status);
       return {};

@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { isIP, connect as netConnect, type Socket } from 'node:net';
 import { checkServerIdentity, createSecureContext, connect as tlsConnect } from 'node:tls';
+import type { Clock } from '../clock.ts';
 import type { AddressPolicy } from './address-policy.ts';
-import { abortable, codeOf, OutboundError } from './outbound-error.ts';
+import { abortable, codeOf, OutboundError, withinTime } from './outbound-error.ts';
 import type { NameResolver } from './resolver.ts';
+import type { RoomName } from './room.ts';
 
 /** Where to connect to. */
 export interface Target {
@@ -28,19 +30,22 @@ export interface Route {
   readonly configured: boolean;
 }
 
-/** Opens a connection. @throws OutboundError, or the signal's reason */
-export type Dial = (route: Route, signal: AbortSignal) => Promise<Socket>;
+/** Opens a connection, for a request of that room. @throws OutboundError, or the signal's reason */
+export type Dial = (route: Route, room: RoomName, signal: AbortSignal) => Promise<Socket>;
 
 export interface DialerDependencies {
   readonly policy: AddressPolicy;
   readonly resolver: NameResolver;
+  readonly clock: Clock;
+  /** Milliseconds for everything up to the end of the TLS handshake, whatever there is to try. */
+  readonly limit: number;
   /** PEM; in place of the authorities that the system trusts. */
   readonly trustedCa?: string | undefined;
 }
 
-/** Milliseconds for one address, from the first packet to the end of the TLS handshake. */
-const ATTEMPT_TIMEOUT = 5000;
 const MAX_ATTEMPTS = 8;
+/** The least that an address gets of the time, in milliseconds. */
+const SHORTEST_ATTEMPT = 500;
 
 /** As everything else on the web reads it: `2130706433`, `0x7f.1` and `127.0.0.1.` are 127.0.0.1. */
 function canonicalHost(host: string): string {
@@ -52,16 +57,20 @@ function canonicalHost(host: string): string {
 }
 
 export function createDialer(deps: DialerDependencies): Dial {
-  const { policy, resolver, trustedCa } = deps;
+  const { policy, resolver, clock, limit, trustedCa } = deps;
   const secureContext = createSecureContext({
     minVersion: 'TLSv1.2',
     ...(trustedCa === undefined ? {} : { ca: trustedCa }),
   });
 
   /** The addresses of a host, each of them allowed. */
-  async function allowedAddresses(given: string, configured: boolean): Promise<readonly string[]> {
+  async function allowedAddresses(
+    given: string,
+    room: RoomName,
+    configured: boolean,
+  ): Promise<readonly string[]> {
     const host = canonicalHost(given);
-    const addresses = isIP(host) === 0 ? await resolver.addresses(host) : [host];
+    const addresses = isIP(host) === 0 ? await resolver.addresses(host, room) : [host];
     if (!configured && !addresses.every((address) => policy.allows(address))) {
       throw new OutboundError(
         'address-refused',
@@ -94,10 +103,6 @@ export function createDialer(deps: DialerDependencies): Dial {
       connected = true;
     });
     const where = `${target.host}, port ${target.port},`;
-    const timer = setTimeout(
-      () => socket.destroy(new OutboundError('unreachable', `${where} does not answer`)),
-      ATTEMPT_TIMEOUT,
-    );
     try {
       await once(socket, event, { signal });
       return socket;
@@ -105,38 +110,62 @@ export function createDialer(deps: DialerDependencies): Dial {
       socket.on('error', () => {});
       socket.destroy();
       signal.throwIfAborted();
-      if (error instanceof OutboundError) throw error;
       throw connected
         ? new OutboundError('tls', `TLS with ${where} failed (${codeOf(error)})`, { cause: error })
         : new OutboundError('unreachable', `${where} cannot be reached (${codeOf(error)})`, {
             cause: error,
           });
-    } finally {
-      clearTimeout(timer);
     }
   }
 
-  return async (route, signal) => {
+  async function connect(route: Route, room: RoomName, signal: AbortSignal): Promise<Socket> {
+    const { targets, tls, configured } = route;
     const failures: OutboundError[] = [];
     const note = (error: unknown) => {
       if (!(error instanceof OutboundError) || signal.aborted) throw error;
       failures.push(error);
     };
+    const began = clock.now();
+    /** One of so many that are left to try does not use up what the others need. */
+    const share = (left: number) =>
+      Math.max(SHORTEST_ATTEMPT, (limit - (clock.now() - began)) / left);
     let attempts = 0;
-    for (const target of route.targets) {
-      const addresses = await abortable(
-        allowedAddresses(target.host, route.configured),
+    for (const [index, target] of targets.entries()) {
+      const others = targets.length - 1 - index;
+      const unknown = () =>
+        new OutboundError('name-unresolved', `${target.host} could not be looked up in time`);
+      const addresses = await withinTime(
+        share(1 + others),
+        unknown,
+        (ending) => abortable(allowedAddresses(target.host, room, configured), ending),
         signal,
       ).catch(note);
-      for (const address of addresses ?? []) {
+      for (const [at, address] of addresses?.entries() ?? []) {
         if (++attempts > MAX_ATTEMPTS) break;
+        const left = Math.min((addresses?.length ?? 0) - at + others, MAX_ATTEMPTS);
+        const silent = () =>
+          new OutboundError('unreachable', `${target.host}, port ${target.port}, does not answer`);
         try {
-          return await attempt(address, target, route.tls, signal);
+          return await withinTime(
+            share(left),
+            silent,
+            (ending) => attempt(address, target, tls, ending),
+            signal,
+          );
         } catch (error) {
           note(error);
         }
       }
     }
     throw failures[0] ?? new OutboundError('unreachable', 'There is no address to connect to');
+  }
+
+  return (route, room, signal) => {
+    const silent = () =>
+      new OutboundError(
+        'unreachable',
+        `${route.targets[0]?.host} could not be connected to in time`,
+      );
+    return withinTime(limit, silent, (ending) => connect(route, room, ending), signal);
   };
 }

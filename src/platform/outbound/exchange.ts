@@ -59,6 +59,9 @@ function explain(error: unknown, host: string): OutboundError {
       });
 }
 
+const tooLate = (host: string) =>
+  new OutboundError('timeout', `${host} did not answer in time`, { afterSending: true });
+
 /** The same error, of a request that may have arrived. */
 const afterSending = (error: unknown) =>
   error instanceof OutboundError
@@ -115,14 +118,21 @@ export function createExchange(dial: Dial, idle: IdleLimits): Exchange {
       },
       signal,
       connectionKey: keyOf(route),
-      dial: () => dial(route, signal),
+      dial: () => dial(route, request.room, signal),
     };
     const sent = httpRequest(options);
     let answering = false;
+    let timer: NodeJS.Timeout | undefined;
+    sent.once('socket', () => {
+      timer = setTimeout(() => sent.destroy(tooLate(url.host)), request.time.answer);
+    });
     try {
       const response = await responseTo(sent, request.body);
       answering = true;
+      clearTimeout(timer);
       const body = await readBody(response, url.host, request.maxBytes);
+      // Where only the end of the connection ends a body, breaking it off looks like an end.
+      signal.throwIfAborted();
       return { status: response.statusCode ?? 0, headers: response.headers, body };
     } catch (error) {
       // Without a connection nothing has gone out.
@@ -133,6 +143,8 @@ export function createExchange(dial: Dial, idle: IdleLimits): Exchange {
       // The server may have closed a kept connection just as it was taken again.
       if (sent.reusedSocket && !answering) return attempt(request, url, signal, fresh);
       throw explain(error, url.host);
+    } finally {
+      clearTimeout(timer);
     }
   }
 

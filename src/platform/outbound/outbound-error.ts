@@ -45,3 +45,23 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Pr
     signal.removeEventListener('abort', giveUp);
   }
 }
+
+/** Runs the work by a signal of its own, which aborts with the other one, and after so many milliseconds. */
+export async function withinTime<T>(
+  milliseconds: number,
+  tooLate: () => OutboundError,
+  work: (signal: AbortSignal) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const ending = new AbortController();
+  const giveUp = () => ending.abort(signal?.reason);
+  const timer = setTimeout(() => ending.abort(tooLate()), milliseconds);
+  signal?.addEventListener('abort', giveUp, { once: true });
+  try {
+    return await work(ending.signal);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', giveUp);
+  }
+}

@@ -1,12 +1,21 @@
 import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
 import type { Metrics } from '../metrics.ts';
 import { createAddressPolicy } from './address-policy.ts';
 import type { IdleLimits } from './agent.ts';
 import { createDialer, type Target } from './dialer.ts';
 import { createExchange } from './exchange.ts';
-import { createGate, createGates, GateFullError, type GateLimits } from './gate.ts';
 import { OutboundError } from './outbound-error.ts';
 import type { NameResolver } from './resolver.ts';
+import { createRooms, type RoomLimits, type RoomName } from './room.ts';
+
+/** Milliseconds that an answer may take. */
+export interface TimeLimits {
+  /** Its beginning, counted from the connection on. */
+  readonly answer: number;
+  /** Everything: the wait for a place, connecting and redirects included. */
+  readonly total: number;
+}
 
 /** A request to a server that somebody else may have named. */
 export interface OutboundRequest {
@@ -16,8 +25,9 @@ export interface OutboundRequest {
   /** Names in lower case. `host` stands in for the one in the URL. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Milliseconds for the whole exchange, the wait for a free connection included. */
-  readonly timeout: number;
+  /** Whose places it takes. */
+  readonly room: RoomName;
+  readonly time: TimeLimits;
   /** A longer answer is given up. */
   readonly maxBytes: number;
   /** 0 (the default): a redirect is answered as it is. Only those of a GET are followed. */
@@ -50,20 +60,35 @@ export interface OutboundDependencies {
   readonly blacklist: readonly string[];
   readonly whitelist: readonly string[];
   readonly resolver: NameResolver;
+  readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** PEM; in place of the authorities that the system trusts. */
   readonly trustedCa?: string | undefined;
-  readonly limits?: Partial<typeof LIMITS>;
+  /** Where they are not to be the usual ones. */
+  readonly limits?: OutboundLimits | undefined;
 }
 
-/** How many requests are under way, how many wait behind them, and which connections are kept for the next. */
-const LIMITS = {
-  /** At 2 s an answer the last one waits for 10 s: no client has more patience. */
-  perHost: { places: 50, waiting: 250 } as GateLimits,
-  overall: { places: 400, waiting: 2000 } as GateLimits,
-  idle: { perHost: 32, overall: 256, timeout: 5000 } as IdleLimits,
+export interface OutboundLimits {
+  readonly rooms?: Partial<Record<RoomName, Partial<RoomLimits>>>;
+  /** Which connections are kept for the next request. */
+  readonly idle?: IdleLimits;
+  /** Milliseconds for finding the addresses of a host and connecting to one of them, TLS included. */
+  readonly connect?: number;
+}
+
+/** At 2 s an answer the last one waits for 10 s: no client has more patience. */
+const HOST = { perHost: 50, waiting: 250, patience: 10_000 };
+const ROOMS: Readonly<Record<RoomName, RoomLimits>> = {
+  // One provider of text messages: nothing ever gives way.
+  configured: { places: 100, ...HOST },
+  logins: { places: 500, ...HOST },
+  keys: { places: 250, ...HOST },
+  // More than the dispatcher ever has under way.
+  notices: { places: 600, ...HOST },
 };
+const IDLE: IdleLimits = { perHost: 32, overall: 256, timeout: 5000 };
+const CONNECT = 5000;
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
@@ -79,7 +104,7 @@ function parseUrl(text: string): URL {
 function redirected(request: OutboundRequest, answer: OutboundAnswer): OutboundRequest | undefined {
   const { location } = answer.headers;
   if (!REDIRECTS.has(answer.status) || typeof location !== 'string') return undefined;
-  const { method, timeout, maxBytes, anyCertificate = false } = request;
+  const { method, room, time, maxBytes, anyCertificate = false } = request;
   const from = new URL(request.url);
   const to = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   const secure =
@@ -88,30 +113,38 @@ function redirected(request: OutboundRequest, answer: OutboundAnswer): OutboundR
     throw new OutboundError('redirects', `${from.host} redirects to what is not followed`);
   }
   // What was meant for the first host, its exemptions and headers, is not passed on to another.
-  if (to.origin !== from.origin) return { method, url: to.href, timeout, maxBytes, anyCertificate };
+  if (to.origin !== from.origin) {
+    return { method, url: to.href, room, time, maxBytes, anyCertificate };
+  }
   return { ...request, url: to.href };
 }
 
 export function createOutboundClient(deps: OutboundDependencies): OutboundClient {
-  const { metrics, logger, resolver, trustedCa } = deps;
-  const limits = { ...LIMITS, ...deps.limits };
+  const { metrics, logger, clock, resolver, trustedCa, limits = {} } = deps;
   const policy = createAddressPolicy(deps);
-  const exchange = createExchange(createDialer({ policy, resolver, trustedCa }), limits.idle);
-  const hosts = createGates(limits.perHost);
-  const overall = createGate(limits.overall);
+  const dial = createDialer({
+    ...{ policy, resolver, trustedCa, clock },
+    limit: limits.connect ?? CONNECT,
+  });
+  const exchange = createExchange(dial, limits.idle ?? IDLE);
+  const rooms = createRooms((name) => ({ ...ROOMS[name], ...limits.rooms?.[name] }));
   const underWay = new Set<AbortController>();
+  metrics.outboundRooms(() =>
+    Object.entries(rooms).map(([room, { usage }]) => ({ room, ...usage })),
+  );
 
-  function send(request: OutboundRequest, url: URL, signal: AbortSignal): Promise<OutboundAnswer> {
-    return hosts(url.host, signal, () =>
-      overall.run(signal, () => exchange.run(request, url, signal)),
+  function send(request: OutboundRequest, controller: AbortController): Promise<OutboundAnswer> {
+    const url = parseUrl(request.url);
+    return rooms[request.room].run(url.host, controller, () =>
+      exchange.run(request, url, controller.signal),
     );
   }
 
-  async function follow(first: OutboundRequest, signal: AbortSignal): Promise<OutboundAnswer> {
+  async function follow(first: OutboundRequest, controller: AbortController) {
     const { maxRedirects = 0, method } = first;
     let request = first;
     for (let hops = 0; ; hops++) {
-      const answer = await send(request, parseUrl(request.url), signal);
+      const answer = await send(request, controller);
       const next = maxRedirects > 0 && method === 'GET' ? redirected(request, answer) : undefined;
       if (next === undefined) return answer;
       if (hops === maxRedirects) {
@@ -124,20 +157,20 @@ export function createOutboundClient(deps: OutboundDependencies): OutboundClient
   /** Runs the work for as long as it may take. */
   async function within<T>(
     request: OutboundRequest,
-    work: (signal: AbortSignal) => Promise<T>,
+    work: (controller: AbortController) => Promise<T>,
   ): Promise<T> {
     const controller = new AbortController();
     const { host } = parseUrl(request.url);
     const timer = setTimeout(
       () => controller.abort(new OutboundError('timeout', `${host} did not answer in time`)),
-      request.timeout,
+      request.time.total,
     );
     const giveUp = () => controller.abort(request.signal?.reason);
     request.signal?.addEventListener('abort', giveUp, { once: true });
     underWay.add(controller);
     try {
       request.signal?.throwIfAborted();
-      return await work(controller.signal);
+      return await work(controller);
     } finally {
       clearTimeout(timer);
       request.signal?.removeEventListener('abort', giveUp);
@@ -148,17 +181,10 @@ export function createOutboundClient(deps: OutboundDependencies): OutboundClient
   return {
     async request(request) {
       try {
-        const answer = await within(request, (signal) => follow(request, signal));
+        const answer = await within(request, (controller) => follow(request, controller));
         metrics.outboundRequest('answered');
         return answer;
-      } catch (thrown) {
-        const error =
-          thrown instanceof GateFullError
-            ? new OutboundError(
-                'overloaded',
-                `Too many requests to ${new URL(request.url).host} are waiting already`,
-              )
-            : thrown;
+      } catch (error) {
         if (error instanceof OutboundError) {
           metrics.outboundRequest(error.kind);
           logger.info({ kind: error.kind, reason: error.message }, 'Outbound request failed');

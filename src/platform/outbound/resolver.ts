@@ -2,9 +2,9 @@ import { Resolver } from 'node:dns/promises';
 import type { Clock } from '../clock.ts';
 import { createExpiringCache } from '../expiring-cache.ts';
 import { createSingleFlight } from '../single-flight.ts';
-import { createGate, GateFullError } from './gate.ts';
 import { createHostsFile } from './hosts-file.ts';
-import { codeOf, OutboundError } from './outbound-error.ts';
+import { abortable, codeOf, OutboundError } from './outbound-error.ts';
+import { createRooms, type RoomName } from './room.ts';
 
 /** Where a service is offered (RFC 2782). */
 export interface ServiceRecord {
@@ -15,12 +15,12 @@ export interface ServiceRecord {
   readonly target: string;
 }
 
-/** Names to addresses. */
+/** Names to addresses. Each room has places of its own for what is asked. */
 export interface NameResolver {
   /** All addresses of the name, at least one. @throws OutboundError */
-  addresses(name: string): Promise<readonly string[]>;
+  addresses(name: string, room: RoomName): Promise<readonly string[]>;
   /** The SRV records of the name; empty when there are none. @throws OutboundError */
-  services(name: string): Promise<readonly ServiceRecord[]>;
+  services(name: string, room: RoomName): Promise<readonly ServiceRecord[]>;
   /** Gives up what is under way. */
   close(): void;
 }
@@ -35,7 +35,7 @@ export interface NameResolverOptions {
 /** How long one server is waited for at first, and how often each is tried. */
 const QUERY = { timeout: 2000, tries: 2, maxTimeout: 4000 };
 /** Many, because whoever has a silent DNS server can have each of them kept for a while. */
-const QUERIES = { places: 1000, waiting: 1000 };
+const NAMES = { places: 500, perHost: 2, waiting: 0, patience: 0 };
 const CACHED_NAMES = 10_000;
 const MAX_LIFETIME = 60 * 60 * 1000;
 /** Each is checked against the address lists. */
@@ -45,9 +45,6 @@ const MAX_ADDRESSES = 256;
 const isNothing = (error: unknown) => /^(ENOTFOUND|ENODATA)$/.test(codeOf(error));
 
 const explain = (name: string) => (error: unknown) => {
-  if (error instanceof GateFullError) {
-    throw new OutboundError('overloaded', 'Too many names are being looked up');
-  }
   if (error instanceof OutboundError) throw error;
   throw new OutboundError(
     'name-unresolved',
@@ -64,16 +61,27 @@ const explain = (name: string) => (error: unknown) => {
  */
 export function createNameResolver(options: NameResolverOptions): NameResolver {
   const hosts = createHostsFile(options.hostsFile ?? '/etc/hosts');
-  const dns = new Resolver(QUERY);
-  if (options.servers.length > 0) dns.setServers(options.servers);
-  const gate = createGate(QUERIES);
-  const never = new AbortController().signal;
+  const rooms = createRooms(() => NAMES);
+  const underWay = new Set<AbortController>();
   const cache = createExpiringCache<readonly string[]>(options.clock, CACHED_NAMES);
   const addressFlight = createSingleFlight<readonly string[]>();
   const serviceFlight = createSingleFlight<readonly ServiceRecord[]>();
 
-  async function lookUp(name: string): Promise<readonly string[]> {
-    const families = await gate.run(never, () =>
+  /** Asks about a name. Each time by a resolver of its own, which is what can be told to stop. */
+  function ask<T>(name: string, room: RoomName, question: (dns: Resolver) => Promise<T>) {
+    const dns = new Resolver(QUERY);
+    if (options.servers.length > 0) dns.setServers(options.servers);
+    const controller = new AbortController();
+    controller.signal.addEventListener('abort', () => dns.cancel());
+    underWay.add(controller);
+    const asked = rooms[room].run(name, controller, () =>
+      abortable(question(dns), controller.signal),
+    );
+    return asked.finally(() => underWay.delete(controller));
+  }
+
+  async function lookUp(name: string, room: RoomName): Promise<readonly string[]> {
+    const families = await ask(name, room, (dns) =>
       Promise.allSettled([dns.resolve4(name, { ttl: true }), dns.resolve6(name, { ttl: true })]),
     );
     const records = families.flatMap((family) =>
@@ -95,9 +103,9 @@ export function createNameResolver(options: NameResolverOptions): NameResolver {
     return addresses;
   }
 
-  async function lookUpServices(name: string): Promise<readonly ServiceRecord[]> {
+  async function lookUpServices(name: string, room: RoomName): Promise<readonly ServiceRecord[]> {
     try {
-      const records = await gate.run(never, () => dns.resolveSrv(name));
+      const records = await ask(name, room, (dns) => dns.resolveSrv(name));
       return records.map(({ name: target, priority, weight, port }) => ({
         priority,
         weight,
@@ -111,7 +119,7 @@ export function createNameResolver(options: NameResolverOptions): NameResolver {
   }
 
   return {
-    async addresses(given) {
+    async addresses(given, room) {
       const name = given.toLowerCase().replace(/\.$/, '');
       const known = await hosts.addresses(name);
       if (known !== undefined) return known;
@@ -119,9 +127,14 @@ export function createNameResolver(options: NameResolverOptions): NameResolver {
       if (/(^|\.)localhost$/.test(name)) return ['127.0.0.1', '::1'];
       const cached = cache.get(name);
       if (cached !== undefined) return cached;
-      return addressFlight(name, () => lookUp(name)).catch(explain(name));
+      return addressFlight(`${room} ${name}`, () => lookUp(name, room)).catch(explain(name));
     },
-    close: () => dns.cancel(),
-    services: (name) => serviceFlight(name, () => lookUpServices(name)).catch(explain(name)),
+    services: (name, room) =>
+      serviceFlight(`${room} ${name}`, () => lookUpServices(name, room)).catch(explain(name)),
+    close() {
+      for (const controller of underWay) {
+        controller.abort(new OutboundError('unreachable', 'This server is shutting down'));
+      }
+    },
   };
 }
