@@ -29,6 +29,9 @@ test.each(ENGINES)(
       engine,
       sections: { general: homeserver.reachable },
       trustedCa: ca.pem,
+      // Patient enough for this machine.
+      outboundLimits: { rooms: { logins: { patience: 60_000 } } },
+      homeserverTimings: { login: { answer: 60_000, total: 60_000 } },
     });
     const v2 = `${server.url}/_matrix/identity/v2`;
     const openId = { matrix_server_name: homeserver.serverName, access_token: 'opensesame' };
