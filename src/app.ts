@@ -10,6 +10,7 @@ import type { HomeserverTimings } from './homeservers/timings.ts';
 import { createAccounts } from './identity/accounts.ts';
 import { adoptSydentData } from './identity/adoption/adopt.ts';
 import { createAssociations } from './identity/associations.ts';
+import { createAsking } from './identity/limits/asking.ts';
 import { createHomeserverAccounts } from './identity/limits/homeserver-accounts.ts';
 import { describeReporting } from './identity/limits/limit-log.ts';
 import { createLimits } from './identity/limits/limits.ts';
@@ -71,6 +72,8 @@ export interface AppDependencies {
   readonly outboundLimits?: OutboundLimits | undefined;
   /** How long connections may take, where not as usual. */
   readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
+  /** Milliseconds that a request waits for its turn to make this server ask a homeserver. */
+  readonly askingPatience?: number | undefined;
 }
 
 const CLEANUP_INTERVAL = 10 * 60 * 1000;
@@ -127,8 +130,15 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const phoneNumbers = createPhoneNumbers();
     // Now, and not while somebody waits.
     if (canSendSms(config.sms)) await phoneNumbers.load();
+    const limits = createLimits({
+      ...{ settings: config.limits.settings, clock, logger },
+      onExceeded: metrics.limitExceeded,
+    });
+    const reporting = describeReporting(config.limits.settings);
+    if (reporting !== undefined) logger.info(reporting);
     const homeservers = createHomeservers(config, {
       ...{ outbound, resolver, clock, random, metrics, logger },
+      asking: createAsking({ limits, patience: deps.askingPatience }),
       timings: deps.homeserverTimings,
     });
 
@@ -173,12 +183,6 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       closing.push(() => mesh.close());
       reloading.push({ what: 'Reading the certificates again', step: mesh.reload });
     }
-    const limits = createLimits({
-      ...{ settings: config.limits.settings, clock, logger },
-      onExceeded: metrics.limitExceeded,
-    });
-    const reporting = describeReporting(config.limits.settings);
-    if (reporting !== undefined) logger.info(reporting);
     const associations = createAssociations({
       ...{ storage, keys, clock, notices, limits },
       logged() {

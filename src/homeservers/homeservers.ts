@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { GeneralConfig, HttpConfig } from '../config/config.ts';
+import type { Asking } from '../identity/limits/asking.ts';
 import type { SendNotice } from '../identity/notice-delivery.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Metrics } from '../platform/metrics.ts';
@@ -37,6 +38,7 @@ export interface HomeserversDependencies {
   readonly random: Random;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly asking: Asking;
   /** Where they are not to be the usual ones. */
   readonly timings?: Partial<HomeserverTimings> | undefined;
 }

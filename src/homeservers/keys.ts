@@ -17,9 +17,14 @@ export type VerifyKeys = ReadonlyMap<string, Uint8Array>;
 /**
  * The keys with which a homeserver signs its requests, from itself. They are asked for anew when none of the ids
  * looked for is among those known, once at a time and once a minute at most, whatever came of it.
+ * @param asking runs what asks it, where its keys are not known
  * @throws OutboundError when it does not answer; IdentityError `homeserver-failed` when that makes no sense
  */
-export type FindKeys = (serverName: string, keyIds: readonly string[]) => Promise<VerifyKeys>;
+export type FindKeys = (
+  serverName: string,
+  keyIds: readonly string[],
+  asking: <T>(ask: () => Promise<T>) => Promise<T>,
+) => Promise<VerifyKeys>;
 
 export interface HomeserverKeysDependencies {
   readonly federation: FederationClient;
@@ -100,7 +105,11 @@ export function createHomeserverKeys(deps: HomeserverKeysDependencies): FindKeys
     }
   }
 
-  async function find(name: string, keyIds: readonly string[]): Promise<KnownKeys> {
+  async function find(
+    name: string,
+    keyIds: readonly string[],
+    asking: Parameters<FindKeys>[2],
+  ): Promise<KnownKeys> {
     const found = known.get(name);
     if (found !== undefined) {
       const fits = clock.now() < found.validUntil && keyIds.some((keyId) => found.keys.has(keyId));
@@ -108,11 +117,11 @@ export function createHomeserverKeys(deps: HomeserverKeysDependencies): FindKeys
     }
     const failure = failed.get(name);
     if (failure !== undefined) throw failure;
-    return flight(name, () => fetchKeys(name));
+    return asking(() => flight(name, () => fetchKeys(name)));
   }
 
-  return async (serverName, keyIds) => {
-    const found = await find(serverName.toLowerCase(), keyIds);
+  return async (serverName, keyIds, asking) => {
+    const found = await find(serverName.toLowerCase(), keyIds, asking);
     if (found.serverName !== serverName) {
       throw nonsense(`${serverName} did not answer with keys of its own`);
     }

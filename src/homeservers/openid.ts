@@ -1,4 +1,6 @@
 import { IdentityError } from '../identity/errors.ts';
+import type { Asking } from '../identity/limits/asking.ts';
+import type { Caller } from '../identity/limits/charges.ts';
 import { parseMxid } from '../identity/mxid.ts';
 import { isReachableName } from '../identity/server-name.ts';
 import type { OutboundAnswer } from '../platform/outbound/outbound.ts';
@@ -10,10 +12,11 @@ import type { HomeserverTimings } from './timings.ts';
 /**
  * Whose OpenID token of that homeserver it is: an mxid of the homeserver (specification, "OpenID").
  * @param serverName in any case; it is asked for in lower case.
+ * @param caller who names it
  * @throws IdentityError `parameter-invalid` for what is no server name, `token-unknown` when the homeserver does
- * not know the token, `homeserver-failed`, `overloaded`
+ * not know the token, `homeserver-failed`, `overloaded`, `limit-exceeded`
  */
-export type OpenIdUser = (serverName: string, token: string) => Promise<string>;
+export type OpenIdUser = (serverName: string, token: string, caller: Caller) => Promise<string>;
 
 const PATH = '/_matrix/federation/v1/openid/userinfo';
 const MAX_BYTES = 5 * 1024;
@@ -41,12 +44,13 @@ function userIn({ status, body }: OutboundAnswer, serverName: string): string {
 export interface OpenIdUserDependencies {
   readonly federation: FederationClient;
   readonly askNamed: AskNamed;
+  readonly asking: Asking;
   readonly timings: Pick<HomeserverTimings, 'login'>;
 }
 
 export function createOpenIdUser(deps: OpenIdUserDependencies): OpenIdUser {
-  const { federation, askNamed, timings } = deps;
-  return async (given, token) => {
+  const { federation, askNamed, asking, timings } = deps;
+  return async (given, token, caller) => {
     const serverName = given.toLowerCase();
     if (!isReachableName(serverName)) {
       throw new IdentityError(
@@ -58,12 +62,12 @@ export function createOpenIdUser(deps: OpenIdUserDependencies): OpenIdUser {
       throw new IdentityError('parameter-invalid', 'access_token is not well-formed Unicode');
     }
     const path = `${PATH}?access_token=${encodeURIComponent(token)}`;
-    const answer = await askNamed(serverName, () =>
+    const ask = () =>
       federation.request({
         ...{ method: 'GET', serverName, path, room: 'logins', time: timings.login },
         maxBytes: MAX_BYTES,
-      }),
-    );
+      });
+    const answer = await asking.run(serverName, caller, () => askNamed(serverName, ask));
     return userIn(answer, serverName);
   };
 }

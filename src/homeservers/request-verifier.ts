@@ -1,4 +1,6 @@
 import { IdentityError } from '../identity/errors.ts';
+import type { Asking } from '../identity/limits/asking.ts';
+import type { Caller } from '../identity/limits/charges.ts';
 import { isReachableName } from '../identity/server-name.ts';
 import { decodeBase64 } from '../signing/base64.ts';
 import { CanonicalJsonError, canonicalJson } from '../signing/canonical-json.ts';
@@ -21,9 +23,12 @@ export interface SignedRequest {
 /**
  * Which homeserver has signed the request for this server.
  * @throws IdentityError `signature-refused`, `parameter-invalid` for an origin that is no server name,
- * `homeserver-failed` when its keys cannot be had, `overloaded`
+ * `homeserver-failed` when its keys cannot be had, `overloaded`, `limit-exceeded`
  */
-export type VerifyRequest = (request: SignedRequest) => Promise<{ readonly origin: string }>;
+export type VerifyRequest = (
+  request: SignedRequest,
+  caller: Caller,
+) => Promise<{ readonly origin: string }>;
 
 /** Names by which clients, and so homeservers, know this server: hosts with a port and a path maybe. */
 export function ownNames(names: {
@@ -76,6 +81,7 @@ function messagesOf({ method, uri, content }: SignedRequest, origin: string): Me
 export function createRequestVerifier(deps: {
   readonly findKeys: FindKeys;
   readonly askNamed: AskNamed;
+  readonly asking: Asking;
   /** As `ownNames` gives them. */
   readonly ownNames: readonly string[];
 }): VerifyRequest {
@@ -101,13 +107,18 @@ export function createRequestVerifier(deps: {
     );
   }
 
-  return async (request) => {
+  return async (request, caller) => {
     const signatures = request.authorization.flatMap(parseXMatrix).slice(0, MAX_SIGNATURES);
     const origin = originOf(signatures);
     const forUs = signatures.filter((signature) => destinationsOf(signature).length > 0);
     if (forUs.length === 0) throw refused('The request is signed for another server');
     const keyIds = forUs.map(({ key }) => key);
-    const keys = await deps.askNamed(origin, () => deps.findKeys(origin, keyIds));
+    const { askNamed, asking, findKeys } = deps;
+    const keys = await askNamed(origin, () =>
+      findKeys(origin, keyIds, (ask) =>
+        asking.run(origin.toLowerCase(), caller, () => askNamed(origin, ask)),
+      ),
+    );
     const messageFor = messagesOf(request, origin);
     if (forUs.some((signature) => isSigned(signature, keys, messageFor))) return { origin };
     throw refused(`The request is not signed by ${origin}`);

@@ -22,7 +22,7 @@ export interface RegistrationDependencies {
   readonly limits: Limits;
   readonly accounts: Accounts;
   /** The user whose OpenID token it is, asked of that homeserver, which is theirs. */
-  readonly userOf: (homeserver: string, openIdToken: string) => Promise<string>;
+  readonly userOf: (homeserver: string, openIdToken: string, caller: Caller) => Promise<string>;
   /** Lower case. Empty: all. */
   readonly allowedHomeservers: readonly string[];
 }
@@ -41,7 +41,7 @@ export function createRegistration(deps: RegistrationDependencies): Registration
       // Counted before, so that many at once cannot slip through, and given back where it fails.
       const charged = await deps.limits.charge(byNetwork('register.ratelimit', caller));
       try {
-        return await deps.accounts.issueToken(await deps.userOf(name, openIdToken));
+        return await deps.accounts.issueToken(await deps.userOf(name, openIdToken, caller));
       } catch (error) {
         charged.giveBack();
         throw error;

@@ -1,6 +1,9 @@
 import pino from 'pino';
 import { createHomeservers, type HomeserversConfig } from '../../src/homeservers/homeservers.ts';
 import type { HomeserverTimings } from '../../src/homeservers/timings.ts';
+import { createAsking } from '../../src/identity/limits/asking.ts';
+import type { Caller } from '../../src/identity/limits/charges.ts';
+import { createLimits } from '../../src/identity/limits/limits.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import {
   createOutboundClient,
@@ -60,6 +63,8 @@ export function testOutbound(options: TestOutboundOptions) {
   return { outbound, resolver, clock, metrics, logger, logs, get };
 }
 
+const ANYBODY: Caller = { version: 'v2', user: undefined, address: '', networks: [] };
+
 /**
  * Homeservers whose well-known files and default ports are served on free ports of this machine: requests go
  * to the host that they would go to, on the port that stands for 443 or 8448.
@@ -93,9 +98,20 @@ export function testHomeservers(
     federationVerifyCerts: true,
     ...options.config,
   };
+  const limits = createLimits({ ...test, settings: {}, onExceeded() {} });
   const homeservers = createHomeservers(
     { general: config, http: config },
-    { ...test, outbound, random: secureRandom, timings: { failure: 0, ...options.timings } },
+    {
+      ...{ ...test, outbound, random: secureRandom },
+      asking: createAsking({ limits }),
+      timings: { failure: 0, ...options.timings },
+    },
   );
-  return { ...test, ...homeservers };
+  return {
+    ...{ ...test, ...homeservers },
+    openIdUser: (serverName: string, token: string) =>
+      homeservers.openIdUser(serverName, token, ANYBODY),
+    verifyRequest: (request: Parameters<typeof homeservers.verifyRequest>[0]) =>
+      homeservers.verifyRequest(request, ANYBODY),
+  };
 }

@@ -80,6 +80,7 @@ export interface TestServerOptions {
   readonly connectionTimes?: AppDependencies['connectionTimes'];
   readonly homeserverTimings?: AppDependencies['homeserverTimings'];
   readonly outboundLimits?: AppDependencies['outboundLimits'];
+  readonly askingPatience?: AppDependencies['askingPatience'];
 }
 
 export function renderConfig(sections: Readonly<Record<string, string>>): string {

@@ -37,8 +37,12 @@ export interface Limits {
    * @throws IdentityError `limit-exceeded`, which names the limit, with `retry_after_ms`
    */
   charge(charges: readonly Charge[]): Promise<Charged>;
+  /** Counts what has come about, whether there is room for it or not. */
+  count(charges: readonly Charge[]): void;
   /** How many there may be at once, for what is counted where it is; Infinity: any number. */
   most(limit: LimitName): number;
+  /** Whether it refuses, or only counts. */
+  refuses(limit: LimitName): boolean;
   /**
    * Notes that what is counted elsewhere has reached its limit.
    * @returns whether that is to refuse: else nothing is to come of it.
@@ -129,12 +133,16 @@ export function createLimits(deps: LimitsDependencies): Limits {
     };
   }
 
+  /** Of those whose limit is on. */
+  const entriesOf = (charges: readonly Charge[]) =>
+    charges.flatMap((charge) => {
+      const setting = settings[charge.limit];
+      return setting === undefined ? [] : [entry(charge, setting)];
+    });
+
   return {
     async charge(charges) {
-      const entries = charges.flatMap((charge) => {
-        const setting = settings[charge.limit];
-        return setting === undefined ? [] : [entry(charge, setting)];
-      });
+      const entries = entriesOf(charges);
       const waits = entries
         .map(({ name, setting, wait }) => ({ name, setting, wait: wait() }))
         .filter(({ wait }) => wait > 0);
@@ -148,7 +156,11 @@ export function createLimits(deps: LimitsDependencies): Limits {
         },
       };
     },
+    count(charges) {
+      for (const { take } of entriesOf(charges)) take();
+    },
     most: (limit) => settings[limit]?.burst ?? Infinity,
+    refuses: (limit) => settings[limit]?.refuses ?? false,
     reached(limit) {
       const setting = settings[limit];
       return setting !== undefined && note(limit, setting);

@@ -1,3 +1,4 @@
+import type { Caller } from '../../../identity/limits/charges.ts';
 import type { Unbinding } from '../../../identity/unbinding.ts';
 import { endpoint, type SignedRequest } from '../../frame/endpoint.ts';
 import { clientSecret, mxid, optional, sid, threepid } from '../../frame/fields.ts';
@@ -6,6 +7,7 @@ import { anObject } from '../../frame/schema.ts';
 /** Which homeserver signed a request. */
 export type VerifyRequest = (
   request: Omit<SignedRequest, 'content'> & { readonly content: unknown },
+  caller: Caller,
 ) => Promise<{ readonly origin: string }>;
 
 /** `POST 3pid/unbind`: takes back a binding, by a session or signed by the user's homeserver. */
@@ -21,6 +23,7 @@ export const unbind = (unbinding: Unbinding, verifyRequest: VerifyRequest) =>
     faults: [
       'forbidden',
       'homeserver-failed',
+      'limit-exceeded',
       'overloaded',
       'session-expired',
       'session-not-validated',
@@ -40,11 +43,11 @@ export const unbind = (unbinding: Unbinding, verifyRequest: VerifyRequest) =>
       sid: optional(sid),
       client_secret: optional(clientSecret),
     },
-    async handle(args, { signed }) {
+    async handle(args, { signed, caller }) {
       const proof =
         args.sid !== undefined && args.client_secret !== undefined
           ? { sid: args.sid, clientSecret: args.client_secret }
-          : { signedBy: () => verifyRequest({ ...signed, content: signed.content() }) };
+          : { signedBy: () => verifyRequest({ ...signed, content: signed.content() }, caller) };
       await unbinding.unbind(args.threepid, args.mxid, proof);
       return {};
     },

@@ -1,0 +1,75 @@
+import { IdentityError } from '../errors.ts';
+import type { Caller } from './charges.ts';
+import { type Limits, limitExceeded } from './limits.ts';
+import { createPlaces } from './places.ts';
+
+/** Asking homeservers that were only named: whoever names one knows nothing of it. */
+export interface Asking {
+  /**
+   * Asks, when it is the caller's turn and the homeserver's.
+   * @param serverName lower case
+   * @param ask rejects with IdentityError `homeserver-failed` when the homeserver gives no answer; what it answers
+   * must not make it reject, as whoever asks may have a say in that
+   * @throws IdentityError `limit-exceeded`; what asking throws
+   */
+  run<T>(serverName: string, caller: Caller, ask: () => Promise<T>): Promise<T>;
+}
+
+export interface AskingDependencies {
+  readonly limits: Limits;
+  /** Milliseconds that a request waits for its turn, where it is not to be the usual time. */
+  readonly patience?: number | undefined;
+}
+
+/** Long enough for some hundred users of one office who come at once; at a slow homeserver nobody waits in vain for long. */
+const PATIENCE = 1000;
+const WAITING = { each: 500, all: 5000 };
+const RETRY_AFTER = 10_000;
+
+/**
+ * Limits what waits for homeservers: so many at once from one network and for one homeserver, after others have had
+ * their turn, and so many failures. A homeserver counts by its whole name: what somebody makes up of its domain
+ * (ports, subdomains) takes nothing from it, and one that answers does not fail, whoever names it.
+ */
+export function createAsking({ limits, patience = PATIENCE }: AskingDependencies): Asking {
+  const places = createPlaces({ patience, waiting: WAITING });
+
+  /** @throws IdentityError `limit-exceeded` when too many have failed */
+  async function refuseFailing(name: string): Promise<void> {
+    const looked = await limits.charge([{ limit: 'outbound.failures', key: name }]);
+    looked.giveBack();
+  }
+
+  return {
+    async run(name, caller, ask) {
+      await refuseFailing(name);
+      const most = limits.most('outbound.waiting');
+      const waits = limits.refuses('outbound.waiting');
+      const entered: (() => void)[] = [];
+      const owners = [
+        ...caller.networks.map((network) => ({ owner: network.name, size: network.size })),
+        { owner: `homeserver ${name}`, size: 1 },
+      ];
+      try {
+        for (const { owner, size } of owners) {
+          const { turn, isFree, leave } = places.enter(owner, most * size);
+          entered.push(leave);
+          if (isFree) continue;
+          const inTime = turn.then((came) => came || !limits.reached('outbound.waiting'));
+          // Where the limit only counts, nobody is kept waiting to see whether they would have waited in vain.
+          if (!waits) continue;
+          if (!(await inTime)) throw limitExceeded('outbound.waiting', RETRY_AFTER);
+          await refuseFailing(name);
+        }
+        return await ask();
+      } catch (error) {
+        if (error instanceof IdentityError && error.fault === 'homeserver-failed') {
+          limits.count([{ limit: 'outbound.failures', key: name }]);
+        }
+        throw error;
+      } finally {
+        for (const leave of entered) leave();
+      }
+    },
+  };
+}
