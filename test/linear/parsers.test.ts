@@ -30,7 +30,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   'takes bytes of a known length': ['createVerifier', 'keyPairFromSeed', 'verifySignature'],
   'makes an error or looks at one': [
     ...['badJson', 'codeOf', 'connectionError', 'invalidParam', 'isOutcomeUnknown', 'nonsense'],
-    ...['toApiError', 'toIdentityError'],
+    'toApiError',
   ],
   'is given names and texts of this server’s own': [
     ...['basicAuthorization', 'createServerKeys', 'giveUpOld', 'isOrigin', 'noteRefusals'],
