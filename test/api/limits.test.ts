@@ -83,7 +83,7 @@ function outcome({ status, json, headers }: TestAnswer): number | string {
   expect(json.errcode).toBe('M_LIMIT_EXCEEDED');
   expect(json.retry_after_ms).toBeGreaterThan(0);
   expect(Number(headers.get('retry-after'))).toBe(Math.ceil(json.retry_after_ms / 1000));
-  return /the limit (\S+) is reached/.exec(json.error)?.[1] ?? json.error;
+  return /the limit (?:\S+ \()?([^\s)]+)\)? is reached/.exec(json.error)?.[1] ?? json.error;
 }
 
 async function outcomes(times: number, ask: (n: number) => Promise<TestAnswer>) {
@@ -307,6 +307,22 @@ describe('what limits.enforce says', () => {
       },
     );
     expect(await outcomes(30, (n) => mail(`u${n}@sample.test`))).toEqual(times(30, 200));
+  });
+
+  test('what is set for a limit holds for version 1, too, and refusals name it', async () => {
+    await start('mail.network.burst = 2\nmail.network.rate_hz = 1/1000', {
+      email: 'email.ratelimit_sender.burst = 30',
+    });
+    const ask = (n: number) => mail(`u${n}@sample.test`);
+    expect(await outcomes(3, ask)).toEqual([200, 200, 'mail.network_v1']);
+    expect((await ask(4)).json.error).toContain('the limit mail.network (mail.network_v1) is');
+  });
+
+  test('a limit of 0 turns its parts off', async () => {
+    await start('mail.network.burst = 0\nemail.ratelimit_recipient.rate_hz = 0', {
+      email: 'email.ratelimit_sender.burst = 50',
+    });
+    expect(await outcomes(30, () => mail('ada@sample.test'))).toEqual(times(30, 200));
   });
 
   test('a key that a limit had before goes on refusing under report', async () => {

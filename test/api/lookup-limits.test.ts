@@ -70,7 +70,9 @@ const book = (size: number, name = 'contact') =>
 
 /** What was answered: the status, or the limit that refused. */
 const outcome = ({ status, json }: TestAnswer): number | string =>
-  status === 429 ? (/the limit (\S+) is reached/.exec(json.error)?.[1] ?? json.error) : status;
+  status === 429
+    ? (/the limit (?:\S+ \()?([^\s)]+)\)? is reached/.exec(json.error)?.[1] ?? json.error)
+    : status;
 
 async function exceeded(): Promise<string[]> {
   const { text } = await request(`${server.metricsUrl}/metrics`);

@@ -57,12 +57,22 @@ const EARLIER: Readonly<Partial<Record<Name, EarlierKeys>>> = {
   'lookup.network_v1': { burst: ACCESS.lookupClientBurst, rate: ACCESS.lookupClientRate },
 };
 
-/** What version 1 may do is never more than what both may, or less than what Sydent allowed. */
+/** What stands behind the default value of a limit. */
 const NOTES: Readonly<Partial<Record<Name, string>>> = {
   'mail.network_v1': ', or what email.ratelimit_sender says where that is more',
 };
 
 const describe = (name: Name): LimitDescription => LIMITS[name];
+
+const wholeOf = ({ partOf, version1Of }: LimitDescription) =>
+  (partOf ?? version1Of) as Name | undefined;
+
+/** What a part has of the whole, as text behind its default. */
+function noteOf(name: Name): string {
+  const { version1Of, partOf } = describe(name);
+  const set = version1Of === undefined ? '' : `; or what is set for ${version1Of}`;
+  return `${NOTES[name] ?? ''}${set}${partOf === undefined ? '' : `; off with ${partOf}`}`;
+}
 
 function keysOf(name: Name): { burst: OptionalNumber; rate?: OptionalNumber } {
   const { counts, burst: size, rateHz, sydent } = describe(name);
@@ -84,13 +94,13 @@ function keysOf(name: Name): { burst: OptionalNumber; rate?: OptionalNumber } {
     };
   };
   const key: OptionalNumber = {
-    ...common('burst', 'burst', `\`${size}\`${NOTES[name] ?? ''}`),
+    ...common('burst', 'burst', `\`${size}\`${noteOf(name)}`),
     parse: orAbsent(burst),
     about: `How many ${counts}${rateHz === undefined ? '' : ', at once'}. 0: any number.`,
   };
   if (rateHz === undefined) return { burst: key };
   const speed: OptionalNumber = {
-    ...common('rate', 'rate_hz', `\`${rateHz}\`${NOTES[name] ?? ''}`),
+    ...common('rate', 'rate_hz', `\`${rateHz}\`${noteOf(name)}`),
     parse: orAbsent(rateOrOff),
     about: 'How many of them a second in the long run. 0: any number.',
   };
@@ -116,64 +126,82 @@ export const LIMIT_KEYS: readonly Key<unknown>[] = [
   DESTINATIONS,
 ];
 
+/** What `[limits]` sets of a limit. */
+interface OwnValues {
+  readonly burst: number | undefined;
+  readonly rateHz: number | undefined;
+}
+
 interface Measure {
   readonly burst: number;
   readonly rateHz: number;
-  /** Whether `[limits]` says something of it. */
+  /** Whether `[limits]` says something of it, or of the whole for it. */
   readonly isSet: boolean;
+  readonly isOff: boolean;
   readonly refuses: boolean;
 }
 
+function ownValues(reader: ConfigReader, name: Name): OwnValues {
+  const keys = KEYS.get(name);
+  return { burst: keys && reader.read(keys.burst), rateHz: keys?.rate && reader.read(keys.rate) };
+}
+
+const turnsOff = ({ burst, rateHz }: OwnValues) => burst === 0 || rateHz === 0;
+
 /** What the file says of a limit, or the default. */
 function measure(reader: ConfigReader, name: Name, enforce: boolean): Measure {
-  const { burst: size, rateHz: speed, sydent = false } = describe(name);
-  const keys = KEYS.get(name);
-  const own = {
-    burst: keys && reader.read(keys.burst),
-    rateHz: keys?.rate && reader.read(keys.rate),
-  };
+  const description = describe(name);
+  const { burst: size, rateHz: speed, sydent = false, version1Of } = description;
+  const own = ownValues(reader, name);
+  const isOwn = own.burst !== undefined || own.rateHz !== undefined;
+  const whole = wholeOf(description);
+  const ofWhole = whole === undefined || isOwn ? undefined : ownValues(reader, whole);
+  const set = (version1Of !== undefined && ofWhole) || own;
+  const isSet = set.burst !== undefined || set.rateHz !== undefined;
   const earlier = EARLIER[name];
   const earlierBurst = earlier && reader.read(earlier.burst);
   const before =
     earlier === undefined || earlierBurst === undefined
       ? undefined
       : { burst: earlierBurst, rateHz: reader.read(earlier.rate) };
-  const isSet = own.burst !== undefined || own.rateHz !== undefined;
+  const burst = set.burst ?? before?.burst ?? size;
+  const rateHz = set.rateHz ?? before?.rateHz ?? (speed === undefined ? Infinity : positive(speed));
   return {
-    burst: own.burst ?? before?.burst ?? size,
-    rateHz: own.rateHz ?? before?.rateHz ?? (speed === undefined ? Infinity : positive(speed)),
+    burst,
+    rateHz,
     isSet,
+    isOff:
+      (ofWhole !== undefined && turnsOff(ofWhole)) ||
+      rateHz === 0 ||
+      // Sydent's burst of 0 lets nothing through.
+      (burst === 0 && (isSet || !sydent)),
     // What was set when nothing said `limits.enforce` was meant to refuse.
     refuses: enforce || sydent || (before !== undefined && !isSet),
   };
 }
 
-/** Version 1 has less than both versions, but what Sydent let through. */
-function forVersion1(own: Measure, sender: Measure, both: Measure): Measure {
-  if (own.isSet) return own;
-  const most = (value: number) => (both.isSet && value > 0 ? value : Infinity);
-  return {
-    ...own,
-    burst: Math.min(Math.max(own.burst, sender.burst), most(both.burst)),
-    rateHz: Math.min(Math.max(own.rateHz, sender.rateHz), most(both.rateHz)),
-  };
-}
+/** As many as Sydent lets through, where nothing else is set. */
+const atLeast = (own: Measure, sender: Measure): Measure =>
+  own.isSet
+    ? own
+    : {
+        ...own,
+        burst: Math.max(own.burst, sender.burst),
+        rateHz: Math.max(own.rateHz, sender.rateHz),
+      };
 
 export function readLimits(reader: ConfigReader): LimitsConfig {
   const enforce = reader.read(LIMITS_IN_GENERAL.enforce) === 'true';
   const measures = Object.fromEntries(
     names.map((name) => [name, measure(reader, name, enforce)]),
   ) as Record<Name, Measure>;
-  measures['mail.network_v1'] = forVersion1(
+  measures['mail.network_v1'] = atLeast(
     measures['mail.network_v1'],
     measures['email.ratelimit_sender'],
-    measures['mail.network'],
   );
   const settings: Partial<Record<LimitName, LimitSetting>> = {};
   for (const name of names) {
-    const { isSet, ...limit } = measures[name];
-    // Sydent's burst of 0 lets nothing through.
-    const isOff = limit.rateHz === 0 || (limit.burst === 0 && (isSet || !describe(name).sydent));
+    const { isOff, isSet: _, ...limit } = measures[name];
     if (isOff) continue;
     const keys = `[limits] ${name}.burst${KEYS.get(name)?.rate ? ' and .rate_hz' : ''}`;
     settings[name] = { ...limit, keys };

@@ -10,6 +10,7 @@ import {
   type LimitName,
   type LimitSetting,
   type LimitSettings,
+  wholeOf,
 } from './table.ts';
 
 /** So many units of one limit, for one key. */
@@ -66,14 +67,13 @@ const NEVER_HZ = 1e-9;
 const FAIR_SHARE = 2;
 
 /** The refusal of what a limit does not let through. */
-export function limitExceeded(limit: LimitName, retryAfterMs?: number): IdentityError {
-  if (retryAfterMs === undefined) {
-    return new IdentityError('limit-exceeded', `Too many: the limit ${limit} is reached`);
-  }
+export function limitExceeded(limit: LimitName, retryAfterMs: number): IdentityError {
+  const whole = wholeOf(limit);
+  const name = whole === undefined ? limit : `${whole} (${limit})`;
   const seconds = Math.ceil(retryAfterMs / 1000);
   return new IdentityError(
     'limit-exceeded',
-    `Too many requests: the limit ${limit} is reached; try again in ${seconds} s`,
+    `Too many requests: the limit ${name} is reached; try again in ${seconds} s`,
     { details: { retry_after_ms: retryAfterMs } },
   );
 }

@@ -15,6 +15,10 @@ export interface LimitDescription {
   readonly fairShare?: 'mails' | 'messages';
   /** What flows off does so at once, at midnight UTC. */
   readonly daily?: true;
+  /** It is a part of that limit: with it, it is off. */
+  readonly partOf?: string;
+  /** It is what that limit is for version 1: what is set for the whole holds for it, too. */
+  readonly version1Of?: string;
 }
 
 /**
@@ -37,6 +41,7 @@ export const LIMITS = {
     counts: 'mails one client network may cause in version 1',
     burst: 20,
     rateHz: '1/60',
+    version1Of: 'mail.network',
   },
   'email.ratelimit_recipient': {
     counts: 'mails may go to one mailbox, whatever its +tag and whoever causes them',
@@ -47,6 +52,7 @@ export const LIMITS = {
     counts: 'mails to one mailbox any one account or client network may cause',
     burst: 5,
     rateHz: '1/300',
+    partOf: 'email.ratelimit_recipient',
   },
   'mail.domain': {
     counts: 'mails may go to one domain',
@@ -103,6 +109,7 @@ export const LIMITS = {
     counts: 'of the addresses from one client network may be looked up in version 1',
     burst: 20_000,
     rateHz: '1/8',
+    version1Of: 'lookup.network',
   },
   'lookup.homeserver': {
     counts:
@@ -124,6 +131,7 @@ export const LIMITS = {
     counts: 'such requests may fail for one homeserver',
     burst: 30,
     rateHz: '1/10',
+    partOf: 'outbound.waiting',
   },
   'bind.session': {
     counts: 'times one session may bind',
@@ -141,6 +149,13 @@ export const LIMITS = {
 
 /** `sms.destinations` refuses or does not: it has no numbers. */
 export type LimitName = keyof typeof LIMITS | 'sms.destinations';
+
+/** The limit that this one is a part of; undefined for those that are whole. */
+export function wholeOf(limit: LimitName): string | undefined {
+  if (limit === 'sms.destinations') return undefined;
+  const { partOf, version1Of }: LimitDescription = LIMITS[limit];
+  return partOf ?? version1Of;
+}
 
 /** What the configuration says of a limit. */
 export interface LimitSetting {
