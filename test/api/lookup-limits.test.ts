@@ -89,6 +89,21 @@ async function accountsCounted(moreThanAllowed: number): Promise<void> {
     .toBe('lookup.homeserver');
 }
 
+/** All that the database holds, by table, but when tokens were used: a restart dates them. */
+async function allRows(engine: EngineName): Promise<Record<string, unknown[]>> {
+  const tables = await server.database.execute(
+    engine === 'sqlite'
+      ? "select name from sqlite_master where type = 'table' order by name"
+      : "select tablename as name from pg_tables where schemaname = 'public' order by 1",
+  );
+  const rows: Record<string, unknown[]> = {};
+  for (const { name } of tables as { name: string }[]) {
+    if (name === 'cognomen_tokens') continue;
+    rows[name] = await server.database.execute(`select * from ${name}`);
+  }
+  return rows;
+}
+
 /** Accounts that were made then, such as Sydent's. */
 async function haveAccounts(homeserver: string, count: number, createdAt = 0): Promise<void> {
   for (let from = 0; from < count; from += 500) {
@@ -142,11 +157,50 @@ describe('an address book', () => {
     expect(outcome(await ask(book(2, 'good'), token))).toBe(200);
   });
 
-  test('is in no log, nor in the database', async () => {
-    await start();
+  test.each(
+    ENGINES.flatMap(
+      (engine) =>
+        [
+          [
+            engine,
+            'lookup.account',
+            'lookup.account.burst = 20\nlookup.account.rate_hz = 1/100000',
+          ],
+          [engine, 'lookup.homeserver', 'lookup.homeserver.burst = 20'],
+        ] as const,
+    ),
+  )(
+    'is asked anew under a new pepper, on %s by who had used up %s',
+    async (engine, limit, limits) => {
+      await start({ engine, limits });
+      const isCounted = async () => {
+        if (limit === 'lookup.homeserver') await accountsCounted(21);
+      };
+      const token = await server.token(ADA);
+      await isCounted();
+      expect(outcome(await ask(book(20, 'old'), token))).toBe(200);
+      expect(outcome(await ask(book(20, 'new'), token))).toBe(limit);
+      await server.database.execute('update hashing_metadata set lookup_pepper = ?', ['newPepper']);
+      await server.restart();
+      await readPepper();
+      expect(pepper).toBe('newPepper');
+      await isCounted();
+      expect(outcome(await ask(book(20, 'new'), token))).toBe(200);
+      expect(outcome(await ask(book(1, 'more'), token))).toBe(limit);
+    },
+  );
+
+  test.each(ENGINES)('is in no log, nor in the database, on %s', async (engine) => {
+    await start({ engine });
     const token = await server.token(ADA);
-    await ask(['someone@private.test email'], token);
-    expect(server.logs.join('')).not.toContain('private.test');
+    const before = await allRows(engine);
+    const asked = [...book(50), 'someone@private.test email'];
+    expect(outcome(await ask(asked, token))).toBe(200);
+    await server.restart();
+    expect(outcome(await ask(asked, token))).toBe(200);
+    expect(await allRows(engine)).toEqual(before);
+    const logs = server.logs.join('');
+    for (const text of ['private.test', 'contact0']) expect(logs).not.toContain(text);
   });
 });
 
@@ -182,6 +236,24 @@ describe('who collects addresses', () => {
     expect(outcomes.slice(25)).toEqual(new Array(25).fill('lookup.homeserver'));
     const honest = await server.token('@grace:other.test');
     expect(outcome(await ask(book(400), honest))).toBe(200);
+  });
+
+  test('with homeservers named by addresses gets what one may in a /64 of IPv6, and at one address of IPv4', async () => {
+    await start({ limits: 'lookup.homeserver.burst = 60' });
+    await accountsCounted(61);
+    const outcomeOf = async (name: string) => {
+      const token = await server.token(`@u:${name}`);
+      return outcome(await ask(book(30, `${name} `), token));
+    };
+    for (const [first, second, third, beside] of [
+      ['[2001:db8::1]', '[2001:DB8:0:0:ffff::2]:8448', '[2001:db8::3]:1', '[2001:db8:0:1::1]'],
+      ['198.51.100.1', '198.51.100.1:8448', '[::ffff:198.51.100.1]', '198.51.100.2'],
+    ] as const) {
+      expect(await outcomeOf(first)).toBe(200);
+      expect(await outcomeOf(second)).toBe(200);
+      expect(await outcomeOf(third)).toBe('lookup.homeserver');
+      expect(await outcomeOf(beside)).toBe(200);
+    }
   });
 
   test.each(ENGINES)(
