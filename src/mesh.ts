@@ -51,7 +51,10 @@ export async function joinMesh(
   try {
     const server = createReplicationServer({
       certificates: replication.certificates,
-      receiver: createReceiver({ storage, clock, metrics: metrics.replication, bound, unbound }),
+      receiver: createReceiver({
+        ...{ storage, clock, logger, bound, unbound },
+        metrics: metrics.replication,
+      }),
       ...{ stores: storage.stores, logger, metrics, clientFields, connectionTimes },
     });
     const address = await listen(server.app, 'replication', listener, connectionTimes);

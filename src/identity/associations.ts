@@ -56,15 +56,22 @@ export function createAssociations(deps: AssociationsDependencies): Associations
   const { storage, keys, clock, notices, limits, logged } = deps;
   const { serverName } = keys;
 
-  /** Now, but after everything known of the address: the newest wins, even when clocks step back. */
-  async function nextTs(stores: Stores, threepid: ThreePid, now: number): Promise<number> {
-    const own = await stores.associations.findOwn(threepid.medium, threepid.address, serverName);
-    const newest = await stores.associations.newestTs(
-      threepid.medium,
-      threepid.address,
-      now + CLOCK_TOLERANCE,
+  /**
+   * Now, but after those dates that are not too far ahead: the newest wins, even when clocks step back. Peers
+   * must take the date, so what stands at the very limit counts as beyond it.
+   */
+  const after = (now: number, ...dates: readonly (number | undefined)[]) =>
+    Math.max(
+      now,
+      ...dates.flatMap((ts) => (ts === undefined || ts >= now + CLOCK_TOLERANCE ? [] : [ts + 1])),
     );
-    return Math.max(now, (own?.ts ?? 0) + 1, (newest ?? 0) + 1);
+
+  /** When a binding made now is dated: after everything known of the address. */
+  async function nextTs(stores: Stores, threepid: ThreePid, now: number): Promise<number> {
+    const { medium, address } = threepid;
+    const own = await stores.associations.findOwn(medium, address, serverName);
+    const ahead = now + CLOCK_TOLERANCE;
+    return after(now, own?.ts, await stores.associations.newestTs(medium, address, ahead));
   }
 
   /** In the bind's own transaction: one that is refused, or fails, does not count. */
@@ -99,7 +106,10 @@ export function createAssociations(deps: AssociationsDependencies): Associations
 
         const { id, replaced } = await stores.associations.appendToLog(stored, serverName);
         await noteReplaced(stores, replaced);
-        await stores.associations.deleteGlobal(medium, address, serverName, undefined);
+        await stores.associations.deleteGlobal(medium, address, serverName, {
+          upTo: undefined,
+          ahead: now + CLOCK_TOLERANCE,
+        });
         await stores.associations.insertGlobal(
           {
             ...stored,
@@ -133,7 +143,8 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         await stores.associations.lockLog();
         const own = await stores.associations.findOwn(medium, address, serverName);
         if (own?.mxid !== mxid) return;
-        const ts = Math.max(clock.now(), own.ts + 1);
+        const now = clock.now();
+        const ts = after(now, own.ts);
         const { id, replaced } = await stores.associations.appendToLog(
           {
             medium,
@@ -147,7 +158,10 @@ export function createAssociations(deps: AssociationsDependencies): Associations
           serverName,
         );
         await noteReplaced(stores, replaced);
-        await stores.associations.deleteGlobal(medium, address, serverName, ts);
+        await stores.associations.deleteGlobal(medium, address, serverName, {
+          upTo: ts,
+          ahead: now + CLOCK_TOLERANCE,
+        });
         await stores.adoption.setState(LOG_POSITION, String(id));
         await notices.takeBack(stores, [threepid]);
       });

@@ -12,6 +12,8 @@ export interface ReplicationMetrics {
   /** The peer is gone, or is not pushed to any more. */
   forget(peer: string): void;
   received(peer: string, bindings: number, deletions: number): void;
+  /** What a peer sent and was not stored, by why. */
+  leftOut(peer: string, reason: string, count: number): void;
 }
 
 export function createReplicationMetrics(registers: Registry[]): ReplicationMetrics {
@@ -44,6 +46,11 @@ export function createReplicationMetrics(registers: Registry[]): ReplicationMetr
     'Associations and deletions received from a peer and stored',
     ['peer', 'kind'],
   );
+  const leftOut = counter(
+    'left_out_total',
+    'Associations and deletions of a peer, rightly signed, that were acknowledged and not stored, by reason: members (it has some that an association does not have), malformed, ahead (dated more than a day ahead)',
+    ['peer', 'reason'],
+  );
   return {
     push: (peer, outcome) => pushes.inc({ peer, outcome }),
     sent: (peer, count) => sent.inc({ peer }, count),
@@ -55,5 +62,6 @@ export function createReplicationMetrics(registers: Registry[]): ReplicationMetr
       received.inc({ peer, kind: 'bind' }, bindings);
       received.inc({ peer, kind: 'unbind' }, deletions);
     },
+    leftOut: (peer, reason, count) => leftOut.inc({ peer, reason }, count),
   };
 }

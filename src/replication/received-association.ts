@@ -1,7 +1,8 @@
 import { foldAddress, LONGEST_ADDRESS } from '../identity/addresses.ts';
 import { LONGEST_MXID } from '../identity/mxid.ts';
+import { CLOCK_TOLERANCE, membersBeside } from '../identity/signed-association.ts';
 
-/** A signed association from a peer; a deletion when it names no user. Times in ms. */
+/** An association from a peer; a deletion when it names no user. Times in ms. */
 export interface ReceivedAssociation {
   readonly medium: string;
   /** Folded. */
@@ -12,11 +13,16 @@ export interface ReceivedAssociation {
   readonly ts: number;
   readonly notBefore: number;
   readonly notAfter: number;
-  /** What was signed, signatures included. */
-  readonly signed: object;
-  /** The same, as it is stored. */
-  readonly signedJson: string;
+  /** Whether all that was signed is in this. */
+  readonly isWhole: boolean;
 }
+
+/**
+ * Why a peer's association is left out: it has members that none has, lacks what one needs or has it in another
+ * form, or is dated more than a day ahead.
+ */
+export const UNUSABLE = ['members', 'malformed', 'ahead'] as const;
+export type Unusable = (typeof UNUSABLE)[number];
 
 /** Bytes of UTF-8; together they must fit into an entry of PostgreSQL's indexes. */
 const LONGEST = { medium: 64, address: LONGEST_ADDRESS, mxid: LONGEST_MXID };
@@ -32,34 +38,39 @@ const isTime = (value: unknown): value is number => Number.isSafeInteger(value);
 
 const isAbsent = (value: unknown) => value === null || value === undefined;
 
-function serialize(signed: object): string | undefined {
-  try {
-    return JSON.stringify(signed);
-  } catch {
-    // Nested so deeply that it cannot be written again.
-    return undefined;
-  }
-}
-
-/** What a peer sent as an association; undefined when it is none. Its signatures are not looked at. */
-export function parseAssociation(value: unknown): ReceivedAssociation | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  // `unsigned` is signed by nobody: it goes no further.
-  const { unsigned: _unsigned, ...signed } = value as Record<string, unknown>;
-  const { medium, mxid, ts, not_before: notBefore, not_after: notAfter } = signed;
-  if (!isText(medium, LONGEST.medium) || !isText(signed['address'], LONGEST.address)) {
-    return undefined;
-  }
-  const address = foldAddress(medium, signed['address']);
+/** The members; undefined when one is missing or is not what it should be. */
+function readMembers(signed: object): Omit<ReceivedAssociation, 'isWhole'> | undefined {
+  const {
+    medium,
+    mxid,
+    ts,
+    not_before: notBefore,
+    not_after: notAfter,
+    address: typed,
+  } = {
+    ...(signed as Record<string, unknown>),
+  };
+  if (!isText(medium, LONGEST.medium) || !isText(typed, LONGEST.address)) return undefined;
+  const address = foldAddress(medium, typed);
   // Folding can make it longer.
   if (!isText(address, LONGEST.address) || !isTime(ts)) return undefined;
-  const signedJson = serialize(signed);
-  if (signedJson === undefined) return undefined;
-  const common = { medium, address, typed: signed['address'], ts, signed, signedJson };
+  const common = { medium, address, typed, ts };
   if (isAbsent(mxid)) {
     const fits = [notBefore, notAfter].every((time) => isAbsent(time) || isTime(time));
     return fits ? { ...common, mxid: undefined, notBefore: ts, notAfter: ts } : undefined;
   }
   if (!isText(mxid, LONGEST.mxid) || !isTime(notBefore) || !isTime(notAfter)) return undefined;
   return { ...common, mxid, notBefore, notAfter };
+}
+
+/** What a peer signed as an association, or why it is none. The signatures themselves are not looked at. */
+export function parseAssociation(signed: object, now: number): ReceivedAssociation | Unusable {
+  // Old Sydents sign the invitations that they sent their homeservers as well.
+  const beside = membersBeside(signed);
+  if (beside.some((name) => name !== 'invites')) return 'members';
+  const association = readMembers(signed);
+  if (association === undefined) return 'malformed';
+  const { ts, notBefore } = association;
+  if (Math.max(ts, notBefore) > now + CLOCK_TOLERANCE) return 'ahead';
+  return { ...association, isWhole: beside.length === 0 };
 }

@@ -1,10 +1,13 @@
+import type { Logger } from 'pino';
 import { lookupHash } from '../identity/hashing.ts';
 import { lookupKeys } from '../identity/lookup-keys.ts';
+import { CLOCK_TOLERANCE, toAssociation } from '../identity/signed-association.ts';
 import type { Clock } from '../platform/clock.ts';
 import { nextTurn } from '../platform/next-turn.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
 import type { Verifier } from '../signing/ed25519.ts';
-import { hasSignatureOf } from '../signing/signed-json.ts';
+import { isObject } from '../signing/json.ts';
+import { fittingSignatures } from '../signing/signed-json.ts';
 import type {
   GlobalAssociation,
   KeyedAssociation,
@@ -14,7 +17,7 @@ import type {
   Stores,
 } from '../storage/stores.ts';
 import { verifiersOf } from './peers.ts';
-import { parseAssociation } from './received-association.ts';
+import { parseAssociation, UNUSABLE, type Unusable } from './received-association.ts';
 
 /** An association as a peer sent it, by its id there. */
 export interface PushedAssociation {
@@ -24,13 +27,17 @@ export interface PushedAssociation {
 
 /** Takes in what peers push. */
 export interface Receiver {
-  /** Stores all of them, durably, or, when it refuses any, none; the ids of those it refuses. */
+  /**
+   * Stores them, durably, or, when the signature of any is not the peer's, none; the ids of those. What is
+   * signed well and is no association of today is left out: a peer would send it for ever otherwise.
+   */
   receive(peer: Peer, pushed: readonly PushedAssociation[]): Promise<number[]>;
 }
 
 export interface ReceiverDependencies {
   readonly storage: Storage;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly metrics: ReplicationMetrics;
   /** Runs in the transaction that stores new associations, for what must follow from them. */
   readonly bound?: (stores: Stores, associations: readonly GlobalAssociation[]) => Promise<void>;
@@ -44,6 +51,14 @@ const CHECKED_AT_ONCE = 16;
 type Received =
   | { readonly kind: 'bind'; readonly association: KeyedAssociation }
   | { readonly kind: 'unbind'; readonly deletion: ReplicatedDeletion };
+
+interface LeftOut {
+  readonly kind: Unusable;
+  readonly id: number;
+}
+
+/** So many ids of what was left out are in the log, once a push. */
+const MOST_LOGGED = 20;
 
 /**
  * Bindings before deletions, unless a push has both for one address: only there their order matters, and
@@ -60,22 +75,35 @@ function inFewRuns(received: readonly Received[]): readonly Received[] {
 }
 
 export function createReceiver(deps: ReceiverDependencies): Receiver {
-  const { storage, clock, metrics, bound = async () => {}, unbound = async () => {} } = deps;
+  const {
+    storage,
+    clock,
+    logger,
+    metrics,
+    bound = async () => {},
+    unbound = async () => {},
+  } = deps;
   let busy: Promise<unknown> = Promise.resolve();
 
-  /** Undefined when it is none, or not signed by the peer. */
+  /** Undefined when it is not signed by the peer. */
   async function read(
     peer: Peer,
     verifiers: readonly Verifier[],
     { id, signed }: PushedAssociation,
-  ): Promise<Received | undefined> {
-    const parsed = parseAssociation(signed);
-    if (parsed === undefined) return undefined;
-    if (!(await hasSignatureOf(parsed.signed, peer.name, verifiers))) return undefined;
-    const { medium, address, ts, mxid, notBefore, notAfter, signedJson } = parsed;
+  ): Promise<Received | LeftOut | undefined> {
+    const signatures = isObject(signed)
+      ? await fittingSignatures(signed, peer.name, verifiers)
+      : undefined;
+    if (signatures === undefined) return undefined;
+    const parsed = parseAssociation(Object(signed), clock.now());
+    if (typeof parsed === 'string') return { kind: parsed, id };
+    const { medium, address, typed, ts, mxid, notBefore, notAfter, isWhole } = parsed;
     if (mxid === undefined)
       return { kind: 'unbind', deletion: { medium, address, ts, originId: id } };
     const keys = lookupKeys(parsed, storage.pepper);
+    const association = toAssociation({ ...parsed, address: typed, mxid });
+    // Built anew: whatever else stood there is nobody's word.
+    const signedJson = JSON.stringify({ ...association, signatures: isWhole ? signatures : {} });
     return {
       kind: 'bind',
       association: {
@@ -91,6 +119,9 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
   async function store(peer: Peer, received: readonly Received[]): Promise<void> {
     await storage.transaction(async (stores) => {
       await stores.associations.lockLog();
+      const now = clock.now();
+      // The first that is not taken.
+      const ahead = now + CLOCK_TOLERANCE + 1;
       const stored: GlobalAssociation[] = [];
       const deleted: ReplicatedDeletion[] = [];
       for (let from = 0; from < received.length; ) {
@@ -100,10 +131,10 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
         const bindings = run.flatMap((e) => (e.kind === 'bind' ? [e.association] : []));
         const deletions = run.flatMap((e) => (e.kind === 'unbind' ? [e.deletion] : []));
         if (bindings.length > 0) {
-          stored.push(...(await stores.replicated.insert(peer.name, bindings)));
+          stored.push(...(await stores.replicated.insert(peer.name, bindings, ahead)));
         }
         if (deletions.length > 0) {
-          await stores.replicated.delete(peer.name, deletions, clock.now());
+          await stores.replicated.delete(peer.name, deletions, { now, ahead });
           deleted.push(...deletions);
         }
         from += run.length;
@@ -113,10 +144,25 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
     });
   }
 
+  function noteLeftOut(peer: Peer, leftOut: readonly LeftOut[]): void {
+    if (leftOut.length === 0) return;
+    const reasons: Partial<Record<Unusable, number>> = {};
+    for (const { kind } of leftOut) reasons[kind] = (reasons[kind] ?? 0) + 1;
+    for (const kind of UNUSABLE) metrics.leftOut(peer.name, kind, reasons[kind] ?? 0);
+    logger.warn(
+      {
+        ...{ peer: peer.name, count: leftOut.length, reasons },
+        ids: leftOut.slice(0, MOST_LOGGED).map(({ id }) => id),
+      },
+      'Left out what a peer sent that is no association, or is dated more than a day ahead',
+    );
+  }
+
   async function receive(peer: Peer, pushed: readonly PushedAssociation[]): Promise<number[]> {
     const verifiers = verifiersOf(peer);
     const refused: number[] = [];
     const received: Received[] = [];
+    const leftOut: LeftOut[] = [];
     const ordered = pushed.toSorted((a, b) => a.id - b.id);
     for (let from = 0; from < ordered.length; from += CHECKED_AT_ONCE) {
       const portion = ordered.slice(from, from + CHECKED_AT_ONCE);
@@ -124,14 +170,16 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
       for (const [index, { id }] of portion.entries()) {
         const entry = entries[index];
         if (entry === undefined) refused.push(id);
+        else if ('id' in entry) leftOut.push(entry);
         else received.push(entry);
       }
       await nextTurn();
     }
-    if (refused.length > 0 || received.length === 0) return refused;
-    await store(peer, inFewRuns(received));
+    if (refused.length > 0) return refused;
+    if (received.length > 0) await store(peer, inFewRuns(received));
     const deletions = received.filter(({ kind }) => kind === 'unbind').length;
     metrics.received(peer.name, received.length - deletions, deletions);
+    noteLeftOut(peer, leftOut);
     return [];
   }
 

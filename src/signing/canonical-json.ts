@@ -1,3 +1,5 @@
+import { WrittenNumber } from './json.ts';
+
 /** A value that canonical JSON cannot hold; the message names the path to it. */
 export class CanonicalJsonError extends Error {
   override readonly name = 'CanonicalJsonError';
@@ -38,6 +40,8 @@ function encode(value: unknown, path: string, depth: number): string {
     const items = value.map((item, index) => encode(item, `${path}[${index}]`, depth + 1));
     return `[${items.join(',')}]`;
   }
+  // Nobody else's numbers are signed here: what is checked is what was written.
+  if (value instanceof WrittenNumber) return value.text;
   const prototype = typeof value === 'object' ? Object.getPrototypeOf(value) : undefined;
   if (prototype !== Object.prototype && prototype !== null) {
     throw new CanonicalJsonError(`${path} is nothing that JSON has`);

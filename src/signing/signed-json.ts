@@ -67,31 +67,46 @@ export const verifySignedJson = (object: object, ...signature: Parameters<Signat
 /** Nobody signs one object with more keys. */
 const MOST_SIGNATURES = 10;
 
+/** Characters of a key id: no honest one is as long. */
+const LONGEST_KEY_ID = 64;
+
 /**
- * Whether one of that server's ed25519 signatures in the object, under whatever key id and its name in whatever
- * case, fits one of the keys.
+ * Of that server's ed25519 signatures in the object, under whatever key id and its name in whatever case, those
+ * that fit one of the keys; undefined when none does.
  */
-export async function hasSignatureOf(
+export async function fittingSignatures(
   object: object,
   serverName: string,
   verifiers: readonly Verifier[],
-): Promise<boolean> {
+): Promise<Signatures | undefined> {
   const all = 'signatures' in object ? object.signatures : undefined;
   const signatures = Object.entries(isObject(all) ? all : {})
     .filter(([name]) => name.toLowerCase() === serverName.toLowerCase())
-    .flatMap(([, byServer]) => Object.entries(isObject(byServer) ? byServer : {}))
-    .filter(([keyId]) => keyId.startsWith('ed25519:'))
-    .slice(0, MOST_SIGNATURES)
-    .map(([, encoded]) => (typeof encoded === 'string' ? decodeBase64(encoded) : undefined))
-    .filter((signature) => signature !== undefined);
-  if (signatures.length === 0) return false;
+    .flatMap(([name, byServer]) =>
+      Object.entries(isObject(byServer) ? byServer : {}).map(([keyId, text]) => ({
+        ...{ name, keyId, text },
+      })),
+    )
+    .filter(({ keyId }) => keyId.startsWith('ed25519:') && keyId.length <= LONGEST_KEY_ID)
+    .slice(0, MOST_SIGNATURES);
+  if (signatures.length === 0) return undefined;
   try {
     const message = signedPart(object);
-    for (const signature of signatures) {
-      for (const fits of verifiers) if (await fits(message, signature)) return true;
+    // The same stands under several ids where a server signs for those who know one of them only.
+    const checked = new Map<unknown, boolean>();
+    const fits = async (text: unknown) => {
+      const signature = typeof text === 'string' ? decodeBase64(text) : undefined;
+      if (signature === undefined) return false;
+      for (const isOfKey of verifiers) if (await isOfKey(message, signature)) return true;
+      return false;
+    };
+    const fitting: Signatures = {};
+    for (const { name, keyId, text } of signatures) {
+      if (!checked.has(text)) checked.set(text, await fits(text));
+      if (checked.get(text)) fitting[name] = { ...fitting[name], [keyId]: String(text) };
     }
-    return false;
+    return Object.keys(fitting).length > 0 ? fitting : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -121,14 +121,15 @@ export function associationStore(engine: Engine, db: Db): AssociationStore {
       return true;
     },
 
-    async deleteGlobal(medium, address, originServer, notNewerThan) {
+    async deleteGlobal(medium, address, originServer, { upTo, ahead }) {
       const rows = await keyedAssociations(db)
         .where('lookup.spelling', '=', address)
         .where('global.medium', '=', medium)
         .where((where) =>
           where.or([
             isOrigin('global.originServer', originServer),
-            ...(notNewerThan === undefined ? [] : [where('global.ts', '<=', notNewerThan)]),
+            where('global.ts', '>=', ahead),
+            ...(upTo === undefined ? [] : [where('global.ts', '<=', upTo)]),
           ]),
         )
         .select('global.id')

@@ -38,6 +38,8 @@ export function lookupStore(engine: Engine, db: Db): LookupStore {
           'global.address',
           'global.mxid',
           'global.ts',
+          'global.notBefore',
+          'global.notAfter',
           'global.originServer',
           'global.sgAssoc as signedJson',
         ])

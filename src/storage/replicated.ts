@@ -1,7 +1,7 @@
 import { isSameServer } from '../identity/server-name.ts';
 import { nextTurn } from '../platform/next-turn.ts';
 import type { Db, Engine } from './engine.ts';
-import { isOrigin, keyedAssociations } from './keyed-associations.ts';
+import { keyedAssociations } from './keyed-associations.ts';
 import { deleteAssociations, insertKeys } from './lookup-keys.ts';
 import { portions } from './portions.ts';
 import type { KeyedAssociation, ReplicatedDeletion, ReplicatedStore } from './stores.ts';
@@ -22,16 +22,13 @@ const nameOf = ({ medium, address }: Addressed) => `${medium} ${address}`;
 
 export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
   /** The rows that lookups find for these addresses, by medium and address. */
-  async function existing(of: readonly Addressed[], origin: string | undefined) {
+  async function existing(of: readonly Addressed[]) {
     const rows = await keyedAssociations(db)
       .where(
         engine.isAnyOf(
           'lookup.spelling',
           of.map(({ address }) => address),
         ),
-      )
-      .$if(origin !== undefined, (query) =>
-        query.where(isOrigin('global.originServer', origin ?? '')),
       )
       .select(['global.id', 'global.medium', 'lookup.spelling as address'])
       .select(['global.originServer', 'global.originId', 'global.ts'])
@@ -84,24 +81,28 @@ export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
   }
 
   return {
-    async insert(origin, associations) {
+    async insert(origin, associations, ahead) {
       const stored: KeyedAssociation[] = [];
       for (const chunk of chunks(associations)) {
-        const [rows, deleted] = [await existing(chunk, origin), await deletions(chunk, origin)];
+        const [rows, deleted] = [await existing(chunk), await deletions(chunk, origin)];
         const later = Map.groupBy(chunk, nameOf);
+        const isOfOrigin = (row: { originServer: string }) =>
+          isSameServer(row.originServer, origin);
         const supersedes = (a: { originId: number; ts: number }, b: typeof a) =>
-          a.originId > b.originId && a.ts >= b.ts;
+          a.originId > b.originId && (a.ts >= b.ts || b.ts >= ahead);
         const news = chunk.filter((association) => {
           const name = nameOf(association);
           if (association.originId <= (deleted.get(name) ?? -1)) return false;
-          const known = rows.get(name) ?? [];
+          const known = (rows.get(name) ?? []).filter(isOfOrigin);
           // Repeats of what stands under the origin's name in another case.
           if (known.some(({ originId }) => originId === association.originId)) return false;
           const others = [...known, ...(later.get(name) ?? [])];
           return !others.some((other) => supersedes(other, association));
         });
         const replaced = news.flatMap((association) =>
-          (rows.get(nameOf(association)) ?? []).filter((row) => supersedes(association, row)),
+          (rows.get(nameOf(association)) ?? []).filter((row) =>
+            isOfOrigin(row) ? supersedes(association, row) : row.ts >= ahead,
+          ),
         );
         await deleteAssociations(db, [...new Set(replaced.map((row) => row.id))]);
         stored.push(...(await insertRows(news)));
@@ -109,14 +110,17 @@ export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
       return stored;
     },
 
-    async delete(origin, all, now) {
+    async delete(origin, all, { now, ahead }) {
       for (const chunk of chunks(all)) {
-        const rows = await existing(chunk, undefined);
+        const rows = await existing(chunk);
         const gone = chunk.flatMap((deletion) =>
           (rows.get(nameOf(deletion)) ?? []).filter(
             (row) =>
               row.ts <= deletion.ts ||
-              (isSameServer(row.originServer, origin) && row.originId < deletion.originId),
+              // Of what a server said itself the ids tell the order.
+              (isSameServer(row.originServer, origin)
+                ? row.originId < deletion.originId
+                : row.ts >= ahead),
           ),
         );
         await deleteAssociations(db, [...new Set(gone.map((row) => row.id))]);

@@ -71,10 +71,19 @@ export interface ReplicatedStore {
   /**
    * Stores associations of one origin, in place of its older ones of the address. Repeats, and what that
    * origin has replaced or deleted since, are left out; answers those that were stored.
+   * @param ahead here and below: what is dated then or later counts as older than anything that comes.
    */
-  insert(origin: string, associations: readonly KeyedAssociation[]): Promise<KeyedAssociation[]>;
+  insert(
+    origin: string,
+    associations: readonly KeyedAssociation[],
+    ahead: number,
+  ): Promise<KeyedAssociation[]>;
   /** Deletes that origin's associations of each address, and others' that are not newer. */
-  delete(origin: string, deletions: readonly ReplicatedDeletion[], now: number): Promise<void>;
+  delete(
+    origin: string,
+    deletions: readonly ReplicatedDeletion[],
+    times: { readonly now: number; readonly ahead: number },
+  ): Promise<void>;
   /** The highest id of the replication log; 0 when it is empty. */
   highestLogId(): Promise<number>;
   /** Deletes log entries that say "deleted", older than that, that every peer has; the number deleted. */

@@ -87,6 +87,14 @@ export interface KeysOfAssociation {
   readonly keys: readonly LookupKey[];
 }
 
+/** Associations that something new leaves behind, by their `ts`. */
+export interface OutdatedAssociations {
+  /** Those of then and before; undefined: they stay, and count less. */
+  readonly upTo: number | undefined;
+  /** Those of then and after: too far ahead to be true, and so older than anything that comes. */
+  readonly ahead: number;
+}
+
 export interface AssociationStore {
   /** Makes this transaction the only one that writes associations, so that log ids appear in order. */
   lockLog(): Promise<void>;
@@ -109,12 +117,12 @@ export interface AssociationStore {
   logEntries(ids: readonly number[]): Promise<StoredLocalAssociation[]>;
   /** False when that origin's id is there already. */
   insertGlobal(association: GlobalAssociation, keys: readonly LookupKey[]): Promise<boolean>;
-  /** Deletes the origin server's associations of the address and, given a time, others' not newer than that. */
+  /** Deletes the origin server's associations of the address, and those of others that are as old as that. */
   deleteGlobal(
     medium: string,
     address: string,
     originServer: string,
-    notNewerThan: number | undefined,
+    others: OutdatedAssociations,
   ): Promise<void>;
 }
 
@@ -130,6 +138,8 @@ export interface FoundAssociation {
 }
 
 export interface FoundSignedAssociation extends FoundAssociation {
+  readonly notBefore: number;
+  readonly notAfter: number;
   readonly originServer: string;
   readonly signedJson: string;
 }

@@ -101,7 +101,7 @@ test('binding, inviting, looking up and replicating look at no more rows than co
 
   const { pair, publicKey } = newSigningKey();
   const receiver = createReceiver({
-    ...{ storage, clock, metrics: metrics.replication },
+    ...{ storage, clock, logger, metrics: metrics.replication },
     ...{ bound: notices.oweInvitations, unbound: notices.takeBack },
   });
   const peer = {
@@ -111,8 +111,8 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   const pusher = { name: 'peer.test', pair };
   const refused = await receiver.receive(peer, [
     { id: 1, signed: signedAssociation(pusher) },
-    { id: 2, signed: signedAssociation(pusher, { ts: 1_800_000_000_000 }) },
-    { id: 3, signed: deletion(pusher, { ts: 1_900_000_000_000 }) },
+    { id: 2, signed: signedAssociation(pusher, { ts: clock.now() - 1 }) },
+    { id: 3, signed: deletion(pusher, { ts: clock.now() }) },
   ]);
   expect(refused).toEqual([]);
   await storage.stores.associations.logAfter(0, 10);

@@ -131,7 +131,7 @@ export const unbind = (server: { internalUrl: string }, address: string, mxid: s
 export const lookup = async (server: { url: string }, address: string) =>
   (await get(`${server.url}/_matrix/identity/api/v1/lookup`, { medium: 'email', address })).json;
 
-/** An association as a peer of that name and key would push it. */
+/** An association as a peer of that name and key would push it; a field that is undefined is left out. */
 export function signedAssociation(
   peer: { readonly name: string; readonly pair: KeyPair; readonly keyId?: string },
   fields: Record<string, unknown> = {},
@@ -141,7 +141,22 @@ export function signedAssociation(
     ...{ ts: 1_700_000_000_000, not_before: 1_700_000_000_000, not_after: 4_000_000_000_000 },
     ...fields,
   };
-  return signJson(association, peer.name, peer.keyId ?? 'ed25519:0', peer.pair.sign);
+  const there = Object.entries(association).filter(([, value]) => value !== undefined);
+  const keyId = peer.keyId ?? 'ed25519:0';
+  return signJson(Object.fromEntries(there), peer.name, keyId, peer.pair.sign);
+}
+
+/** The JSON of an object signed as Sydent does, with any number: its members as JSON, by name. */
+export function signedAsWritten(
+  peer: { readonly name: string; readonly pair: KeyPair },
+  members: Readonly<Record<string, string>>,
+): string {
+  const written = Object.keys(members)
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${members[name]}`);
+  const signature = encodeBase64(peer.pair.sign(`{${written.join(',')}}`));
+  const signatures = JSON.stringify({ [peer.name]: { 'ed25519:0': signature } });
+  return `{${[...written, `"signatures":${signatures}`].join(',')}}`;
 }
 
 export const deletion = (

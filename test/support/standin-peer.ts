@@ -38,7 +38,7 @@ export interface StandInOptions {
     readonly status: number;
     readonly body?: object;
   };
-  /** Ids that it does not take. */
+  /** Ids that it does not take, beside what is not exactly an association. */
   readonly refuses?: () => readonly number[];
   /** Answers only then. */
   readonly after?: Promise<unknown>;
@@ -47,7 +47,7 @@ export interface StandInOptions {
 }
 
 const SYDENTS_LIMIT = 512 * 1024;
-const MEMBERS = ['medium', 'address', 'mxid', 'ts', 'not_before', 'not_after'];
+const MEMBERS = ['address', 'medium', 'mxid', 'not_after', 'not_before', 'signatures', 'ts'];
 
 /** A peer that behaves as Sydent does, and can be made to behave worse. */
 export async function startStandInPeer(options: StandInOptions): Promise<StandInPeer> {
@@ -70,7 +70,7 @@ export async function startStandInPeer(options: StandInOptions): Promise<StandIn
       .filter(
         ([id, association]) =>
           refuses().includes(Number(id)) ||
-          MEMBERS.some((member) => !(member in association)) ||
+          Object.keys(association).sort().join() !== MEMBERS.join() ||
           !verifySignedJson(association, pusher.name, 'ed25519:0', publicKey()),
       )
       .map(([id]) => id);

@@ -3,8 +3,7 @@ import { LOG_POSITION } from '../associations.ts';
 import { CONTESTED } from '../contested.ts';
 import { lookupHash } from '../hashing.ts';
 import { lookupKeys, storedAddress } from '../lookup-keys.ts';
-import type { ServerKeys } from '../server-keys.ts';
-import { toAssociation } from '../signed-association.ts';
+import { CLOCK_TOLERANCE, toAssociation } from '../signed-association.ts';
 import { type AdoptionDependencies, numberState } from './dependencies.ts';
 
 const BATCH = 200;
@@ -13,14 +12,17 @@ const BATCH = 200;
 export async function publish(
   stores: Stores,
   entry: StoredLocalAssociation,
-  keys: ServerKeys,
-  pepper: string,
+  { keys, storage, clock }: Pick<AdoptionDependencies, 'keys' | 'storage' | 'clock'>,
 ): Promise<void> {
+  const { pepper } = storage;
   const { medium, ts, mxid, notBefore, notAfter } = entry;
   const spelt = storedAddress(entry);
   const { address } = spelt;
   if (mxid === undefined || notBefore === undefined || notAfter === undefined) {
-    await stores.associations.deleteGlobal(medium, address, keys.serverName, ts);
+    await stores.associations.deleteGlobal(medium, address, keys.serverName, {
+      upTo: ts,
+      ahead: clock.now() + CLOCK_TOLERANCE,
+    });
     return;
   }
   const stored = { medium, address, mxid, ts, notBefore, notAfter };
@@ -53,7 +55,7 @@ export async function applyLog(deps: AdoptionDependencies): Promise<number> {
       const known = await numberState(stores, LOG_POSITION);
       const after = known ?? (await stores.adoption.highestOriginId(keys.serverName));
       const entries = await stores.associations.logAfter(after, BATCH);
-      for (const entry of entries) await publish(stores, entry, keys, storage.pepper);
+      for (const entry of entries) await publish(stores, entry, deps);
       from = entries.at(-1)?.id ?? after;
       if (from !== known) await stores.adoption.setState(LOG_POSITION, String(from));
       // Among them there may be an address in a spelling that another user has.

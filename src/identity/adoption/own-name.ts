@@ -48,10 +48,11 @@ export async function renameOwnRows(deps: AdoptionDependencies): Promise<number>
 }
 
 async function renameBatch(
-  { keys, storage }: AdoptionDependencies,
+  deps: AdoptionDependencies,
   stores: Stores,
   name: string,
 ): Promise<number> {
+  const { keys, storage } = deps;
   const { associations, ownRows, adoption } = stores;
   await associations.lockLog();
   const rows = await ownRows.first(name, BATCH);
@@ -76,7 +77,7 @@ async function renameBatch(
       keys: lookupKeys(storedAddress(entries.get(row.originId) ?? row), storage.pepper),
     })),
   );
-  for (const entry of published) await publish(stores, entry, keys, storage.pepper);
+  for (const entry of published) await publish(stores, entry, deps);
   await deleteReplaced(stores, keys.serverName, renamed);
   await adoption.deleteState(CONTESTED);
   return rows.length;

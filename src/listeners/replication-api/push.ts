@@ -1,5 +1,6 @@
 import { PUSH_PATH } from '../../replication/peers.ts';
 import type { PushedAssociation, Receiver } from '../../replication/receiver.ts';
+import { parseAsWritten } from '../../replication/written-numbers.ts';
 import type { Peer } from '../../storage/stores.ts';
 import type { DescribedEndpoint } from '../frame/endpoint.ts';
 import { ApiError, badJson } from '../frame/errors.ts';
@@ -8,7 +9,7 @@ import { type JsonLimits, parseJson } from '../frame/json.ts';
 import { aBoolean, aMap, anObject, replicatedAssociation } from '../frame/schema.ts';
 
 /** What a body of the greatest length can hold of associations, each nested as deeply as can be signed. */
-const LIMITS: JsonLimits = { depth: 102, members: 50_000, lists: 50_000 };
+const LIMITS: JsonLimits = { depth: 102, members: 50_000, lists: 50_000, items: 50_000 };
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -53,7 +54,7 @@ export function requireJson(contentType: string | undefined): void {
 
 /** @throws ApiError `M_BAD_JSON` */
 function parseBody(body: Buffer | undefined): PushedAssociation[] {
-  const parsed = parseJson(body, LIMITS);
+  const parsed = parseJson(body, LIMITS, parseAsWritten);
   if (!isObject(parsed)) throw badJson('The request body is not a JSON object');
   const pushed = sgAssocs.read(parsed['sgAssocs']);
   if (pushed === undefined) throw badJson(`sgAssocs must be ${sgAssocs.expected}`);

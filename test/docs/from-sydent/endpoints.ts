@@ -466,6 +466,19 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
         'they are nobody else’s business',
         'replication/receiver > one with invitations in it, which lookups do not pass on',
       ),
+      better(
+        'signs whatever members a peer sent beside an association',
+        'exactly an association: others are left out, and the signature that fits no more',
+        'this server vouches for nothing else',
+        'storage/stored-extras > is answered without what is no part of an association: %s',
+      ),
+      better(
+        'what is dated into the future wins until then',
+        'whoever binds the address anew wins at once',
+        'a wrong clock elsewhere holds no address',
+        'replication/future-dates > of a peer does not stand in the way of a binding here',
+        'replication/future-dates > of this server does not stand in the way of another binding here',
+      ),
     ],
     'POST /bulk_lookup': [
       same(
@@ -668,6 +681,13 @@ export const OTHER_ENDPOINTS: Rows = {
       'a peer can change its key',
       'replication/receiver > what any of the peer’s keys has signed under any id, keys in hex too',
     ),
+    better(
+      'one association that is none fails the push, for ever; dates of any time and members of any name are stored',
+      'only a bad signature fails a push: what lacks a member, has one too many, or is dated more than a day ahead is acknowledged and left out, with a line in the log and a metric',
+      'one bad row is no end of replication, and nobody’s words are signed unseen',
+      'replication/left-out > that is left out, and the rest is taken:',
+      'replication/left-out > a bad signature fails the whole push,',
+    ),
     same(
       'addresses are case-folded, and hashed with the receiver’s own pepper',
       'replication/receiver > addresses folded',
@@ -681,10 +701,11 @@ export const OTHER_ENDPOINTS: Rows = {
     ),
     different(
       'bodies of 512 KiB',
-      'of 1 MiB, with at most 50,000 members in all',
+      'of 1 MiB, with at most 50,000 members, and as many commas, in all',
       'large pushes are faster; while one is parsed everybody else waits',
       'replication/receiver > content that is too large',
       'replication/receiver > more members than associations of that length have',
+      'replication/left-out > a push of nothing but commas is refused before it takes long',
     ),
   ],
   'GET /metrics': [
