@@ -3,6 +3,7 @@ import { access, chmod, chown, open, realpath, rename, rm, stat } from 'node:fs/
 import path from 'node:path';
 import type { Random } from '../platform/random.ts';
 import { encodeBase64 } from '../signing/base64.ts';
+import { RIGHTS_OF_OTHERS } from './exposed-files.ts';
 import type { Key } from './keys.ts';
 import { FAMILIES, SECTIONS } from './known-keys.ts';
 import { DEFAULT_SECTION, parseIni } from './parser.ts';
@@ -143,7 +144,10 @@ export function withSigningKey(text: string, key: string): string {
   return replaceLine(header, [closed, `${indent}${setting}${newline}`]);
 }
 
-/** Adds a new signing key to an existing file, keeping owner and mode; the new text. */
+/**
+ * Adds a new signing key to an existing file, keeping owner, group and their rights; others lose theirs, as it
+ * holds a secret now. The new text.
+ */
 export async function addSigningKey(file: string, text: string, random: Random): Promise<string> {
   const target = await realpath(file);
   const added = withSigningKey(text, newKey(random));
@@ -152,7 +156,7 @@ export async function addSigningKey(file: string, text: string, random: Random):
     const { mode, uid, gid } = await stat(target);
     // To root every file is writable; a file that nobody may write was meant to stay as it is.
     if ((mode & 0o222) === 0) throw new Error('it is read-only');
-    await writeDurably(target, added, { mode: mode & 0o7777, uid, gid });
+    await writeDurably(target, added, { mode: mode & 0o7777 & ~RIGHTS_OF_OTHERS, uid, gid });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(

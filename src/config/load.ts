@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import type { Random } from '../platform/random.ts';
 import type { Config } from './config.ts';
+import { exposedFiles } from './exposed-files.ts';
 import { addSigningKey, writeFirstConfig } from './first-start.ts';
 import { unknownNames } from './known-keys.ts';
 import { ConfigSyntaxError, type IniFile, parseIni } from './parser.ts';
@@ -99,15 +100,26 @@ export function parseConfig(file: string, text: string, surroundings: Surroundin
 export async function readConfig(file: string, surroundings: Surroundings): Promise<LoadedConfig> {
   const text = await read(file);
   if (text === undefined) throw new ConfigError(file, ['it does not exist']);
-  return parseConfig(file, text, surroundings);
+  return withExposed(parseConfig(file, text, surroundings), hasKey(file, text, surroundings));
 }
+
+const hasKey = (file: string, text: string, surroundings: Surroundings) =>
+  hasSigningKey(createReader(parse(file, text), surroundings));
+
+const withExposed = ({ config, warnings }: LoadedConfig, isKeyed: boolean): LoadedConfig => ({
+  config,
+  warnings: [...warnings, ...exposedFiles(config, isKeyed)],
+});
 
 /**
  * Reads the configuration. A file that is missing is written first; one without a signing key gets
  * that line, after the rest of it has been found good.
  * @throws ConfigError
  */
-export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
+export const loadConfig = async (options: LoadOptions): Promise<LoadedConfig> =>
+  withExposed(await loadOrWrite(options), true);
+
+async function loadOrWrite(options: LoadOptions): Promise<LoadedConfig> {
   const { file, random, ...surroundings } = options;
   const existing = await read(file);
   const refuse = (error: unknown) => {
@@ -128,13 +140,13 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     return { config, warnings: [written, ...warnings] };
   }
   const loaded = parseConfig(file, existing, surroundings);
-  const hasKey = (text: string) => hasSigningKey(createReader(parse(file, text), surroundings));
-  if (hasKey(existing)) return loaded;
+  if (hasKey(file, existing, surroundings)) return loaded;
   const text = await addSigningKey(file, existing, random).catch((error: unknown) => {
     throw refuse(error);
   });
   // Anything else would sign with a key that is none.
-  if (!hasKey(text)) throw new Error(`The new signing key cannot be read from ${file}`);
+  if (!hasKey(file, text, surroundings))
+    throw new Error(`The new signing key cannot be read from ${file}`);
   const { config, warnings } = parseConfig(file, text, surroundings);
   return { config, warnings: [`Added a new signing key to ${file}`, ...warnings] };
 }

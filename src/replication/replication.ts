@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config, ReplicationListenerConfig } from '../config/config.ts';
+import { exposedCertificate } from '../config/exposed-files.ts';
 import type { ServerKeys } from '../identity/server-keys.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
@@ -59,6 +60,7 @@ export function startReplication(
     wake: pusher.wake,
     reload() {
       const renewed = read();
+      for (const warning of exposedCertificate(listener.certFile)) logger.warn(warning);
       client.reload(renewed);
       return renewed;
     },

@@ -196,6 +196,25 @@ describe('a file without a signing key', () => {
   });
 
   test.each([
+    [0o644, 0o640],
+    [0o666, 0o660],
+    [0o755, 0o750],
+    [0o2664, 0o2660],
+    [0o600, 0o600],
+  ])(
+    'of mode %o has mode %o then: others lose their rights, owner and group none',
+    async (mode, left) => {
+      await writeFile(file, '[general]\nserver.name = id.test\n');
+      if (process.getuid?.() === 0) await chown(file, 65534, 65533);
+      await chmod(file, mode);
+      await load();
+      const { mode: after, uid, gid } = await stat(file);
+      expect(after & 0o7777).toBe(left);
+      if (process.getuid?.() === 0) expect([uid, gid]).toEqual([65534, 65533]);
+    },
+  );
+
+  test.each([
     ['[DEFAULT]\r\nserver.name = id.test\r\ned25519.signingkey = \r\nlog.path =\r\n'],
     ['\ufeff[crypto]\n# mine\ned25519.signingkey:\n\n[general]\nserver.name = id.test'],
     ['[general]\nserver.name = id.test\n[crypto]\ned25519.signingkey ='],

@@ -58,6 +58,10 @@ Cognomen reads the \`sydent.conf\` that you have. The file is named by \`--confi
 start a missing file is written, with every default and a new signing key. \`cognomen check-config\` says what is wrong
 with a file, and what in it means nothing.
 
+It holds the key that signs. Of a file that every user of the machine can read the start and \`check-config\` warn, as of the
+certificate file for replication and a key file for PostgreSQL; a file that gets a new signing key loses all rights of others,
+and keeps its owner, its group and what they may.
+
 It is an INI file as Python's ConfigParser reads it: \`key = value\` or \`key: value\` in a \`[section]\`, keys in any
 case, comments on lines of their own that begin with \`#\` or \`;\`, values that go on over indented lines. What stands
 in \`[DEFAULT]\` serves every section. \`%(key)s\` in a value stands for another key's value, so a percent sign is

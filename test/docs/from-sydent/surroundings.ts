@@ -25,6 +25,13 @@ export const CONFIG_FILE: Rows = {
       'process/process > generate-key prints a key that a configuration takes; check-config says so',
     ),
     better(
+      'a file that gets its signing key keeps its mode, readable by everybody too',
+      'others lose their rights to it, owner and group keep theirs; of a key that everybody can read the start and `cognomen check-config` warn',
+      'the key signs for all users of this server',
+      'config/first-start > of mode %o has mode %o then: others lose their rights, owner and group none',
+      'config/exposed-files > a file with a key in it that everybody can read is warned about',
+    ),
+    better(
       'many bad values show only when they are first used',
       'all are said at the start, which they stop',
       'not while somebody waits',
