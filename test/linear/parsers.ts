@@ -331,13 +331,14 @@ export const PARSERS: readonly Parser[] = [
   {
     names: ['parseAssociation'],
     read: (text) =>
-      parseAssociation({
-        medium: 'email',
-        address: text,
-        mxid: text,
-        ts: 1,
-        signatures: { [text]: text },
-      }),
+      parseAssociation(
+        {
+          ...{ medium: 'email', address: text, mxid: text },
+          ...{ ts: 1, not_before: 1, not_after: 2 },
+          signatures: { [text]: text },
+        },
+        1,
+      ),
     ...EMAIL,
   },
   {
