@@ -248,9 +248,11 @@ describe('a file without a signing key', () => {
   test('a link to it stays a link', async () => {
     const target = path.join(folder.path, 'real.conf');
     await writeFile(target, '[general]\nserver.name = id.test\n');
+    await chmod(target, 0o644);
     await symlink('real.conf', file);
     await load();
     expect((await lstat(file)).isSymbolicLink()).toBe(true);
+    expect((await stat(target)).mode & 0o777).toBe(0o640);
     expect(await readFile(target, 'utf8')).toContain('signingkey = ed25519 0 ');
   });
 

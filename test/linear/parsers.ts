@@ -63,6 +63,7 @@ import { withoutTrailing } from '../../src/platform/trailing.ts';
 import { namesOf } from '../../src/replication/certificates.ts';
 import { peerKey } from '../../src/replication/peers.ts';
 import { parseAssociation } from '../../src/replication/received-association.ts';
+import { parseAsWritten } from '../../src/replication/written-numbers.ts';
 import { decodeBase64, encodeBase64 } from '../../src/signing/base64.ts';
 import { canonicalJson } from '../../src/signing/canonical-json.ts';
 
@@ -307,6 +308,12 @@ export const PARSERS: readonly Parser[] = [
     read: (text) => drain(multipartPairs(Buffer.from(text), 'a'.repeat(70))),
     starts: ['', `--${'a'.repeat(70)}`],
     pieces: [`\r\n--${'a'.repeat(69)}`, `\r\n--${'a'.repeat(69)}b`],
+  },
+  {
+    names: ['parseAsWritten'],
+    read: parseAsWritten,
+    ...JSON_TEXT,
+    pieces: [...JSON_TEXT.pieces, '1.5,', '1234567890123456,', ', ', '7'],
   },
   { names: ['parseJson'], read: (text) => parseJson(Buffer.from(text)), ...JSON_TEXT },
   {
