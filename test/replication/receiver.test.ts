@@ -84,6 +84,17 @@ describe.each(ENGINES)('the replication listener on %s', (engine) => {
       }
     });
 
+    test('no method but POST and no other path, whatever Content-Type is named', async () => {
+      for (const contentType of ['application/json', '\xff', '/', 'text/plain']) {
+        const odd = { ...tls, body: '{}', contentType };
+        const put = await rawPush({ ...odd, method: 'PUT' });
+        expect([400, 405]).toContain(put.status);
+        const elsewhere = await rawPush({ ...odd, path: '/elsewhere' });
+        expect([400, 404]).toContain(elsewhere.status);
+        for (const { json } of [put, elsewhere]) expect(json.errcode).toMatch(/^M_/);
+      }
+    });
+
     test('no peer that is inactive or has no key', async () => {
       await onDatabase(server.config.db, ({ peers }) => peers.setActive(peer.name, false));
       expect(await push({})).toMatchObject({ status: 403, json: { errcode: 'M_UNKNOWN_PEER' } });

@@ -93,6 +93,7 @@ export function faultAnswer(
 const FRAMEWORK: Readonly<Record<string, readonly [number, string, string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: [413, 'M_TOO_LARGE', 'The request body is too large'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [400, 'M_BAD_JSON', 'Content-Length and body differ'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [400, 'M_NOT_JSON', 'The Content-Type is not a media type'],
   FST_ERR_BAD_URL: [400, 'M_INVALID_PARAM', 'The path is not valid percent-encoded UTF-8'],
 };
 
