@@ -37,18 +37,33 @@ function nameInDns(domain: string): string | undefined {
   return isDomain(ascii) ? ascii : undefined;
 }
 
-/** With a domain beyond ASCII as DNS has it, written in its own letters; what is no domain stays as it is. */
-function normalizeDomain(address: string): string {
+function withDomain(address: string, change: (domain: string) => string): string {
   const at = address.lastIndexOf('@') + 1;
-  const domain = address.slice(at);
-  if (isAscii(domain)) return address;
+  return address.slice(0, at) + change(address.slice(at));
+}
+
+/**
+ * A domain in A-labels (`xn--bcher-kva`), written in its own letters. Where folding makes another domain of
+ * these (`xn--fa-hia`, which is faß and would become fass), and where it is no such domain, it stays as it
+ * is: its owner can prove it, and has no part in the other one.
+ */
+function withoutALabels(domain: string): string {
+  if (!/xn--/i.test(domain) || !isAscii(domain) || !isDomain(domain)) return domain;
+  const ascii = inAscii(domain);
+  const letters = inUnicode(ascii);
+  return nameInDns(foldCase(letters)) === ascii ? letters : domain;
+}
+
+/** The domain as DNS has it, written in its own letters; what is no domain stays as it is. */
+function normalizeDomain(domain: string): string {
+  if (isAscii(domain)) return withoutALabels(domain);
   const ascii = nameInDns(domain);
-  return ascii === undefined ? address : address.slice(0, at) + inUnicode(ascii);
+  return ascii === undefined ? domain : inUnicode(ascii);
 }
 
 /** The form in which an address is stored, hashed and compared (appendix "3PID types"). */
 export function foldAddress(medium: string, address: string): string {
-  return medium === 'email' ? foldCase(normalizeDomain(address)) : address;
+  return medium === 'email' ? foldCase(withDomain(address, normalizeDomain)) : address;
 }
 
 /** Whether the one is the other's capital, and nothing else: ß, ſ, ligatures and the Kelvin sign are not. */
@@ -57,12 +72,12 @@ const isCapitalOf = (capital: string, small: string) =>
 
 /**
  * Where mail to an email address goes. Folding makes another mailbox of some spellings (`straße` becomes
- * `strasse`), so what was typed serves only where it differs from the folded address by capitals alone:
- * whoever reads the mail has proven the address that is bound.
+ * `strasse`), so what was typed serves only where it differs from the folded address by capitals, or by
+ * writing the domain in A-labels, alone: whoever reads the mail has proven the address that is bound.
  */
 export function mailboxOf({ address, typed }: ThreePid): string {
   const folded = [...address];
-  const letters = [...typed];
+  const letters = [...withDomain(typed, withoutALabels)];
   const isCaseAlone =
     letters.length === folded.length &&
     letters.every((letter, index) => {
@@ -110,10 +125,12 @@ export function parseThreePid(medium: string, address: string): ThreePid | undef
 }
 
 /**
- * The spellings whose hashes find a binding: folded, lower-cased as browsers' clients do it,
- * and as typed, which homeservers hash unchanged. Each once, the folded one first.
+ * The spellings whose hashes find a binding: folded, lower-cased as browsers' clients do it, as typed, which
+ * homeservers hash unchanged, and folded with the domain in A-labels. Each once, the folded one first.
  */
 export function hashedSpellings(threepid: SpeltAddress): string[] {
   if (threepid.medium !== 'email') return [threepid.address];
-  return [...new Set([threepid.address, threepid.typed.toLowerCase(), threepid.typed])];
+  const { address, typed } = threepid;
+  const inDns = withDomain(address, (domain) => nameInDns(domain) ?? domain);
+  return [...new Set([address, typed.toLowerCase(), typed, inDns])];
 }

@@ -30,6 +30,7 @@ describe.each(ENGINES)('what is bound is the mailbox that was proven, on %s:', (
     ['victim@ſample.example', 'victim@sample.example'],
     ['victim@ｆｕｌｌ.example', 'victim@full.example'],
     ['victim@XN--FA-HIA.example', 'victim@xn--fa-hia.example'],
+    ['Guest@XN--BCHER-KVA.example', 'guest@bücher.example'],
     ['victim@ΛΌΓΟΣ.example', 'victim@λόγοσ.example'],
     ['victim@BÜCHER.example', 'victim@bücher.example'],
     ['straße@one.example', 'strasse@one.example'],
@@ -82,6 +83,16 @@ test('whatever is typed, mail goes to the mailbox of the folded address', () => 
       const threepid = parseThreePid('email', `${local}@${domain}`);
       if (threepid === undefined) return;
       const to = mailboxOf(threepid);
+      // Typed as DNS has it, the domain stays that domain.
+      const inDns = parseThreePid('email', `${local}@${domainToASCII(domain)}`);
+      if (inDns !== undefined) {
+        expect(domainToASCII(inDns.address.split('@').at(-1) ?? '')).toBe(domainToASCII(domain));
+        expect(foldAddress('email', inDns.address)).toBe(inDns.address);
+        expect(domainToASCII(mailboxOf(inDns).split('@').at(-1) ?? '')).toBe(domainToASCII(domain));
+        // Bound in letters or as DNS has it, what has that domain in the end is one.
+        const same = domainToASCII(threepid.address.split('@').at(-1) ?? '');
+        if (same === domainToASCII(domain)) expect(inDns.address).toBe(threepid.address);
+      }
       expect(foldAddress('email', to)).toBe(foldAddress('email', threepid.address));
       // Letter by letter, no mailbox but that one.
       const small = (text: string) => [...text].map((one) => one.toLowerCase());
