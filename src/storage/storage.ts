@@ -20,6 +20,7 @@ import { ownRowStore } from './own-rows.ts';
 import { peerStore } from './peers.ts';
 import { newPepper } from './pepper.ts';
 import { replicatedStore } from './replicated.ts';
+import { respellingStore } from './respelling.ts';
 import { sessionStore } from './sessions.ts';
 import type { Storage, Stores } from './stores.ts';
 
@@ -47,6 +48,7 @@ export function storesOn(engine: Engine, db: Db): Stores {
     outbox: outboxStore(engine, db),
     adoption: adoptionStore(db),
     ownRows: ownRowStore(engine, db),
+    respelling: respellingStore(db),
     peers: peerStore(engine, db),
     replicated: replicatedStore(engine, db),
   };

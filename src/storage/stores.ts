@@ -1,4 +1,4 @@
-import type { AdoptionStore, OwnRowStore } from './adoption-stores.ts';
+import type { AdoptionStore, OwnRowStore, RespellingStore } from './adoption-stores.ts';
 import type { EphemeralKeyStore, InvitationStore } from './invitation-stores.ts';
 import type { OutboxStore } from './outbox-stores.ts';
 import type { PeerStore, ReplicatedStore } from './replication-stores.ts';
@@ -25,6 +25,7 @@ export interface Stores {
   readonly outbox: OutboxStore;
   readonly adoption: AdoptionStore;
   readonly ownRows: OwnRowStore;
+  readonly respelling: RespellingStore;
   readonly peers: PeerStore;
   readonly replicated: ReplicatedStore;
 }

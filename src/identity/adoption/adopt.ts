@@ -3,6 +3,7 @@ import type { AdoptionDependencies } from './dependencies.ts';
 import { applyLog } from './log.ts';
 import { deleteOrphanedKeys, indexAssociations, rehashKeys } from './lookup-keys.ts';
 import { renameOwnRows } from './own-name.ts';
+import { respell } from './respelling.ts';
 
 const SESSIONS_AT_ONCE = 250;
 
@@ -16,12 +17,13 @@ export async function adoptSydentData(deps: AdoptionDependencies): Promise<void>
   await rehashKeys(deps);
   const sessions = await adoptSessions(deps);
   const lookupKeys = await indexAssociations(deps);
+  const respelt = await respell(deps);
   const renamed = await renameOwnRows(deps);
   const logEntries = await applyLog(deps);
   if (lookupKeys + logEntries > 0) await deleteOrphanedKeys(deps);
-  if (sessions + lookupKeys + logEntries + renamed > 0) {
+  if (sessions + lookupKeys + respelt + logEntries + renamed > 0) {
     deps.logger.info(
-      { sessions, lookupKeys, logEntries, renamed },
+      { sessions, lookupKeys, respelt, logEntries, renamed },
       'Took over what Sydent or an earlier version wrote to the database',
     );
   }

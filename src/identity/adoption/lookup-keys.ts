@@ -42,7 +42,7 @@ export async function rehashKeys({ storage, progress }: AdoptionDependencies): P
 }
 
 /** What a peer sent was folded when it was stored: the spelling it came in is in what is signed. */
-async function keysOf(
+export async function keysOf(
   { adoption }: Stores,
   rows: readonly UnindexedAssociation[],
   serverName: string,

@@ -520,7 +520,7 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
       ),
       better(
         'finds the hash of the case-folded address only; of several users the alphabetically last',
-        'finds the hashes of the folded, the lower-cased and the typed address, by an index; the newest user',
+        'finds the hashes of the folded, the lower-cased and the typed address, and of the folded one with its domain in A-labels, by an index; the newest user',
         'clients hash what their users typed',
         'api/mapped-lookup > find an address by the hash of each spelling that clients send',
         'api/mapped-lookup > answer with the newest user of an address that was bound again',
@@ -531,6 +531,13 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
         'homeservers hash what was typed',
         'storage/stored-spellings > is found by in a database that an earlier version has taken over',
         'storage/stored-spellings > is found by when Sydent, or a peer of it, wrote it last',
+      ),
+      better(
+        'a domain in A-labels (`xn--…`), or not normalised, is another address than the same domain in letters',
+        'one mailbox, also where Sydent stored it; but A-labels whose letters fold to another domain (`xn--fa-hia`) stay a mailbox of their own',
+        'mail to both arrives at the same place, and whoever proved it is who is found',
+        'storage/respelt-domains > bound in A-labels, is one with that in letters',
+        'storage/respelt-domains > is not the mailbox of a domain that folding would make of it',
       ),
     ],
   },
