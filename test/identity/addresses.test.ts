@@ -4,6 +4,7 @@ import {
   foldAddress,
   hashedSpellings,
   isEmailAddress,
+  mailboxOf,
   parseThreePid,
 } from '../../src/identity/addresses.ts';
 import { foldCase } from '../../src/identity/case-folding.ts';
@@ -154,6 +155,17 @@ describe('folding an address', () => {
     // Encoding such domains takes ten times as long.
     expect(performance.now() - begin).toBeLessThan(200);
   });
+});
+
+test.each([
+  ['Ada@XN--BCHER-KVA.example', 'Ada@XN--BCHER-KVA.example'],
+  ['Ada@Bücher.example', 'Ada@Bücher.example'],
+  ['Straße@xn--bcher-kva.example', 'strasse@bücher.example'],
+  ['Ada@faß.example', 'ada@fass.example'],
+  ['Ada@xn--fa-hia.example', 'Ada@xn--fa-hia.example'],
+])('mail for %s goes to %s', (typed, to) => {
+  const threepid = parseThreePid('email', typed);
+  expect(threepid && mailboxOf(threepid)).toBe(to);
 });
 
 test('an address that folding makes too long is none', () => {

@@ -328,6 +328,16 @@ describe.each(ENGINES)('the replication listener on %s', (engine) => {
       expect(await lookup(server, 'STRAUSS@sample.test')).toHaveProperty('mxid');
     });
 
+    test('a domain in A-labels as it is signed, found and taken back under its mailbox', async () => {
+      const address = 'ada@xn--bcher-kva.example';
+      await pushOne(signedAssociation(peer, { address }));
+      const found = await lookup(server, 'ada@bücher.example');
+      expect(found).toMatchObject({ address });
+      expect(await lookup(server, 'ada@XN--BCHER-KVA.example')).toEqual(found);
+      await pushOne(deletion(peer, { address: 'ada@bücher.example' }));
+      expect(await lookup(server, address)).toEqual({});
+    });
+
     test('what is found by the hash of the spelling sent, of its lower case, and folded', async () => {
       const address = 'STRAẞE.Maß@Sample.test';
       await pushOne(signedAssociation(peer, { address, mxid: '@spelt:x.test' }));
