@@ -36,11 +36,17 @@ async function open({ port, tls }: Target): Promise<Socket> {
   return socket;
 }
 
+/** Milliseconds of silence in which the server does not answer, as it waits for more. */
+const SILENCE = 250;
+
+/** Who ends: the server; or the client, when the server has nothing to say or at once. */
+export type Ending = 'by server' | 'when silent' | 'at once';
+
 /**
- * Sends bytes (each a character) on a connection of its own, and reads until the server closes it.
- * @param isWhole whether the server is to close by itself; else it is told that nothing more comes
+ * Sends bytes (each a character) on a connection of its own, and reads until the server closes it. Of what a
+ * client does not wait for, the server may still be at work afterwards.
  */
-export async function exchange(target: Target, bytes: string, isWhole: boolean): Promise<Exchange> {
+export async function exchange(target: Target, bytes: string, ending: Ending): Promise<Exchange> {
   const socket = await open(target);
   let received = '';
   socket.on('data', (chunk) => {
@@ -50,7 +56,15 @@ export async function exchange(target: Target, bytes: string, isWhole: boolean):
   socket.on('error', () => {});
   const closed = Promise.race([once(socket, 'end'), once(socket, 'close')]).catch(() => {});
   socket.write(bytes, 'latin1');
-  if (!isWhole) socket.end();
+  if (ending === 'when silent') {
+    let silence: NodeJS.Timeout | undefined;
+    const silent = new Promise<void>((resolve) => {
+      silence = setTimeout(resolve, SILENCE);
+    });
+    await Promise.race([once(socket, 'data').catch(() => {}), closed, silent]);
+    clearTimeout(silence);
+  }
+  if (ending !== 'by server') socket.end();
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<'late'>((resolve) => {
     timer = setTimeout(resolve, PATIENCE, 'late');
