@@ -5,6 +5,7 @@ import { loadTerms } from './config/terms.ts';
 import { createDelivery } from './delivery/delivery.ts';
 import { type DispatcherTimings, startDispatcher } from './delivery/outbox/dispatcher.ts';
 import { canSendSms } from './delivery/sms/sms.ts';
+import { gaveNoSign } from './homeservers/failures.ts';
 import { createHomeservers } from './homeservers/homeservers.ts';
 import type { HomeserverTimings } from './homeservers/timings.ts';
 import { createAccounts } from './identity/accounts.ts';
@@ -138,7 +139,10 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     if (reporting !== undefined) logger.info(reporting);
     const homeservers = createHomeservers(config, {
       ...{ outbound, resolver, clock, random, metrics, logger },
-      asking: createAsking({ limits, patience: deps.askingPatience }),
+      asking: createAsking({
+        ...{ limits, isFailure: gaveNoSign },
+        patience: deps.askingPatience,
+      }),
       timings: deps.homeserverTimings,
     });
 

@@ -10,6 +10,20 @@ const RETRY_AFTER = 5000;
 export const nonsense = (message: string) => new IdentityError('homeserver-failed', message);
 
 /**
+ * Whether a homeserver could not be reached, or was silent. That it broke off, or answered with too much or with
+ * what is no answer, may be for what it was asked.
+ */
+export function gaveNoSign(error: unknown): boolean {
+  const { cause } = error instanceof IdentityError ? error : {};
+  if (!(cause instanceof OutboundError)) return false;
+  const { kind, afterSending } = cause;
+  if (kind === 'timeout') return true;
+  return (
+    !afterSending && ['address-refused', 'name-unresolved', 'unreachable', 'tls'].includes(kind)
+  );
+}
+
+/**
  * Asks a homeserver that a client has named. When it cannot be asked, the client is told no more than that, and not
  * how soon that was clear: a blocked address, a closed port and a name that is not there look alike. The log tells.
  * @throws IdentityError `homeserver-failed`, `overloaded`; other errors stay as they are

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startDnsServer, type TestDnsServer } from '../support/dns-server.ts';
 import { startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
@@ -112,13 +113,24 @@ describe('where limits are enforced', () => {
     expect((await register(from(99))).status).toBe(200);
   });
 
-  test('no token makes a homeserver fail', async () => {
+  test.each<[string, (response: ServerResponse) => unknown]>([
+    ['an empty page', (response) => response.writeHead(414).end()],
+    ['a page that is too long', (response) => response.writeHead(414).end('x'.repeat(6000))],
+    [
+      'a compressed page',
+      (response) => response.writeHead(414, { 'content-encoding': 'gzip' }).end('x'),
+    ],
+    ['nothing but a reset', (response) => response.destroy()],
+    ['a redirect without end', (response) => response.writeHead(302, { location: '/' }).end()],
+  ])('no token makes a homeserver fail, with %s for an answer', async (_what, answer) => {
     await start(ENFORCED, 5000);
-    homeserver.script(USERINFO, (_request, response) => void response.writeHead(414).end());
-    for (let i = 0; i < 40; i++) {
-      expect((await register(from(i), homeserver.serverName, 'long'.repeat(1000))).status).toBe(
-        502,
+    homeserver.script(USERINFO, (_request, response) => void answer(response));
+    const long = 'long'.repeat(1000);
+    for (let batch = 0; batch < 2; batch++) {
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, i) => register(from(i), homeserver.serverName, long)),
       );
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([502]));
     }
     homeserver.script(USERINFO, undefined);
     expect((await register(from(99))).status).toBe(200);

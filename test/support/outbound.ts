@@ -103,7 +103,7 @@ export function testHomeservers(
     { general: config, http: config },
     {
       ...{ ...test, outbound, random: secureRandom },
-      asking: createAsking({ limits }),
+      asking: createAsking({ limits, isFailure: () => false }),
       timings: { failure: 0, ...options.timings },
     },
   );

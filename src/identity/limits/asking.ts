@@ -1,4 +1,3 @@
-import { IdentityError } from '../errors.ts';
 import type { Caller } from './charges.ts';
 import { type Limits, limitExceeded } from './limits.ts';
 import { createPlaces } from './places.ts';
@@ -8,8 +7,6 @@ export interface Asking {
   /**
    * Asks, when it is the caller's turn and the homeserver's.
    * @param serverName lower case
-   * @param ask rejects with IdentityError `homeserver-failed` when the homeserver gives no answer; what it answers
-   * must not make it reject, as whoever asks may have a say in that
    * @throws IdentityError `limit-exceeded`; what asking throws
    */
   run<T>(serverName: string, caller: Caller, ask: () => Promise<T>): Promise<T>;
@@ -17,6 +14,8 @@ export interface Asking {
 
 export interface AskingDependencies {
   readonly limits: Limits;
+  /** Whether what asking threw says that nobody is there: whoever asks must have no say in that. */
+  readonly isFailure: (error: unknown) => boolean;
   /** Milliseconds that a request waits for its turn, where it is not to be the usual time. */
   readonly patience?: number | undefined;
 }
@@ -31,7 +30,8 @@ const RETRY_AFTER = 10_000;
  * their turn, and so many failures. A homeserver counts by its whole name: what somebody makes up of its domain
  * (ports, subdomains) takes nothing from it, and one that answers does not fail, whoever names it.
  */
-export function createAsking({ limits, patience = PATIENCE }: AskingDependencies): Asking {
+export function createAsking(deps: AskingDependencies): Asking {
+  const { limits, isFailure, patience = PATIENCE } = deps;
   const places = createPlaces({ patience, waiting: WAITING });
 
   /** @throws IdentityError `limit-exceeded` when too many have failed */
@@ -63,9 +63,7 @@ export function createAsking({ limits, patience = PATIENCE }: AskingDependencies
         }
         return await ask();
       } catch (error) {
-        if (error instanceof IdentityError && error.fault === 'homeserver-failed') {
-          limits.count([{ limit: 'outbound.failures', key: name }]);
-        }
+        if (isFailure(error)) limits.count([{ limit: 'outbound.failures', key: name }]);
         throw error;
       } finally {
         for (const leave of entered) leave();
