@@ -30,7 +30,8 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   'reads arguments by the fields, which are in the table': ['readArguments', 'field'],
   'takes bytes of a known length': ['createVerifier', 'keyPairFromSeed', 'verifySignature'],
   'makes an error or looks at one': [
-    ...['badJson', 'codeOf', 'connectionError', 'invalidParam', 'isOutcomeUnknown', 'nonsense'],
+    ...['badJson', 'codeOf', 'connectionError', 'gaveNoSign', 'invalidParam', 'isOutcomeUnknown'],
+    'nonsense',
     'toApiError',
   ],
   'is given names and texts of this server’s own': [
