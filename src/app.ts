@@ -164,7 +164,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const logged = clientFields(names.of, general.log.clientAddress);
     const { expiry, keyGrace } = config.email.invites;
     const outbox = { storage, clock, random, logger, metrics: metrics.outbox };
-    const notices = createNotices({ ...outbox, keys, expiry });
+    const notices = createNotices({ ...outbox, keys, expiry, added: () => dispatcher.wake() });
     const { noticeLifetime, refusedNoticeLifetime } = general;
     const dispatcher = startDispatcher({
       ...{ ...outbox, noticeLifetime, refusedNoticeLifetime },
@@ -189,10 +189,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     }
     const associations = createAssociations({
       ...{ storage, keys, clock, notices, limits },
-      logged() {
-        dispatcher.wake();
-        mesh?.wake();
-      },
+      logged: () => mesh?.wake(),
     });
     const homeserverAccounts = createHomeserverAccounts({ storage, clock, random });
     const counting = repeat(COUNTING_INTERVAL, () =>

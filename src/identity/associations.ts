@@ -88,6 +88,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
       const keysOfAddress = lookupKeys(threepid, storage.pepper);
       const { signed, association, invites } = await storage.transaction(async (stores) => {
         await stores.associations.lockLog();
+        stores.onCommit(logged);
         if (sid !== undefined) await countBind(stores, sid);
         const now = clock.now();
         const ts = await nextTs(stores, threepid, now);
@@ -124,7 +125,6 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         const invites = await notices.owe(stores, association, spellings);
         return { signed, association, invites };
       });
-      logged();
       const isTold = homeserverOf(mxid) !== undefined;
       if (invites.length === 0 && isTold) return signed;
       const answered = invites.slice(0, INVITES_ANSWERED);
@@ -143,6 +143,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         await stores.associations.lockLog();
         const own = await stores.associations.findOwn(medium, address, serverName);
         if (own?.mxid !== mxid) return;
+        stores.onCommit(logged);
         const now = clock.now();
         const ts = after(now, own.ts);
         const { id, replaced } = await stores.associations.appendToLog(
@@ -165,7 +166,6 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         await stores.adoption.setState(LOG_POSITION, String(id));
         await notices.takeBack(stores, [threepid]);
       });
-      logged();
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../platform/clock.ts';
-import type { PendingInvite, PendingOf, Stores } from '../storage/stores.ts';
+import type { OpenTransaction, PendingInvite, PendingOf, Stores } from '../storage/stores.ts';
 import { type Limits, limitExceeded } from './limits/limits.ts';
 
 /** That no more invitations are pending than an address and a sender may have. */
@@ -20,7 +20,7 @@ export interface Place {
    * that has expired are. Under the log's lock.
    * @throws IdentityError `limit-exceeded` when there is none that may
    */
-  make(stores: Stores): Promise<void>;
+  make(stores: OpenTransaction): Promise<void>;
 }
 
 /** An invitation that is to come in. */
@@ -86,15 +86,21 @@ export function createInvitationRoom(deps: InvitationRoomDependencies): Invitati
     }
   }
 
-  async function giveWay({ invitations }: Stores, limit: InvitationLimit, invite: PendingInvite) {
+  async function giveWay(
+    { invitations, onCommit }: OpenTransaction,
+    limit: InvitationLimit,
+    invite: PendingInvite,
+  ) {
     const now = clock.now();
     const how = { keep: false, now, keysUntil: now + rules.keyGrace };
     await invitations.settle([invite.token], how);
-    deps.onGivenWay();
-    logger.warn(
-      { limit, sender: invite.sender, room: invite.roomId, received: invite.receivedAt },
-      'A pending invitation gave way to a newer one',
-    );
+    onCommit(() => {
+      deps.onGivenWay();
+      logger.warn(
+        { limit, sender: invite.sender, room: invite.roomId, received: invite.receivedAt },
+        'A pending invitation gave way to a newer one',
+      );
+    });
   }
 
   return {

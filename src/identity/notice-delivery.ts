@@ -109,7 +109,7 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
       const isThere = (await stores.outbox.find(id)) !== undefined;
       if (!isThere || (await stillStands(stores.lookups, association, clock.now()))) return;
       await stores.outbox.remove(id);
-      metrics.notice('withdrawn');
+      stores.onCommit(() => metrics.notice('withdrawn'));
     });
   }
 

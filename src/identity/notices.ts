@@ -8,6 +8,7 @@ import type {
   GlobalAssociation,
   Invite,
   LookupStore,
+  OpenTransaction,
   OwedBinding,
   Stores,
 } from '../storage/stores.ts';
@@ -29,14 +30,18 @@ export interface Notices {
    * @param spellings of the address, the folded one included
    * @returns the invitations that the notice carries
    */
-  owe(stores: Stores, association: Association, spellings: readonly string[]): Promise<Invite[]>;
+  owe(
+    stores: OpenTransaction,
+    association: Association,
+    spellings: readonly string[],
+  ): Promise<Invite[]>;
   /** The same for bindings that another server made: owed only where invitations are pending here. */
-  oweInvitations(stores: Stores, bindings: readonly GlobalAssociation[]): Promise<void>;
+  oweInvitations(stores: OpenTransaction, bindings: readonly GlobalAssociation[]): Promise<void>;
   /**
    * Takes back what is owed for bindings of these folded addresses that are gone, or that a newer one
    * has replaced. Their invitations are pending again.
    */
-  takeBack(stores: Stores, threepids: readonly BoundAddress[]): Promise<void>;
+  takeBack(stores: OpenTransaction, threepids: readonly BoundAddress[]): Promise<void>;
   /** The invitation as the bound user gets it. */
   sign(invite: Invite, mxid: string): SignedInvite;
 }
@@ -69,6 +74,8 @@ export interface NoticesDependencies {
   readonly metrics: OutboxMetrics;
   /** Milliseconds that an invitation is pending at most; 0: for ever. */
   readonly expiry: number;
+  /** Told when notices have been added, and are committed. */
+  readonly added: () => void;
 }
 
 /** Beyond so many the rest is found by the address's next bind. */
@@ -85,7 +92,7 @@ export function createNotices(deps: NoticesDependencies): Notices {
     stores.invitations.pending(medium, addresses, expiry === 0 ? 0 : now - expiry, INVITES_FOUND);
 
   async function add(
-    stores: Stores,
+    stores: OpenTransaction,
     association: Association,
     invites: readonly Invite[],
     now: number,
@@ -97,6 +104,7 @@ export function createNotices(deps: NoticesDependencies): Notices {
       return;
     }
     const unsigned = JSON.stringify({ medium, address, mxid, ts, not_before, not_after });
+    stores.onCommit(deps.added);
     const parts = Math.max(1, Math.ceil(invites.length / INVITES_PER_NOTICE));
     await stores.outbox.add(
       Array.from({ length: parts }, (_, part) => ({
@@ -109,13 +117,20 @@ export function createNotices(deps: NoticesDependencies): Notices {
     );
   }
 
-  async function withdraw(stores: Stores, bindings: readonly OwedBinding[]): Promise<void> {
+  async function withdraw(
+    stores: OpenTransaction,
+    bindings: readonly OwedBinding[],
+  ): Promise<void> {
     for (const binding of bindings) {
-      metrics.notice('withdrawn', await stores.outbox.withdraw(binding));
+      const count = await stores.outbox.withdraw(binding);
+      stores.onCommit(() => metrics.notice('withdrawn', count));
     }
   }
 
-  async function takeBack(stores: Stores, threepids: readonly BoundAddress[]): Promise<void> {
+  async function takeBack(
+    stores: OpenTransaction,
+    threepids: readonly BoundAddress[],
+  ): Promise<void> {
     const now = clock.now();
     const addresses = [...new Set(threepids.map(({ address }) => address))];
     for (let from = 0; from < addresses.length; from += CHUNK) {

@@ -11,10 +11,10 @@ import { fittingSignatures } from '../signing/signed-json.ts';
 import type {
   GlobalAssociation,
   KeyedAssociation,
+  OpenTransaction,
   Peer,
   ReplicatedDeletion,
   Storage,
-  Stores,
 } from '../storage/stores.ts';
 import { verifiersOf } from './peers.ts';
 import { parseAssociation, UNUSABLE, type Unusable } from './received-association.ts';
@@ -40,9 +40,15 @@ export interface ReceiverDependencies {
   readonly logger: Logger;
   readonly metrics: ReplicationMetrics;
   /** Runs in the transaction that stores new associations, for what must follow from them. */
-  readonly bound?: (stores: Stores, associations: readonly GlobalAssociation[]) => Promise<void>;
+  readonly bound?: (
+    stores: OpenTransaction,
+    associations: readonly GlobalAssociation[],
+  ) => Promise<void>;
   /** The same for deletions; runs before it. */
-  readonly unbound?: (stores: Stores, deletions: readonly ReplicatedDeletion[]) => Promise<void>;
+  readonly unbound?: (
+    stores: OpenTransaction,
+    deletions: readonly ReplicatedDeletion[],
+  ) => Promise<void>;
 }
 
 /** Checked at the same time: half a millisecond of work here, more of it in other threads. */

@@ -5,8 +5,9 @@ import type { DatabaseConfig } from '../config/config.ts';
 import { DatabaseOpenError, type Engine } from './engine.ts';
 import { createSqliteEngine } from './engines/sqlite/engine.ts';
 import { hasPendingMigrations } from './migrations/index.ts';
-import { storesOn } from './storage.ts';
 import type { Storage } from './stores.ts';
+import { storesOn } from './stores-on.ts';
+import { transactionsOn } from './transactions.ts';
 
 /** Milliseconds to wait for what the server is writing. */
 const PATIENCE = 5000;
@@ -48,8 +49,7 @@ export async function openBeside(
   }
   return {
     stores: storesOn(engine, engine.db),
-    transaction: (work) =>
-      engine.db.transaction().execute((transaction) => work(storesOn(engine, transaction))),
+    transaction: transactionsOn(engine),
     close: () => engine.close(),
   };
 }

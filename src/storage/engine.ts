@@ -1,5 +1,6 @@
 import type { Kysely, RawBuilder, Transaction } from 'kysely';
 import type { Schema } from './schema.ts';
+import type { TransactionScope } from './transaction-scope.ts';
 
 /** A connection or a transaction: what the stores work on. */
 export type Db = Kysely<Schema> | Transaction<Schema>;
@@ -8,6 +9,8 @@ export type Db = Kysely<Schema> | Transaction<Schema>;
 export interface Engine {
   readonly name: 'sqlite' | 'postgres';
   readonly db: Kysely<Schema>;
+  /** Whether a transaction's work runs, in which nothing else gets a connection. */
+  readonly scope: TransactionScope;
   /** `column IN values`, one parameter however many values there are. */
   isAnyOf(column: string | RawBuilder<string>, values: readonly string[]): RawBuilder<boolean>;
   /** Until the transaction ends nobody else writes associations. */

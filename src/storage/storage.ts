@@ -4,25 +4,14 @@ import type { DatabaseConfig } from '../config/config.ts';
 import type { Clock } from '../platform/clock.ts';
 import { createProgress, type Progress } from '../platform/progress.ts';
 import type { Random } from '../platform/random.ts';
-import { accountStore } from './accounts.ts';
-import { adoptionStore } from './adoption.ts';
-import { associationStore } from './associations.ts';
 import type { Db, Engine } from './engine.ts';
 import { createSqliteEngine } from './engines/sqlite/engine.ts';
 import { openSqlite } from './engines/sqlite/open.ts';
-import { ephemeralKeyStore } from './ephemeral-keys.ts';
-import { invitationStore } from './invitations.ts';
-import { lookupStore } from './lookups.ts';
 import { hasPendingMigrations, migrate } from './migrations/index.ts';
-import { networkKeyStore } from './network-keys.ts';
-import { outboxStore } from './outbox.ts';
-import { ownRowStore } from './own-rows.ts';
-import { peerStore } from './peers.ts';
 import { newPepper } from './pepper.ts';
-import { replicatedStore } from './replicated.ts';
-import { respellingStore } from './respelling.ts';
-import { sessionStore } from './sessions.ts';
-import type { Storage, Stores } from './stores.ts';
+import type { Storage } from './stores.ts';
+import { storesOn } from './stores-on.ts';
+import { transactionsOn } from './transactions.ts';
 
 export interface StorageDependencies {
   readonly logger: Logger;
@@ -34,24 +23,6 @@ export interface StorageDependencies {
   readonly serverName: string;
   /** Where a Sydent on the same file would have noted its process id; empty: nowhere. */
   readonly pidFile: string;
-}
-
-export function storesOn(engine: Engine, db: Db): Stores {
-  return {
-    sessions: sessionStore(engine, db),
-    associations: associationStore(engine, db),
-    lookups: lookupStore(engine, db),
-    ephemeralKeys: ephemeralKeyStore(db),
-    accounts: accountStore(engine, db),
-    networkKeys: networkKeyStore(db),
-    invitations: invitationStore(engine, db),
-    outbox: outboxStore(engine, db),
-    adoption: adoptionStore(db),
-    ownRows: ownRowStore(engine, db),
-    respelling: respellingStore(db),
-    peers: peerStore(engine, db),
-    replicated: replicatedStore(engine, db),
-  };
 }
 
 async function openEngine(config: DatabaseConfig, deps: StorageDependencies): Promise<Engine> {
@@ -105,8 +76,7 @@ export async function openStorage(
   }
   return {
     stores: storesOn(engine, engine.db),
-    transaction: (work) =>
-      engine.db.transaction().execute((transaction) => work(storesOn(engine, transaction))),
+    transaction: transactionsOn(engine),
     pepper,
     async ping() {
       await sql`select 1`.execute(engine.db);

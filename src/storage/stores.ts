@@ -30,14 +30,22 @@ export interface Stores {
   readonly replicated: ReplicatedStore;
 }
 
+/** The stores of a transaction that is under way. */
+export interface OpenTransaction extends Stores {
+  /** What is to happen once all of it is committed, and not when it is undone: waking, counting, telling. */
+  onCommit(step: () => void): void;
+}
+
 export interface Storage {
   /** Each call by itself, committed when it returns. */
   readonly stores: Stores;
   /**
    * Runs the work in one write transaction: committed, durably, before the promise resolves,
-   * undone when the work throws. Stores given to the work are of the transaction, and only valid in it.
+   * undone when the work throws. Stores given to the work are of the transaction, and only valid in it;
+   * until it ends, the work uses no others.
+   * @throws Error from any other query, or transaction, that the work begins
    */
-  transaction<T>(work: (stores: Stores) => Promise<T>): Promise<T>;
+  transaction<T>(work: (transaction: OpenTransaction) => Promise<T>): Promise<T>;
   /** What goes into the lookup hashes; made by the first process that opens the database. */
   readonly pepper: string;
   /** Resolves when the database answers. */

@@ -75,7 +75,7 @@ test.each(ENGINES)(
       ...{ oldKeys: [], oldSigningKeys: [] },
     });
     const parts = { storage: watched, clock, random: secureRandom, logger, metrics };
-    const { sign } = createNotices({ ...parts, keys, expiry: 0 });
+    const { sign } = createNotices({ ...parts, keys, expiry: 0, added: () => {} });
     let open = Promise.withResolvers<void>();
     let underWay = 0;
     let mostUnderWay = 0;

@@ -51,7 +51,7 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   const ada = parseThreePid('email', 'ada@sample.test');
   if (ada === undefined) throw new Error('That is an address');
   const outbox = { storage, keys, clock, random: secureRandom, logger, metrics: metrics.outbox };
-  const notices = createNotices({ ...outbox, expiry: 0 });
+  const notices = createNotices({ ...outbox, expiry: 0, added: () => {} });
   const limits = { most: () => 1, reached: () => true };
   const associations = createAssociations({
     ...{ storage, keys, clock, notices },
@@ -67,7 +67,7 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   for (const token of ['first', 'second']) {
     const place = room.placeFor(newcomer);
     await place.check(storage.stores);
-    await place.make(storage.stores);
+    await storage.transaction((stores) => place.make(stores));
     const invite = { ...newcomer, medium: 'email', roomId: '!tea:sample.test', token };
     await storage.stores.invitations.confirm(invite, token, clock.now());
   }

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import type { PostgresConfig } from '../../../config/config.ts';
 import { DatabaseOpenError, type Engine } from '../../engine.ts';
 import type { Schema } from '../../schema.ts';
+import { TransactionScope, withinOneTransaction } from '../../transaction-scope.ts';
 
 const OLDEST_VERSION = 14;
 
@@ -128,10 +129,14 @@ export async function openPostgresEngine(config: PostgresConfig, logger: Logger)
   pool.on('error', (error) => logger.warn({ err: error }, 'A PostgreSQL connection was lost'));
   logger.info({ database: where, tls: options.ssl !== false }, 'Connected to PostgreSQL');
 
-  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const scope = new TransactionScope();
+  const db = new Kysely<Schema>({
+    dialect: withinOneTransaction(new PostgresDialect({ pool }), scope),
+  });
   return {
     name: 'postgres',
     db,
+    scope,
     isAnyOf: (column, values) =>
       sql<boolean>`${typeof column === 'string' ? sql.ref(column) : column} = any(${values}::text[])`,
     lockAssociationLog: async (transaction) => {

@@ -11,6 +11,7 @@ import {
 } from 'kysely';
 import type { Engine } from '../../engine.ts';
 import type { Schema } from '../../schema.ts';
+import { TransactionScope, withinOneTransaction } from '../../transaction-scope.ts';
 
 /** Statements the server uses are few; those made from lists go through one parameter. */
 const CACHED_STATEMENTS = 200;
@@ -35,8 +36,27 @@ function withStatementCache(handle: Database.Database) {
   };
 }
 
-/** Takes the write lock at the start: a transaction never finds out half-way that it cannot write. */
+/**
+ * Gives its one connection to one after the other, in the order of their coming. A transaction takes the write
+ * lock at the start: it never finds out half-way that it cannot write.
+ */
 class ImmediateDriver extends SqliteDriver {
+  #free: Promise<void> = Promise.resolve();
+  #giveBack = () => {};
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const free = this.#free;
+    this.#free = promise;
+    await free;
+    this.#giveBack = resolve;
+    return super.acquireConnection();
+  }
+
+  override async releaseConnection(): Promise<void> {
+    this.#giveBack();
+  }
+
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
   }
@@ -44,6 +64,11 @@ class ImmediateDriver extends SqliteDriver {
 
 /** SQLite does roll back DDL; Kysely assumes otherwise. */
 class TransactionalAdapter extends SqliteAdapter {
+  /** Else Kysely would let whoever is to be refused wait before the driver is asked. */
+  override get supportsMultipleConnections(): boolean {
+    return true;
+  }
+
   override get supportsTransactionalDdl(): boolean {
     return true;
   }
@@ -68,10 +93,13 @@ class Dialect extends SqliteDialect {
 
 /** The engine on an open SQLite file; `release` closes the file when the engine closes. */
 export function createSqliteEngine(handle: Database.Database, release: () => void): Engine {
-  const db = new Kysely<Schema>({ dialect: new Dialect({ database: withStatementCache(handle) }) });
+  const scope = new TransactionScope();
+  const dialect = new Dialect({ database: withStatementCache(handle) });
+  const db = new Kysely<Schema>({ dialect: withinOneTransaction(dialect, scope) });
   return {
     name: 'sqlite',
     db,
+    scope,
     isAnyOf: (column, values) =>
       sql<boolean>`${typeof column === 'string' ? sql.ref(column) : column} in (select value from json_each(${JSON.stringify(values)}))`,
     // Its one write transaction at a time is that lock.

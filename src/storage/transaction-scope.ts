@@ -1,0 +1,49 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Dialect, Driver } from 'kysely';
+
+/** Tells whether the code that runs was begun by a transaction's work, and that is not over yet. */
+export class TransactionScope {
+  readonly #scopes = new AsyncLocalStorage<{ isOpen: boolean }>();
+
+  /** Runs the work of a transaction; what it leaves running is outside once it has ended. */
+  run<T>(work: () => Promise<T>): Promise<T> {
+    const scope = { isOpen: true };
+    return this.#scopes.run(scope, async () => {
+      try {
+        return await work();
+      } finally {
+        scope.isOpen = false;
+      }
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#scopes.getStore()?.isOpen ?? false;
+  }
+}
+
+/**
+ * The dialect, but inside a transaction nobody gets another connection: SQLite would wait for ever for the one
+ * that the transaction has, and PostgreSQL would do the work outside it, unseen and not undone with it.
+ */
+export function withinOneTransaction(dialect: Dialect, scope: TransactionScope): Dialect {
+  return {
+    createAdapter: () => dialect.createAdapter(),
+    createIntrospector: (db) => dialect.createIntrospector(db),
+    createQueryCompiler: () => dialect.createQueryCompiler(),
+    createDriver(): Driver {
+      const driver = dialect.createDriver();
+      const acquire = driver.acquireConnection.bind(driver);
+      return Object.assign(driver, {
+        acquireConnection(...options: Parameters<Driver['acquireConnection']>) {
+          if (scope.isOpen) {
+            throw new Error(
+              'A query outside the transaction that is open: use the stores that its work was given',
+            );
+          }
+          return acquire(...options);
+        },
+      });
+    },
+  };
+}
