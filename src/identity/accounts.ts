@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../platform/clock.ts';
+import { deleteInBatches } from '../platform/delete-in-batches.ts';
 import { nextTurn } from '../platform/next-turn.ts';
 import type { Random } from '../platform/random.ts';
 import type { Storage, Stores } from '../storage/stores.ts';
@@ -81,15 +82,16 @@ export function createAccounts(deps: AccountsDependencies): Accounts {
     async issueToken(userId) {
       const token = random.alphanumeric(TOKEN_LENGTH);
       const stored = hashed(token);
-      const deleteOldest = ({ accounts }: Stores) =>
-        accounts.deleteOldestTokens(userId, stored, MOST_TOKENS, MOST_AT_ONCE);
-      let deleted = await storage.transaction(async (stores) => {
+      const deleteOldest = ({ accounts }: Stores, limit: number) =>
+        accounts.deleteOldestTokens(userId, stored, MOST_TOKENS, limit);
+      const deleted = await storage.transaction(async (stores) => {
         await stores.accounts.addToken(userId, stored, clock.now());
-        return deleteOldest(stores);
+        return deleteOldest(stores, MOST_AT_ONCE);
       });
-      while (deleted === MOST_AT_ONCE) {
-        await nextTurn();
-        deleted = await storage.transaction(deleteOldest);
+      if (deleted === MOST_AT_ONCE) {
+        await deleteInBatches((limit) =>
+          storage.transaction((stores) => deleteOldest(stores, limit)),
+        );
       }
       return token;
     },
@@ -109,14 +111,9 @@ export function createAccounts(deps: AccountsDependencies): Accounts {
     async deleteUnused() {
       if (tokenLifetime === 0) return 0;
       const before = clock.now() - tokenLifetime;
-      for (let total = 0; ; ) {
-        const batch = await storage.transaction(({ accounts }) =>
-          accounts.deleteTokensUnusedSince(before, BATCH),
-        );
-        total += batch;
-        if (batch < BATCH) return total;
-        await nextTurn();
-      }
+      return deleteInBatches((limit) =>
+        storage.transaction(({ accounts }) => accounts.deleteTokensUnusedSince(before, limit)),
+      );
     },
 
     async adoptTokens() {

@@ -1,7 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
-import type { Storage, Stores } from '../storage/stores.ts';
-
-const DELETED_AT_ONCE = 500;
+import { deleteInBatches } from '../platform/delete-in-batches.ts';
+import type { Storage } from '../storage/stores.ts';
 
 /**
  * Deletes invitations and keys past their time; the number of both.
@@ -14,24 +13,15 @@ export async function deleteOldInvitations(
 ): Promise<number> {
   const now = clock.now();
 
-  /** Deletes until a batch is not full; the number deleted. */
-  async function inBatches(deleteSome: (stores: Stores) => Promise<number>): Promise<number> {
-    let deleted = 0;
-    for (;;) {
-      const batch = await storage.transaction(deleteSome);
-      deleted += batch;
-      if (batch < DELETED_AT_ONCE) return deleted;
-    }
-  }
-
-  const expired = await inBatches(async ({ associations, invitations }) => {
-    if (rules.expiry === 0) return 0;
-    await associations.lockLog();
-    const keysUntil = now + rules.keyGrace;
-    return invitations.deleteReceivedBefore(now - rules.expiry, keysUntil, DELETED_AT_ONCE);
-  });
-  const outdated = await inBatches(({ ephemeralKeys }) =>
-    ephemeralKeys.deleteExpired(now, DELETED_AT_ONCE),
+  const keysUntil = now + rules.keyGrace;
+  const deleteExpired = (limit: number) =>
+    storage.transaction(async ({ associations, invitations }) => {
+      await associations.lockLog();
+      return invitations.deleteReceivedBefore(now - rules.expiry, keysUntil, limit);
+    });
+  const expired = rules.expiry === 0 ? 0 : await deleteInBatches(deleteExpired);
+  const outdated = await deleteInBatches((limit) =>
+    storage.transaction(({ ephemeralKeys }) => ephemeralKeys.deleteExpired(now, limit)),
   );
   return expired + outdated;
 }

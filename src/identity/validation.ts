@@ -1,4 +1,5 @@
 import type { Clock } from '../platform/clock.ts';
+import { deleteInBatches } from '../platform/delete-in-batches.ts';
 import type { Random } from '../platform/random.ts';
 import type { Session, SessionStore, Storage } from '../storage/stores.ts';
 import type { ThreePid } from './addresses.ts';
@@ -64,7 +65,6 @@ export interface ValidationDependencies {
 }
 
 const SESSION_KEPT = 5 * SESSION_LIFETIME;
-const DELETED_AT_ONCE = 500;
 
 /** Longer than any mail or SMS takes; a process that died while sending holds others up so long. */
 const SENDING_LIMIT = 2 * 60 * 1000;
@@ -273,14 +273,9 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
 
     async deleteOld() {
       const before = clock.now() - SESSION_KEPT;
-      let deleted = 0;
-      for (;;) {
-        const batch = await storage.transaction(({ sessions }) =>
-          sessions.deleteModifiedBefore(before, DELETED_AT_ONCE),
-        );
-        deleted += batch;
-        if (batch < DELETED_AT_ONCE) return deleted;
-      }
+      return deleteInBatches((limit) =>
+        storage.transaction(({ sessions }) => sessions.deleteModifiedBefore(before, limit)),
+      );
     },
   };
 }

@@ -1,8 +1,7 @@
+import { deleteInBatches } from '../../platform/delete-in-batches.ts';
 import type { Notice } from '../../storage/stores.ts';
 import { backoff } from './backoff.ts';
 import type { DispatcherDependencies } from './dispatcher.ts';
-
-const GIVEN_UP_AT_ONCE = 500;
 
 /** Notes that a homeserver refused these: each is offered again, later each time, or given up. */
 export async function noteRefusals(
@@ -36,15 +35,16 @@ export async function giveUpOld(serverName: string, deps: DispatcherDependencies
   const { storage, clock, logger, metrics } = deps;
   const { outbox } = storage.stores;
   const before = clock.now() - deps.noticeLifetime;
-  while (((await outbox.oldest(serverName)) ?? Number.POSITIVE_INFINITY) <= before) {
-    const count = await storage.transaction(async (stores) => {
+  if (((await outbox.oldest(serverName)) ?? Number.POSITIVE_INFINITY) > before) return;
+  const count = await deleteInBatches((limit) =>
+    storage.transaction(async (stores) => {
       await stores.associations.lockLog();
-      return stores.outbox.removeCreatedBefore(serverName, before, GIVEN_UP_AT_ONCE);
-    });
-    metrics.notice('given-up', count);
-    logger.warn(
-      { homeserver: serverName, count },
-      'Gave up telling a homeserver of bindings; the invitations stay for the next bind',
-    );
-  }
+      return stores.outbox.removeCreatedBefore(serverName, before, limit);
+    }),
+  );
+  metrics.notice('given-up', count);
+  logger.warn(
+    { homeserver: serverName, count },
+    'Gave up telling a homeserver of bindings; the invitations stay for the next bind',
+  );
 }
