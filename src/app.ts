@@ -86,10 +86,7 @@ const COUNTING_INTERVAL = 6 * 60 * 60 * 1000;
 export async function startApp(config: Config, deps: AppDependencies): Promise<App> {
   const { logger, clock = systemClock, random = secureRandom, connectionTimes } = deps;
   const { general, http, access } = config;
-  const closing: (() => Promise<void>)[] = [];
-  const close = async () => {
-    for (const step of closing.splice(0).reverse()) await step();
-  };
+  const closing = new AsyncDisposableStack();
   const reloading: { what: string; step: () => Promise<void> }[] = [];
   const reload = async () => {
     for (const { what, step } of reloading) await inBackground(logger, what, step);
@@ -108,13 +105,13 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       serverName: general.serverName,
       pidFile: general.pidFile,
     });
-    closing.push(() => storage.close());
+    closing.defer(() => storage.close());
 
     const keys = createServerKeys(general.serverName, config.crypto);
     await adoptSydentData({ storage, keys, clock, logger, progress });
 
     const resolver = createNameResolver({ servers: general.dnsServers, clock });
-    closing.push(async () => resolver.close());
+    closing.defer(async () => resolver.close());
     const outbound = createOutboundClient({
       blacklist: general.ipBlacklist,
       whitelist: general.ipWhitelist,
@@ -122,10 +119,10 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       trustedCa: deps.trustedCa,
       limits: deps.outboundLimits,
     });
-    closing.push(() => outbound.close());
+    closing.defer(() => outbound.close());
 
     const delivery = createDelivery(config, { logger, clock, random, metrics, outbound });
-    closing.push(() => delivery.close());
+    closing.defer(() => delivery.close());
     for (const warning of await delivery.checkTemplates()) logger.warn(warning);
 
     const phoneNumbers = createPhoneNumbers();
@@ -152,15 +149,15 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const { tokenLifetime } = access;
     const accounts = createAccounts({ storage, clock, random, terms, tokenLifetime });
     const adoption = inBackground(logger, 'Dating access tokens', () => accounts.adoptTokens());
-    closing.push(() => adoption);
+    closing.defer(() => adoption);
     const pruning = repeat(PRUNING_INTERVAL, () => pruneLog(storage, clock, logger));
-    closing.push(() => pruning.stop());
+    closing.defer(() => pruning.stop());
     const names = createNetworkNames({ storage, clock, random });
     await names.renew();
     const renewal = repeat(RENEWAL_INTERVAL, () =>
       inBackground(logger, 'Renewing the keys of the log', names.renew),
     );
-    closing.push(() => renewal.stop());
+    closing.defer(() => renewal.stop());
     const logged = clientFields(names.of, general.log.clientAddress);
     const { expiry, keyGrace } = config.email.invites;
     const outbox = { storage, clock, random, logger, metrics: metrics.outbox };
@@ -175,7 +172,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       }),
       timings: deps.noticeTimings ?? {},
     });
-    closing.push(() => dispatcher.stop());
+    closing.defer(() => dispatcher.stop());
     const mesh = http.replication
       ? await joinMesh(config, http.replication, {
           ...{ storage, keys, clock, random, logger, metrics, connectionTimes },
@@ -184,7 +181,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
         })
       : undefined;
     if (mesh) {
-      closing.push(() => mesh.close());
+      closing.defer(() => mesh.close());
       reloading.push({ what: 'Reading the certificates again', step: mesh.reload });
     }
     const associations = createAssociations({
@@ -195,7 +192,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const counting = repeat(COUNTING_INTERVAL, () =>
       inBackground(logger, 'Counting accounts', homeserverAccounts.count),
     );
-    closing.push(() => {
+    closing.defer(() => {
       homeserverAccounts.stop();
       return counting.stop();
     });
@@ -212,7 +209,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
         if (deleted > 0) logger.info({ sessions, tokens, invites }, 'Deleted what was old');
       }),
     );
-    closing.push(() => cleanup.stop());
+    closing.defer(() => cleanup.stop());
 
     const { trustedNetworks } = config.limits;
     const clientOf = clientReader({ ...http, trustedNetworks });
@@ -227,14 +224,14 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
         authenticate: accounts.authenticate,
         queryTokens: http.queryAccessTokens,
       });
-      closing.push(() => server.close());
+      closing.defer(() => server.close());
       return listen(server, name, listener, connectionTimes);
     };
 
     const metricsListener = general.prometheus
       ? await startMetricsListener(general.prometheus, metrics, connectionTimes)
       : undefined;
-    if (metricsListener) closing.push(() => metricsListener.close());
+    if (metricsListener) closing.defer(() => metricsListener.close());
     const internal = http.internalApi
       ? await serve('internal', http.internalApi, {
           mounts: internalApiRoutes(associations, http.internalApi.token !== undefined),
@@ -256,10 +253,10 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
         replication: mesh?.address,
       },
       reload,
-      close,
+      close: () => closing.disposeAsync(),
     };
   } catch (error) {
-    await close();
+    await inBackground(logger, 'Closing what had been opened', () => closing.disposeAsync());
     throw error;
   }
 }
