@@ -1,4 +1,15 @@
-import { closeSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import type { Clock } from './clock.ts';
 
@@ -24,6 +35,23 @@ function nextMidnight(time: number): number {
   return new Date(date.getFullYear(), date.getMonth(), date.getDate() + 1).getTime();
 }
 
+/**
+ * Gives the file another name, unless something has that already: of several processes that write to one file,
+ * only one renames it, and none renames over what another has put by.
+ */
+function putBy(file: string, target: string): boolean {
+  try {
+    linkSync(file, target);
+  } catch {
+    // Some file systems have no links.
+    if (existsSync(target)) return false;
+    renameSync(file, target);
+    return true;
+  }
+  rmSync(file, { force: true });
+  return true;
+}
+
 /** @throws Error when the file cannot be opened, naming it. */
 export function openLogFile(file: string, clock: Clock): LogFile {
   const open = () => {
@@ -39,7 +67,7 @@ export function openLogFile(file: string, clock: Clock): LogFile {
 
   const rotate = (endedDay: string) => {
     try {
-      renameSync(file, `${file}.${endedDay}`);
+      if (!putBy(file, `${file}.${endedDay}`)) return;
       const folder = path.dirname(file);
       const prefix = `${path.basename(file)}.`;
       const old = readdirSync(folder)
@@ -58,6 +86,10 @@ export function openLogFile(file: string, clock: Clock): LogFile {
   let opened = clock.now();
   let midnight = nextMidnight(opened);
 
+  /** Whether another process has not put it by meanwhile. */
+  const isStillThere = () =>
+    statSync(file, { throwIfNoEntry: false })?.ino === fstatSync(descriptor).ino;
+
   const reopen = () => {
     const previous = descriptor;
     descriptor = open();
@@ -69,7 +101,7 @@ export function openLogFile(file: string, clock: Clock): LogFile {
       try {
         const now = clock.now();
         if (now >= midnight) {
-          rotate(day(opened));
+          if (isStillThere()) rotate(day(opened));
           reopen();
           opened = now;
           midnight = nextMidnight(now);

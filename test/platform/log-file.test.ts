@@ -47,6 +47,29 @@ test('the log file starts anew at midnight, and the old one gets the day in its 
   expect(today).not.toContain('before midnight');
 });
 
+test('processes that share a log file lose no line at midnight', async () => {
+  const clock = new TestClock(NOON);
+  const processes: Awaited<ReturnType<typeof logging>>[] = [];
+  for (let i = 0; i < 3; i++) processes.push(await logging('INFO', clock));
+  const lines = (when: string) => processes.map((_, i) => `${when} by ${i}.`);
+  const write = (when: string) => {
+    for (const [i, { logger }] of processes.entries()) logger.info(`${when} by ${i}.`);
+  };
+  write('first day');
+  clock.advance(DAY);
+  write('second day');
+  write('again on the second day');
+  clock.advance(DAY);
+  write('third day');
+  for (const { close } of processes) await close();
+  const read = (name: string) => readFile(name, 'utf8');
+  for (const line of lines('first day')) expect(await read(`${file}.2026-01-31`)).toContain(line);
+  for (const line of [...lines('second day'), ...lines('again on the second day')]) {
+    expect(await read(`${file}.2026-02-01`)).toContain(line);
+  }
+  for (const line of lines('third day')) expect(await read(file)).toContain(line);
+});
+
 test('365 old log files are kept, and nothing else in the folder is touched', async () => {
   const days = Array.from({ length: 366 }, (_, ago) => new Date(NOON - (ago + 1) * DAY));
   const names = days.map((day) => {

@@ -44,7 +44,7 @@ test.each(ENGINES)('a start that fails at the end leaves nothing open, on %s', a
   );
   await expect(starting).rejects.toMatchObject({ code: 'EADDRINUSE' });
   expect(await isRefused(metrics)).toBe(true);
-  expect(listening()).toBe(before);
+  expect(listening()).toBeLessThanOrEqual(before);
   await expect.poll(connections).toEqual([]);
   taken.close();
   // On SQLite, the file is nobody's.
