@@ -6,7 +6,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import pino from 'pino';
-import { lookupHash } from '../src/identity/hashing.ts';
 import { createAskedAddresses } from '../src/identity/limits/asked-addresses.ts';
 import { createHomeserverAccounts } from '../src/identity/limits/homeserver-accounts.ts';
 import { createLimits } from '../src/identity/limits/limits.ts';
@@ -14,6 +13,7 @@ import { createLookupLimits, type LookupLimits } from '../src/identity/limits/lo
 import { createLookup, type Lookup } from '../src/identity/lookup.ts';
 import { createServerKeys } from '../src/identity/server-keys.ts';
 import { newAssociation } from '../src/identity/signed-association.ts';
+import { lookupHash } from '../src/model/lookup-hash.ts';
 import { systemClock } from '../src/platform/clock.ts';
 import { secureRandom } from '../src/platform/random.ts';
 import { openStorage } from '../src/storage/storage.ts';

@@ -1,11 +1,11 @@
 import pino from 'pino';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/load.ts';
-import { isSameServer, isServerName } from '../identity/server-name.ts';
+import { isSameServer, isServerName } from '../model/server-name.ts';
 import { hostNames } from '../platform/hostname.ts';
 import { withoutTrailing } from '../platform/trailing.ts';
 import { ofPeer, peerKey, pushUrl } from '../replication/peers.ts';
-import { openBeside } from '../storage/beside.ts';
+import { openForCommand } from '../storage/for-command.ts';
 import type { Peer, PeerSettings, PeerStore, Storage } from '../storage/stores.ts';
 import { report } from './report.ts';
 import type { CommandOptions } from './run.ts';
@@ -134,7 +134,7 @@ export async function peers(options: CommandOptions): Promise<number> {
   let unusable: UsageError | undefined;
   const done = await report(async () => {
     const { config } = await readConfig(options.config, { env: process.env, ...hostNames() });
-    const storage = await openBeside(config.db, pino({ level: 'silent' }));
+    const storage = await openForCommand(config.db, pino({ level: 'silent' }));
     try {
       await perform(options, { config, storage });
     } catch (error) {

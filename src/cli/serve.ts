@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Logger } from 'pino';
-import { type App, startApp } from '../app.ts';
+import { type App, startApp } from '../app/app.ts';
 import { ConfigError, loadConfig } from '../config/load.ts';
 import { systemClock } from '../platform/clock.ts';
 import { hostNames } from '../platform/hostname.ts';

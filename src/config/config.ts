@@ -1,4 +1,6 @@
-import type { LimitSettings } from '../identity/limits/table.ts';
+import type { LimitSettings } from '../model/limits.ts';
+import type { LogOptions } from '../platform/logger.ts';
+import type { DatabaseConfig } from '../storage/database-config.ts';
 
 /**
  * The configuration, parsed and validated: what the rest of the server is given.
@@ -19,16 +21,10 @@ export interface Config {
   readonly peers: ReadonlyMap<string, PeerConfig>;
 }
 
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
-
 export interface GeneralConfig {
   /** The name that signs; lower case. */
   readonly serverName: string;
-  readonly log: {
-    /** Empty: standard error. */
-    readonly path: string;
-    readonly level: LogLevel;
-    readonly format: 'auto' | 'json' | 'pretty';
+  readonly log: LogOptions & {
     /** Whether requests are logged with the address of their client. */
     readonly clientAddress: boolean;
   };
@@ -72,37 +68,6 @@ export interface AccessConfig {
 export interface Listener {
   readonly address: string;
   readonly port: number;
-}
-
-export type DatabaseConfig = SqliteConfig | PostgresConfig;
-
-export interface SqliteConfig {
-  readonly engine: 'sqlite';
-  /** A path or `:memory:`. */
-  readonly file: string;
-  /** Whether a copy is made beside an older file before it is first changed. */
-  readonly backup: boolean;
-  /** Whether the start is refused while another process has the file open for writing. */
-  readonly exclusive: boolean;
-}
-
-export interface PostgresConfig {
-  readonly engine: 'postgres';
-  readonly host: string;
-  readonly port: number;
-  readonly user: string;
-  readonly password: string | undefined;
-  readonly database: string;
-  readonly sslMode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
-  /** Path of a PEM file. */
-  readonly sslRootCert: string | undefined;
-  readonly sslCert: string | undefined;
-  readonly sslKey: string | undefined;
-  readonly poolSize: number;
-  /** Milliseconds; 0 for none. */
-  readonly statementTimeout: number;
-  /** Milliseconds to wait for a connection. */
-  readonly connectTimeout: number;
 }
 
 export interface InternalListenerConfig extends Listener {

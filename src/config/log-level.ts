@@ -1,4 +1,4 @@
-import type { LogLevel } from './config.ts';
+import type { LogLevel } from '../platform/logger.ts';
 import { InvalidValueError } from './keys.ts';
 
 /** Python's names of the levels, and pino's. */

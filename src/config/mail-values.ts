@@ -1,4 +1,4 @@
-import { isEmailAddress } from '../identity/addresses.ts';
+import { isEmailAddress } from '../model/addresses.ts';
 import type { EmailConfig } from './config.ts';
 import { InvalidValueError, type Warn } from './keys.ts';
 

@@ -1,4 +1,4 @@
-import { isServerName } from '../identity/server-name.ts';
+import { isServerName } from '../model/server-name.ts';
 import { InvalidValueError, list, type Warn } from './keys.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { IdentityError } from '../identity/errors.ts';
+import { IdentityError } from '../model/errors.ts';
 import { OutboundError } from '../platform/outbound/outbound-error.ts';
 import type { HomeserverTimings } from './timings.ts';
 

@@ -1,4 +1,4 @@
-import { isReachableName } from '../identity/server-name.ts';
+import { isReachableName } from '../model/server-name.ts';
 import type { OutboundAnswer, OutboundClient, TimeLimits } from '../platform/outbound/outbound.ts';
 import { abortable, OutboundError, withinTime } from '../platform/outbound/outbound-error.ts';
 import type { RoomName } from '../platform/outbound/room.ts';

@@ -1,4 +1,4 @@
-import { isSameServer } from '../identity/server-name.ts';
+import { isSameServer } from '../model/server-name.ts';
 import type { Clock } from '../platform/clock.ts';
 import { createExpiringCache } from '../platform/expiring-cache.ts';
 import { OutboundError } from '../platform/outbound/outbound-error.ts';

@@ -1,8 +1,8 @@
-import { IdentityError } from '../identity/errors.ts';
 import type { Asking } from '../identity/limits/asking.ts';
 import type { Caller } from '../identity/limits/charges.ts';
-import { parseMxid } from '../identity/mxid.ts';
-import { isReachableName } from '../identity/server-name.ts';
+import { IdentityError } from '../model/errors.ts';
+import { parseMxid } from '../model/mxid.ts';
+import { isReachableName } from '../model/server-name.ts';
 import type { OutboundAnswer } from '../platform/outbound/outbound.ts';
 import { type AskNamed, nonsense } from './failures.ts';
 import type { FederationClient } from './federation-client.ts';

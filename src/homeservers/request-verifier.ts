@@ -1,7 +1,7 @@
-import { IdentityError } from '../identity/errors.ts';
 import type { Asking } from '../identity/limits/asking.ts';
 import type { Caller } from '../identity/limits/charges.ts';
-import { isReachableName } from '../identity/server-name.ts';
+import { IdentityError } from '../model/errors.ts';
+import { isReachableName } from '../model/server-name.ts';
 import { decodeBase64 } from '../signing/base64.ts';
 import { CanonicalJsonError, canonicalJson } from '../signing/canonical-json.ts';
 import { verifySignature } from '../signing/ed25519.ts';

@@ -1,4 +1,4 @@
-import { isReachableName } from '../identity/server-name.ts';
+import { isReachableName } from '../model/server-name.ts';
 import type { Clock } from '../platform/clock.ts';
 import { createExpiringCache } from '../platform/expiring-cache.ts';
 import type { Metrics } from '../platform/metrics.ts';

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
+import { IdentityError } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import { deleteInBatches } from '../platform/delete-in-batches.ts';
 import { nextTurn } from '../platform/next-turn.ts';
 import type { Random } from '../platform/random.ts';
 import type { Storage, Stores } from '../storage/stores.ts';
-import { IdentityError } from './errors.ts';
 import type { Terms } from './terms.ts';
 
 /** Users of this server, whom their homeservers vouch for, and their access tokens. */

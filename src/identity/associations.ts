@@ -1,11 +1,11 @@
+import type { ThreePid } from '../model/addresses.ts';
+import { lookupHash } from '../model/lookup-hash.ts';
+import { homeserverOf } from '../model/mxid.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Storage, Stores } from '../storage/stores.ts';
-import type { ThreePid } from './addresses.ts';
 import { noteReplaced } from './contested.ts';
-import { lookupHash } from './hashing.ts';
 import { type Limits, limitExceeded } from './limits/limits.ts';
 import { lookupKeys } from './lookup-keys.ts';
-import { homeserverOf } from './mxid.ts';
 import type { Notices, SignedInvite } from './notices.ts';
 import type { ServerKeys } from './server-keys.ts';
 import { SESSION_LIFETIME } from './session-codes.ts';

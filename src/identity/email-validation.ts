@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import { mailboxOf, parseThreePid } from './addresses.ts';
-import { IdentityError } from './errors.ts';
+import { mailboxOf, parseThreePid } from '../model/addresses.ts';
+import { IdentityError } from '../model/errors.ts';
 import { type Caller, mailCharges } from './limits/charges.ts';
 import type { Limits } from './limits/limits.ts';
 import { usableNextLink } from './next-link.ts';

@@ -1,12 +1,13 @@
+import { mailboxOf, parseThreePid, type ThreePid } from '../model/addresses.ts';
+import { foldCase } from '../model/case-folding.ts';
+import { IdentityError } from '../model/errors.ts';
+import { parseMxid } from '../model/mxid.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
 import { decodeBase64 } from '../signing/base64.ts';
 import { keyPairFromSeed } from '../signing/ed25519.ts';
 import { type Signatures, signJson } from '../signing/signed-json.ts';
 import type { NewInvite, Storage } from '../storage/stores.ts';
-import { mailboxOf, parseThreePid, type ThreePid } from './addresses.ts';
-import { foldCase } from './case-folding.ts';
-import { IdentityError } from './errors.ts';
 import type { InvitationRoom, Place } from './invitation-room.ts';
 import { deleteOldInvitations } from './invitation-sweep.ts';
 import {
@@ -19,7 +20,6 @@ import {
 import { type Caller, mailCharges } from './limits/charges.ts';
 import type { Limits } from './limits/limits.ts';
 import { currentMxid, type Lookup } from './lookup.ts';
-import { parseMxid } from './mxid.ts';
 import type { ServerKeys } from './server-keys.ts';
 import {
   WEB_CLIENT_LOCATION,

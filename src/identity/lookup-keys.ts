@@ -1,6 +1,6 @@
+import { foldAddress, hashedSpellings, type SpeltAddress } from '../model/addresses.ts';
+import { lookupHash } from '../model/lookup-hash.ts';
 import type { LookupKey } from '../storage/stores.ts';
-import { foldAddress, hashedSpellings, type SpeltAddress } from './addresses.ts';
-import { lookupHash } from './hashing.ts';
 
 /** The keys by which lookups find an association, the folded spelling's first. */
 export function lookupKeys(threepid: SpeltAddress, pepper: string): LookupKey[] {

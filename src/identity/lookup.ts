@@ -1,9 +1,10 @@
+import { foldAddress } from '../model/addresses.ts';
+import { IdentityError } from '../model/errors.ts';
+import { lookupHash } from '../model/lookup-hash.ts';
+import { isNewer, newestOf } from '../model/newest.ts';
 import type { Clock } from '../platform/clock.ts';
 import { nextTurn } from '../platform/next-turn.ts';
 import type { FoundAssociation, LookupStore, Storage } from '../storage/stores.ts';
-import { foldAddress } from './addresses.ts';
-import { IdentityError } from './errors.ts';
-import { lookupHash } from './hashing.ts';
 import type { Caller } from './limits/charges.ts';
 import type { LookupLimits } from './limits/lookup-limits.ts';
 import type { ServerKeys } from './server-keys.ts';
@@ -59,16 +60,6 @@ export interface LookupDependencies {
 
 /** So many keys are looked up in one statement, and before each statement others get their turn. */
 const BATCH = 500;
-
-interface Dated {
-  readonly ts: number;
-  readonly id: number;
-}
-
-function isNewer(candidate: Dated, than: Dated | undefined): boolean {
-  if (than === undefined) return true;
-  return candidate.ts > than.ts || (candidate.ts === than.ts && candidate.id > than.id);
-}
 
 /** Medium and address of `address medium`; undefined when it is nothing of that kind. */
 function parsePlain(entry: string): QueriedThreePid | undefined {
@@ -179,13 +170,6 @@ export function createLookup(deps: LookupDependencies): Lookup {
       return currentMxid(lookups, medium, foldAddress(medium, address), clock.now());
     },
   };
-}
-
-/** The one that counts of several associations of an address. */
-export function newestOf<T extends Dated>(found: readonly T[]): T | undefined {
-  let newest: T | undefined;
-  for (const association of found) if (isNewer(association, newest)) newest = association;
-  return newest;
 }
 
 /** The user whom the folded address is bound to now; undefined when there is none. */

@@ -1,4 +1,7 @@
 import type { Logger } from 'pino';
+import { foldAddress } from '../model/addresses.ts';
+import { homeserverOf } from '../model/mxid.ts';
+import { newestOf } from '../model/newest.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { OutboxMetrics } from '../platform/outbox-metrics.ts';
 import type { Random } from '../platform/random.ts';
@@ -12,9 +15,7 @@ import type {
   OwedBinding,
   Stores,
 } from '../storage/stores.ts';
-import { foldAddress } from './addresses.ts';
-import { currentMxid, newestOf } from './lookup.ts';
-import { homeserverOf } from './mxid.ts';
+import { currentMxid } from './lookup.ts';
 import type { ServerKeys } from './server-keys.ts';
 import { type Association, CLOCK_TOLERANCE, toAssociation } from './signed-association.ts';
 

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
+import { IdentityError } from '../model/errors.ts';
 import type { PhoneNumber } from '../platform/phone-numbers.ts';
 import { type DestinationRules, verdictOn } from './destinations.ts';
-import { IdentityError } from './errors.ts';
 import { type Caller, messageCharges } from './limits/charges.ts';
 import type { Limits } from './limits/limits.ts';
 import { usableNextLink } from './next-link.ts';

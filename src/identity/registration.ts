@@ -1,5 +1,5 @@
+import { IdentityError } from '../model/errors.ts';
 import type { Accounts } from './accounts.ts';
-import { IdentityError } from './errors.ts';
 import { byNetwork, type Caller } from './limits/charges.ts';
 import type { Limits } from './limits/limits.ts';
 

@@ -1,6 +1,6 @@
+import type { Medium } from '../model/addresses.ts';
 import type { Random } from '../platform/random.ts';
 import type { Session, SessionCode } from '../storage/stores.ts';
-import type { Medium } from './addresses.ts';
 
 const MINUTE = 60 * 1000;
 

@@ -1,8 +1,8 @@
+import { isSameServer } from '../model/server-name.ts';
 import { isObject } from '../signing/json.ts';
 import type { Signatures } from '../signing/signed-json.ts';
 import type { FoundSignedAssociation } from '../storage/stores.ts';
 import type { ServerKeys } from './server-keys.ts';
-import { isSameServer } from './server-name.ts';
 
 /** What this server vouches for, as it stands on the wire (specification, `3pid/bind`); times in ms. */
 export interface Association {

@@ -1,5 +1,5 @@
+import { IdentityError } from '../model/errors.ts';
 import type { Storage } from '../storage/stores.ts';
-import { IdentityError } from './errors.ts';
 
 /** One document of the terms, in several languages. */
 export interface TermsDocument {

@@ -1,7 +1,7 @@
-import { foldAddress } from './addresses.ts';
+import { foldAddress } from '../model/addresses.ts';
+import { IdentityError } from '../model/errors.ts';
+import { parseMxid } from '../model/mxid.ts';
 import type { Associations } from './associations.ts';
-import { IdentityError } from './errors.ts';
-import { parseMxid } from './mxid.ts';
 import type { Validation } from './validation.ts';
 
 /** Taking back a binding, for who may: the address's owner, and the user's homeserver. */

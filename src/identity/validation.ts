@@ -1,9 +1,9 @@
+import type { ThreePid } from '../model/addresses.ts';
+import { IdentityError, isOutcomeUnknown } from '../model/errors.ts';
 import type { Clock } from '../platform/clock.ts';
 import { deleteInBatches } from '../platform/delete-in-batches.ts';
 import type { Random } from '../platform/random.ts';
 import type { Session, SessionStore, Storage } from '../storage/stores.ts';
-import type { ThreePid } from './addresses.ts';
-import { IdentityError, isOutcomeUnknown } from './errors.ts';
 import { nextLinkWithSid } from './next-link.ts';
 import { sameSecret } from './secrets.ts';
 import { CODES, liveCodes, SESSION_LIFETIME, WRONG_GUESSES_ALLOWED } from './session-codes.ts';

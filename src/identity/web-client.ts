@@ -1,5 +1,5 @@
+import { IdentityError } from '../model/errors.ts';
 import { withoutTrailing } from '../platform/trailing.ts';
-import { IdentityError } from './errors.ts';
 
 /** A web client that an invitation links to. */
 export interface WebClient {

@@ -1,8 +1,16 @@
 import { isatty } from 'node:tty';
 import pino, { type DestinationStream, type Logger } from 'pino';
-import type { GeneralConfig } from '../config/config.ts';
 import type { Clock } from './clock.ts';
 import { openLogFile } from './log-file.ts';
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+
+export interface LogOptions {
+  /** Empty: standard error. */
+  readonly path: string;
+  readonly level: LogLevel;
+  readonly format: 'auto' | 'json' | 'pretty';
+}
 
 export interface Logging {
   readonly logger: Logger;
@@ -38,18 +46,15 @@ async function prettified(destination: DestinationStream, colorize: boolean) {
  * Every line is written before the call returns, so that none is lost in a crash.
  * @throws Error when the log file cannot be opened.
  */
-export async function createLogger(
-  config: GeneralConfig['log'],
-  deps: { clock: Clock },
-): Promise<Logging> {
-  const file = config.path === '' ? undefined : openLogFile(config.path, deps.clock);
+export async function createLogger(options: LogOptions, deps: { clock: Clock }): Promise<Logging> {
+  const file = options.path === '' ? undefined : openLogFile(options.path, deps.clock);
   const raw: DestinationStream = file ?? pino.destination({ dest: STDERR, sync: true });
   const watched = isatty(STDERR);
   const terminal = file === undefined && watched;
-  const pretty = config.format === 'pretty' || (config.format === 'auto' && terminal);
+  const pretty = options.format === 'pretty' || (options.format === 'auto' && terminal);
   const logger = pino(
     {
-      level: config.level,
+      level: options.level,
       timestamp: () => `,"time":"${new Date(deps.clock.now()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }), bindings: ({ pid }) => ({ pid }) },
       redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '(hidden)' },

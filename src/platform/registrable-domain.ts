@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { domainToASCII } from 'node:url';
 import { getDomain } from 'tldts';
-import { inAscii } from './domain-names.ts';
 import { beginsWith, dotted, hextets, MAPPED } from './ipv6.ts';
 import { withoutTrailing } from './trailing.ts';
 
@@ -27,7 +27,7 @@ export function registrableDomain(serverName: string): string {
   if (brackets !== undefined) return isIPv6(brackets) ? ipv6Network(brackets) : NOWHERE;
   const host = withoutTrailing(name, '.');
   // Also makes the usual four numbers of the other spellings of an IPv4 address.
-  const ascii = host.length > LONGEST ? '' : withoutTrailing(inAscii(host), '.');
+  const ascii = host.length > LONGEST ? '' : withoutTrailing(domainToASCII(host), '.');
   if (ascii === '') return NOWHERE;
   if (isIPv4(ascii)) return ascii;
   const options = { allowPrivateDomains: true, extractHostname: false, validateHostname: false };

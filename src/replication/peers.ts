@@ -1,4 +1,4 @@
-import { isSameServer } from '../identity/server-name.ts';
+import { isSameServer } from '../model/server-name.ts';
 import { decodeBase64 } from '../signing/base64.ts';
 import { createVerifier, type Verifier } from '../signing/ed25519.ts';
 import type { Peer } from '../storage/stores.ts';

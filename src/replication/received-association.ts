@@ -1,6 +1,6 @@
-import { foldAddress, LONGEST_ADDRESS } from '../identity/addresses.ts';
-import { LONGEST_MXID } from '../identity/mxid.ts';
 import { CLOCK_TOLERANCE, membersBeside } from '../identity/signed-association.ts';
+import { foldAddress, LONGEST_ADDRESS } from '../model/addresses.ts';
+import { LONGEST_MXID } from '../model/mxid.ts';
 
 /** An association from a peer; a deletion when it names no user. Times in ms. */
 export interface ReceivedAssociation {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import { lookupHash } from '../identity/hashing.ts';
 import { lookupKeys } from '../identity/lookup-keys.ts';
 import { CLOCK_TOLERANCE, toAssociation } from '../identity/signed-association.ts';
+import { lookupHash } from '../model/lookup-hash.ts';
 import type { Clock } from '../platform/clock.ts';
 import { nextTurn } from '../platform/next-turn.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { foldAddress, type Medium } from '../identity/addresses.ts';
+import { foldAddress, type Medium } from '../model/addresses.ts';
 import type { Db } from './engine.ts';
 import { insertKeys } from './lookup-keys.ts';
 import type { AdoptionStore } from './stores.ts';

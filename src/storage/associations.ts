@@ -1,5 +1,5 @@
-import { foldAddress } from '../identity/addresses.ts';
-import { isSameServer } from '../identity/server-name.ts';
+import { foldAddress } from '../model/addresses.ts';
+import { isSameServer } from '../model/server-name.ts';
 import type { Db, Engine } from './engine.ts';
 import { isOrigin, keyedAssociations } from './keyed-associations.ts';
 import { deleteAssociations, insertKeys } from './lookup-keys.ts';

@@ -1,4 +1,4 @@
-import { isSameServer } from '../identity/server-name.ts';
+import { isSameServer } from '../model/server-name.ts';
 import { nextTurn } from '../platform/next-turn.ts';
 import type { Db, Engine } from './engine.ts';
 import { keyedAssociations } from './keyed-associations.ts';

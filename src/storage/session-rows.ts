@@ -1,4 +1,4 @@
-import type { Medium } from '../identity/addresses.ts';
+import type { Medium } from '../model/addresses.ts';
 import type { Db } from './engine.ts';
 import type { Session } from './stores.ts';
 

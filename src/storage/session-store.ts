@@ -1,4 +1,4 @@
-import type { Medium } from '../identity/addresses.ts';
+import type { Medium } from '../model/addresses.ts';
 
 /** A validation session (section "Validation sessions" of docs/architecture.md). */
 export interface Session {

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import type { Logger } from 'pino';
-import type { DatabaseConfig } from '../config/config.ts';
 import type { Clock } from '../platform/clock.ts';
 import { createProgress, type Progress } from '../platform/progress.ts';
 import type { Random } from '../platform/random.ts';
+import type { DatabaseConfig } from './database-config.ts';
 import type { Db, Engine } from './engine.ts';
 import { createSqliteEngine } from './engines/sqlite/engine.ts';
 import { openSqlite } from './engines/sqlite/open.ts';

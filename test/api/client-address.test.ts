@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { clientReader, type Oddity } from '../../src/listeners/frame/client-address.ts';
+import { clientReader, type Oddity } from '../../src/listeners/http/client-address.ts';
 
 const PROXIES = ['10.0.0.0/8', '::1', '192.0.2.7'];
 type Networks = string[] | Oddity | 'none';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApiDescription, Operation } from '../../src/listeners/frame/openapi.ts';
+import type { ApiDescription, Operation } from '../../src/listeners/http/openapi.ts';
 import { ENGINES, temporaryFolder } from '../support/databases.ts';
 import { get, request, type TestAnswer } from '../support/http.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';

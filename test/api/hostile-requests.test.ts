@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { collectPairs } from '../../src/listeners/frame/form.ts';
-import { multipartPairs } from '../../src/listeners/frame/multipart.ts';
+import { collectPairs } from '../../src/listeners/http/form.ts';
+import { multipartPairs } from '../../src/listeners/http/multipart.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
 const ROOT = '/_matrix/identity';

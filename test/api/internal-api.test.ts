@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApiDescription } from '../../src/listeners/frame/openapi.ts';
+import type { ApiDescription } from '../../src/listeners/http/openapi.ts';
 import { decodeBase64 } from '../../src/signing/base64.ts';
 import { verifySignedJson } from '../../src/signing/signed-json.ts';
 import { ENGINES } from '../support/databases.ts';

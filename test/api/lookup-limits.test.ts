@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { lookupHash } from '../../src/identity/hashing.ts';
+import { lookupHash } from '../../src/model/lookup-hash.ts';
 import { ENGINES, type EngineName } from '../support/databases.ts';
 import { get, postJson, request, type TestAnswer } from '../support/http.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApiDescription, Operation } from '../../src/listeners/frame/openapi.ts';
+import type { ApiDescription, Operation } from '../../src/listeners/http/openapi.ts';
 import { get } from '../support/http.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 

@@ -1,7 +1,7 @@
 import { domainToASCII } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { foldAddress, mailboxOf, parseThreePid } from '../../src/identity/addresses.ts';
+import { foldAddress, mailboxOf, parseThreePid } from '../../src/model/addresses.ts';
 import { ENGINES } from '../support/databases.ts';
 import { get, postJson } from '../support/http.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ApiDescription } from '../../src/listeners/frame/openapi.ts';
+import type { ApiDescription } from '../../src/listeners/http/openapi.ts';
 import { get, postJson, request } from '../support/http.ts';
 import { startTestServer } from '../support/server.ts';
 

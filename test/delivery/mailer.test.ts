@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { isOutcomeUnknown } from '../../src/identity/errors.ts';
+import { isOutcomeUnknown } from '../../src/model/errors.ts';
 import { mailer, relay, scriptedRelay, seen } from '../support/mailer.ts';
 
 const MESSAGE = Buffer.from(

@@ -5,7 +5,7 @@ import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
 import { createSmsSender } from '../../src/delivery/sms/sms.ts';
-import { isOutcomeUnknown } from '../../src/identity/errors.ts';
+import { isOutcomeUnknown } from '../../src/model/errors.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import {

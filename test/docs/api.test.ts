@@ -3,7 +3,7 @@ import {
   type ApiDescription,
   describeApi,
   type Operation,
-} from '../../src/listeners/frame/openapi.ts';
+} from '../../src/listeners/http/openapi.ts';
 import { replicationPush } from '../../src/listeners/replication-api/push.ts';
 import { get } from '../support/http.ts';
 import { startTestServer } from '../support/server.ts';

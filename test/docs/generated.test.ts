@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Key } from '../../src/config/keys.ts';
 import { FAMILIES, SECTIONS } from '../../src/config/known-keys.ts';
 import { peerKeys } from '../../src/config/sections/peers.ts';
-import { LIMITS, type LimitDescription } from '../../src/identity/limits/table.ts';
+import { LIMITS, type LimitDescription } from '../../src/model/limits.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 
 const INTRODUCTIONS: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import type { Operation } from '../../src/listeners/frame/openapi.ts';
+import type { Operation } from '../../src/listeners/http/openapi.ts';
 import { isWhole, type Route, render, type WireRequest } from './requests.ts';
 import { exchange, type WireAnswer } from './wire.ts';
 import type { World } from './world.ts';

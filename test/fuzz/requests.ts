@@ -1,6 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
-import type { Operation } from '../../src/listeners/frame/openapi.ts';
-import type { Schema } from '../../src/listeners/frame/schema.ts';
+import type { Operation } from '../../src/listeners/http/openapi.ts';
+import type { Schema } from '../../src/listeners/http/schema.ts';
 import { keyPairFromSeed } from '../../src/signing/ed25519.ts';
 import { signJson } from '../../src/signing/signed-json.ts';
 import {

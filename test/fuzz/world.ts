@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { lookupHash } from '../../src/identity/hashing.ts';
 import {
   type ApiDescription,
   describeApi,
   type Operation,
-} from '../../src/listeners/frame/openapi.ts';
+} from '../../src/listeners/http/openapi.ts';
 import { replicationPush } from '../../src/listeners/replication-api/push.ts';
+import { lookupHash } from '../../src/model/lookup-hash.ts';
 import { encodeBase64 } from '../../src/signing/base64.ts';
 import { type EngineName, temporaryFolder } from '../support/databases.ts';
 import { startDnsServer } from '../support/dns-server.ts';

@@ -6,9 +6,9 @@ import {
   isEmailAddress,
   mailboxOf,
   parseThreePid,
-} from '../../src/identity/addresses.ts';
-import { foldCase } from '../../src/identity/case-folding.ts';
-import { lookupHash } from '../../src/identity/hashing.ts';
+} from '../../src/model/addresses.ts';
+import { foldCase } from '../../src/model/case-folding.ts';
+import { lookupHash } from '../../src/model/lookup-hash.ts';
 
 describe('case folding', () => {
   test.each([

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { homeserverOf, parseMxid } from '../../src/identity/mxid.ts';
-import { isReachableName, isServerName } from '../../src/identity/server-name.ts';
+import { homeserverOf, parseMxid } from '../../src/model/mxid.ts';
+import { isReachableName, isServerName } from '../../src/model/server-name.ts';
 
 test.each([
   'example.org',

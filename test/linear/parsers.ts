@@ -16,17 +16,7 @@ import { compileJinja } from '../../src/delivery/templates/jinja.ts';
 import { compilePercent } from '../../src/delivery/templates/percent.ts';
 import { jsonObject } from '../../src/homeservers/json.ts';
 import { parseXMatrix } from '../../src/homeservers/x-matrix.ts';
-import {
-  foldAddress,
-  hashedSpellings,
-  isEmailAddress,
-  mailboxOf,
-  parseThreePid,
-} from '../../src/identity/addresses.ts';
 import { bareWords } from '../../src/identity/bare-words.ts';
-import { isBrandName } from '../../src/identity/brand.ts';
-import { foldCase } from '../../src/identity/case-folding.ts';
-import { lookupHash } from '../../src/identity/hashing.ts';
 import {
   cleanText,
   hasBlockedWord,
@@ -36,22 +26,32 @@ import {
 import { mailCharges } from '../../src/identity/limits/charges.ts';
 import { homeserverKey, homeserverName } from '../../src/identity/limits/homeserver-accounts.ts';
 import { storedAddress } from '../../src/identity/lookup-keys.ts';
-import { homeserverOf, parseMxid } from '../../src/identity/mxid.ts';
 import { nextLinkWithSid, usableNextLink } from '../../src/identity/next-link.ts';
 import { sameSecret } from '../../src/identity/secrets.ts';
-import { isReachableName, isSameServer, isServerName } from '../../src/identity/server-name.ts';
 import { visibleText } from '../../src/identity/visible-text.ts';
 import { parseWebClient } from '../../src/identity/web-client.ts';
-import { textArguments } from '../../src/listeners/frame/arguments.ts';
-import { requireToken, tokenReader } from '../../src/listeners/frame/authentication.ts';
-import { clientNetwork, clientReader } from '../../src/listeners/frame/client-address.ts';
-import * as fields from '../../src/listeners/frame/fields.ts';
-import { decodeUtf8, parseQuery, urlencodedPairs } from '../../src/listeners/frame/form.ts';
-import { parseJson } from '../../src/listeners/frame/json.ts';
-import { boundaryOf, multipartPairs } from '../../src/listeners/frame/multipart.ts';
+import { textArguments } from '../../src/listeners/http/arguments.ts';
+import { requireToken, tokenReader } from '../../src/listeners/http/authentication.ts';
+import { clientNetwork, clientReader } from '../../src/listeners/http/client-address.ts';
+import * as fields from '../../src/listeners/http/fields.ts';
+import { decodeUtf8, parseQuery, urlencodedPairs } from '../../src/listeners/http/form.ts';
+import { parseJson } from '../../src/listeners/http/json.ts';
+import { boundaryOf, multipartPairs } from '../../src/listeners/http/multipart.ts';
 import { readBound, readThreePid } from '../../src/listeners/internal-api/threepid.ts';
 import { requireJson } from '../../src/listeners/replication-api/push.ts';
-import { inAscii, inUnicode } from '../../src/platform/domain-names.ts';
+import {
+  foldAddress,
+  hashedSpellings,
+  isEmailAddress,
+  mailboxOf,
+  parseThreePid,
+} from '../../src/model/addresses.ts';
+import { isBrandName } from '../../src/model/brand.ts';
+import { foldCase } from '../../src/model/case-folding.ts';
+import { inAscii, inUnicode } from '../../src/model/domain-names.ts';
+import { lookupHash } from '../../src/model/lookup-hash.ts';
+import { homeserverOf, parseMxid } from '../../src/model/mxid.ts';
+import { isReachableName, isSameServer, isServerName } from '../../src/model/server-name.ts';
 import { createFingerprint } from '../../src/platform/fingerprint.ts';
 import { hextets } from '../../src/platform/ipv6.ts';
 import { isLoopback } from '../../src/platform/loopback.ts';

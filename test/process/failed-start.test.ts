@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import pino from 'pino';
 import { expect, test } from 'vitest';
-import { startApp } from '../../src/app.ts';
+import { startApp } from '../../src/app/app.ts';
 import { ENGINES } from '../support/databases.ts';
 import { freePort } from '../support/process.ts';
 import { startTestServer } from '../support/server.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { lookupHash } from '../../src/identity/hashing.ts';
+import { lookupHash } from '../../src/model/lookup-hash.ts';
 import { ENGINES } from '../support/databases.ts';
 import { get, postJson } from '../support/http.ts';
 import {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { lookupHash } from '../../src/identity/hashing.ts';
+import { lookupHash } from '../../src/model/lookup-hash.ts';
 import { ENGINES } from '../support/databases.ts';
 import { get, postJson } from '../support/http.ts';
 import {

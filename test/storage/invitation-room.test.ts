@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createInvitationRoom, type Newcomer } from '../../src/identity/invitation-room.ts';
-import type { LimitName } from '../../src/identity/limits/table.ts';
+import type { LimitName } from '../../src/model/limits.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { openStorage } from '../../src/storage/storage.ts';
 import type { Storage } from '../../src/storage/stores.ts';

@@ -1,8 +1,8 @@
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { adoptSydentData } from '../../src/identity/adoption/adopt.ts';
-import { lookupHash } from '../../src/identity/hashing.ts';
 import { createServerKeys } from '../../src/identity/server-keys.ts';
+import { lookupHash } from '../../src/model/lookup-hash.ts';
 import { createProgress } from '../../src/platform/progress.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { decodeBase64 } from '../../src/signing/base64.ts';

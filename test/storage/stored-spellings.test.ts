@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { foldAddress } from '../../src/identity/addresses.ts';
-import { lookupHash } from '../../src/identity/hashing.ts';
+import { foldAddress } from '../../src/model/addresses.ts';
+import { lookupHash } from '../../src/model/lookup-hash.ts';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
 import { createEarlierDatabase } from '../support/earlier-database.ts';
 import { get, postJson } from '../support/http.ts';

@@ -1,5 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import type { ApiDescription } from '../../src/listeners/frame/openapi.ts';
+import type { ApiDescription } from '../../src/listeners/http/openapi.ts';
 
 const ajv = new Ajv2020({ strict: false });
 const descriptions = new Map<string, Promise<ApiDescription | undefined>>();

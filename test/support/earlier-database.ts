@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { sql } from 'kysely';
 import pino from 'pino';
-import type { DatabaseConfig } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { createProgress } from '../../src/platform/progress.ts';
 import { secureRandom } from '../../src/platform/random.ts';
+import type { DatabaseConfig } from '../../src/storage/database-config.ts';
 import type { Engine } from '../../src/storage/engine.ts';
 import { openPostgresEngine } from '../../src/storage/engines/postgres/engine.ts';
 import { createSqliteEngine } from '../../src/storage/engines/sqlite/engine.ts';

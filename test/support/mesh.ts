@@ -5,11 +5,11 @@ import type { IncomingMessage } from 'node:http';
 import { type RequestOptions, request } from 'node:https';
 import path from 'node:path';
 import pino from 'pino';
-import type { DatabaseConfig } from '../../src/config/config.ts';
 import { encodeBase64 } from '../../src/signing/base64.ts';
 import { type KeyPair, keyPairFromSeed } from '../../src/signing/ed25519.ts';
 import { signJson } from '../../src/signing/signed-json.ts';
-import { openBeside } from '../../src/storage/beside.ts';
+import type { DatabaseConfig } from '../../src/storage/database-config.ts';
+import { openForCommand } from '../../src/storage/for-command.ts';
 import type { Stores } from '../../src/storage/stores.ts';
 import { type EngineName, temporaryFolder } from './databases.ts';
 import { get, postJson } from './http.ts';
@@ -97,7 +97,7 @@ export async function onDatabase<T>(
   db: DatabaseConfig,
   work: (stores: Stores) => Promise<T>,
 ): Promise<T> {
-  const storage = await openBeside(db, pino({ level: 'silent' }));
+  const storage = await openForCommand(db, pino({ level: 'silent' }));
   try {
     return await storage.transaction(work);
   } finally {

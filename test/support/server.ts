@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import pino from 'pino';
-import { type App, type AppDependencies, startApp } from '../../src/app.ts';
+import { type App, type AppDependencies, startApp } from '../../src/app/app.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Clock } from '../../src/platform/clock.ts';

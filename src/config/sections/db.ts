@@ -1,4 +1,4 @@
-import type { DatabaseConfig, PostgresConfig } from '../config.ts';
+import type { DatabaseConfig, PostgresConfig } from '../../storage/database-config.ts';
 import { boolean, InvalidValueError, type Key, seconds, text, wholeNumber } from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
 

@@ -1,4 +1,4 @@
-import { isServerName } from '../../identity/server-name.ts';
+import { isServerName } from '../../model/server-name.ts';
 import type { GeneralConfig, Listener } from '../config.ts';
 import {
   addressesWithPort,

@@ -3,7 +3,7 @@ import {
   type LimitDescription,
   type LimitName,
   type LimitSetting,
-} from '../../identity/limits/table.ts';
+} from '../../model/limits.ts';
 import type { LimitsConfig } from '../config.ts';
 import { burst, type Key, oneOf, orAbsent, positive, rateOrOff } from '../keys.ts';
 import { networks } from '../networks.ts';

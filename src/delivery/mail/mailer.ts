@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { EmailConfig } from '../../config/config.ts';
-import { IdentityError, UnknownOutcomeError } from '../../identity/errors.ts';
+import { IdentityError, UnknownOutcomeError } from '../../model/errors.ts';
 import { createGate } from './gate.ts';
 import { asciiDomain } from './message.ts';
 import { createRelay, type Extensions } from './relay.ts';

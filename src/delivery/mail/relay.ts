@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
-import { UnknownOutcomeError } from '../../identity/errors.ts';
+import { UnknownOutcomeError } from '../../model/errors.ts';
 
 /** Who sends to whom, as SMTP is told. */
 export interface Envelope {

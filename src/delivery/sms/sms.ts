@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Originator, SmsConfig, SmsProviderConfig } from '../../config/config.ts';
-import { IdentityError, UnknownOutcomeError } from '../../identity/errors.ts';
 import type { VerificationSms } from '../../identity/phone-validation.ts';
+import { IdentityError, UnknownOutcomeError } from '../../model/errors.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { OutboundClient, TimeLimits } from '../../platform/outbound/outbound.ts';
 import { OutboundError } from '../../platform/outbound/outbound-error.ts';

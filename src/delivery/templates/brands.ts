@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isBrandName } from '../../identity/brand.ts';
+import { isBrandName } from '../../model/brand.ts';
 import type { Render, TemplateValues } from './template.ts';
 import { createTemplateFiles, type TemplateFilesDependencies } from './template-files.ts';
 

@@ -1,5 +1,5 @@
+import { foldAddress } from '../../model/addresses.ts';
 import type { StoredLocalAssociation } from '../../storage/stores.ts';
-import { foldAddress } from '../addresses.ts';
 import { CONTESTED, isContested, parseContested } from '../contested.ts';
 import type { AdoptionDependencies } from './dependencies.ts';
 

@@ -1,7 +1,7 @@
+import { lookupHash } from '../../model/lookup-hash.ts';
 import type { StoredLocalAssociation, Stores } from '../../storage/stores.ts';
 import { LOG_POSITION } from '../associations.ts';
 import { CONTESTED } from '../contested.ts';
-import { lookupHash } from '../hashing.ts';
 import { lookupKeys, storedAddress } from '../lookup-keys.ts';
 import { CLOCK_TOLERANCE, toAssociation } from '../signed-association.ts';
 import { type AdoptionDependencies, numberState } from './dependencies.ts';

@@ -1,7 +1,7 @@
+import { lookupHash } from '../../model/lookup-hash.ts';
+import { isSameServer } from '../../model/server-name.ts';
 import type { KeysOfAssociation, Stores, UnindexedAssociation } from '../../storage/stores.ts';
-import { lookupHash } from '../hashing.ts';
 import { lookupKeys, storedAddress } from '../lookup-keys.ts';
-import { isSameServer } from '../server-name.ts';
 import { type AdoptionDependencies, numberState } from './dependencies.ts';
 
 const INDEX_POSITION = 'index_position';

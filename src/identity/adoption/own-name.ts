@@ -1,5 +1,5 @@
+import { foldAddress } from '../../model/addresses.ts';
 import type { OwnRow, StoredLocalAssociation, Stores } from '../../storage/stores.ts';
-import { foldAddress } from '../addresses.ts';
 import { CONTESTED } from '../contested.ts';
 import { lookupKeys, storedAddress } from '../lookup-keys.ts';
 import { toAssociation } from '../signed-association.ts';

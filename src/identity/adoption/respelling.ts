@@ -1,5 +1,5 @@
+import { foldAddress } from '../../model/addresses.ts';
 import type { StoredAddress, Stores, UnindexedAssociation } from '../../storage/stores.ts';
-import { foldAddress } from '../addresses.ts';
 import { CONTESTED } from '../contested.ts';
 import { type AdoptionDependencies, numberState } from './dependencies.ts';
 import { keysOf } from './lookup-keys.ts';

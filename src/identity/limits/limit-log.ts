@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
+import type { LimitName, LimitSetting, LimitSettings } from '../../model/limits.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { LimitName, LimitSetting, LimitSettings } from './table.ts';
 
 export interface LimitLog {
   /** Notes that a request met the limit when it was reached: said once a minute at most. */

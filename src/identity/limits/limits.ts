@@ -1,9 +1,5 @@
 import type { Logger } from 'pino';
-import { type Buckets, createBuckets, type RateLimit } from '../../platform/buckets.ts';
-import type { Clock } from '../../platform/clock.ts';
-import { IdentityError } from '../errors.ts';
-import { createLastHour } from './last-hour.ts';
-import { createLimitLog } from './limit-log.ts';
+import { IdentityError } from '../../model/errors.ts';
 import {
   LIMITS,
   type LimitDescription,
@@ -11,7 +7,11 @@ import {
   type LimitSetting,
   type LimitSettings,
   wholeOf,
-} from './table.ts';
+} from '../../model/limits.ts';
+import { type Buckets, createBuckets, type RateLimit } from '../../platform/buckets.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { createLastHour } from './last-hour.ts';
+import { createLimitLog } from './limit-log.ts';
 
 /** So many units of one limit, for one key. */
 export interface Charge {

@@ -1,5 +1,5 @@
-import { foldAddress, MEDIA, parseThreePid, type ThreePid } from '../../identity/addresses.ts';
-import { invalidParam } from '../frame/errors.ts';
+import { foldAddress, MEDIA, parseThreePid, type ThreePid } from '../../model/addresses.ts';
+import { invalidParam } from '../http/errors.ts';
 
 /** Scripts write numbers as people do, with a plus sign. */
 const withoutPlus = (medium: string, address: string) =>

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Listener } from '../../config/config.ts';
 import type { Metrics } from '../../platform/metrics.ts';
-import { type ConnectionTimes, connectionOptions } from '../frame/connections.ts';
-import { ApiError, toApiError } from '../frame/errors.ts';
-import { requireHost } from '../frame/host.ts';
-import { refuseConnection, refuseOddRequests } from '../frame/odd-requests.ts';
+import { type ConnectionTimes, connectionOptions } from '../http/connections.ts';
+import { ApiError, toApiError } from '../http/errors.ts';
+import { requireHost } from '../http/host.ts';
+import { refuseConnection, refuseOddRequests } from '../http/odd-requests.ts';
 
 export interface MetricsListener {
   /** Where it really listens. */

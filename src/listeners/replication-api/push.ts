@@ -2,11 +2,11 @@ import { PUSH_PATH } from '../../replication/peers.ts';
 import type { PushedAssociation, Receiver } from '../../replication/receiver.ts';
 import { parseAsWritten } from '../../replication/written-numbers.ts';
 import type { Peer } from '../../storage/stores.ts';
-import type { DescribedEndpoint } from '../frame/endpoint.ts';
-import { ApiError, badJson } from '../frame/errors.ts';
-import { type Field, field } from '../frame/fields.ts';
-import { type JsonLimits, parseJson } from '../frame/json.ts';
-import { aBoolean, aMap, anObject, replicatedAssociation } from '../frame/schema.ts';
+import type { DescribedEndpoint } from '../http/endpoint.ts';
+import { ApiError, badJson } from '../http/errors.ts';
+import { type Field, field } from '../http/fields.ts';
+import { type JsonLimits, parseJson } from '../http/json.ts';
+import { aBoolean, aMap, anObject, replicatedAssociation } from '../http/schema.ts';
 
 /** What a body of the greatest length can hold of associations, each nested as deeply as can be signed. */
 const LIMITS: JsonLimits = { depth: 102, members: 50_000, lists: 50_000, items: 50_000 };

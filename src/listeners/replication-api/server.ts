@@ -12,13 +12,13 @@ import { type Certificates, tlsOptions } from '../../replication/certificates.ts
 import { PUSH_PATH } from '../../replication/peers.ts';
 import type { Receiver } from '../../replication/receiver.ts';
 import type { Peer, Stores } from '../../storage/stores.ts';
-import { send, sendError } from '../frame/answers.ts';
-import { type ConnectionTimes, connectionOptions } from '../frame/connections.ts';
-import { ApiError } from '../frame/errors.ts';
-import { requireHost } from '../frame/host.ts';
-import { refuseConnection, refuseOddRequests } from '../frame/odd-requests.ts';
-import { type ClientFields, requestNoter } from '../frame/request-lines.ts';
-import { WITHOUT_SCHEMAS } from '../frame/server.ts';
+import { send, sendError } from '../http/answers.ts';
+import { type ConnectionTimes, connectionOptions } from '../http/connections.ts';
+import { ApiError } from '../http/errors.ts';
+import { requireHost } from '../http/host.ts';
+import { refuseConnection, refuseOddRequests } from '../http/odd-requests.ts';
+import { type ClientFields, requestNoter } from '../http/request-lines.ts';
+import { WITHOUT_SCHEMAS } from '../http/server.ts';
 import { identifyCaller } from './caller.ts';
 import { push, replicationPush, requireJson } from './push.ts';
 

@@ -5,7 +5,7 @@ import { beforeAll, expect, test } from 'vitest';
 import type { Key } from '../../../src/config/keys.ts';
 import { FAMILIES, SECTIONS } from '../../../src/config/known-keys.ts';
 import { peerKeys } from '../../../src/config/sections/peers.ts';
-import type { ApiDescription } from '../../../src/listeners/frame/openapi.ts';
+import type { ApiDescription } from '../../../src/listeners/http/openapi.ts';
 import { internalApiRoutes } from '../../../src/listeners/internal-api/routes.ts';
 import { PUSH_PATH } from '../../../src/replication/peers.ts';
 import { get } from '../../support/http.ts';

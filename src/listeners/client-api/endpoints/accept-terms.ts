@@ -1,7 +1,7 @@
 import type { Terms } from '../../../identity/terms.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { texts } from '../../frame/fields.ts';
-import { anObject } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { texts } from '../../http/fields.ts';
+import { anObject } from '../../http/schema.ts';
 
 /** `POST terms`: the user accepts documents, each in one of its languages. */
 export const acceptTerms = (service: Terms) =>

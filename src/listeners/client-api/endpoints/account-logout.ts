@@ -1,6 +1,6 @@
 import type { Accounts } from '../../../identity/accounts.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { anObject } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { anObject } from '../../http/schema.ts';
 
 /** `POST account/logout`: the access token works no more. Terms need not be accepted for that. */
 export const accountLogout = (accounts: Accounts) =>

@@ -1,7 +1,7 @@
 import type { Registration } from '../../../identity/registration.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { integer, text, unused } from '../../frame/fields.ts';
-import { anObject, aString } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { integer, text, unused } from '../../http/fields.ts';
+import { anObject, aString } from '../../http/schema.ts';
 
 /** `POST account/register`: an access token for an OpenID token of the user's homeserver. */
 export const accountRegister = (registration: Registration) =>

@@ -1,5 +1,5 @@
-import { endpoint } from '../../frame/endpoint.ts';
-import { anObject, aString } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { anObject, aString } from '../../http/schema.ts';
 
 /** `GET account`: whose access token it is. */
 export const account = endpoint({

@@ -1,9 +1,9 @@
 import type { Associations } from '../../../identity/associations.ts';
-import { IdentityError } from '../../../identity/errors.ts';
 import type { Validation } from '../../../identity/validation.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { clientSecret, mxid, sid } from '../../frame/fields.ts';
-import { boundAssociation } from '../../frame/schema.ts';
+import { IdentityError } from '../../../model/errors.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { clientSecret, mxid, sid } from '../../http/fields.ts';
+import { boundAssociation } from '../../http/schema.ts';
 
 /** `POST 3pid/bind`: publishes that the address a session proved is a user's. */
 export const bind = (validation: Validation, associations: Associations) =>

@@ -1,7 +1,7 @@
 import type { Lookup } from '../../../identity/lookup.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { threepids } from '../../frame/fields.ts';
-import { aList, anObject, aString } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { threepids } from '../../http/fields.ts';
+import { aList, anObject, aString } from '../../http/schema.ts';
 
 /** `POST bulk_lookup` of v1: the users of many addresses. */
 export const bulkLookup = (lookups: Lookup) =>

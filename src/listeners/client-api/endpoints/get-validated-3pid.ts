@@ -1,7 +1,7 @@
 import type { Validation } from '../../../identity/validation.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { clientSecret, sid } from '../../frame/fields.ts';
-import { anInteger, anObject, aString } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { clientSecret, sid } from '../../http/fields.ts';
+import { anInteger, anObject, aString } from '../../http/schema.ts';
 
 /** `GET 3pid/getValidated3pid`: the address that a session proved. */
 export const getValidated3pid = (validation: Validation) =>

@@ -1,6 +1,6 @@
 import type { Lookup } from '../../../identity/lookup.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { aList, anObject, aString } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { aList, anObject, aString } from '../../http/schema.ts';
 
 /** `GET hash_details`: how addresses are to be hashed for a lookup. */
 export const hashDetails = (lookups: Lookup) =>

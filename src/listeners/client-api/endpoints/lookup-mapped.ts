@@ -1,7 +1,7 @@
 import type { Lookup } from '../../../identity/lookup.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { text, texts } from '../../frame/fields.ts';
-import { aMap, anObject, aString } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { text, texts } from '../../http/fields.ts';
+import { aMap, anObject, aString } from '../../http/schema.ts';
 
 /** `POST lookup` of v2: the users of many addresses, hashed or not. */
 export const lookupMapped = (lookups: Lookup) =>

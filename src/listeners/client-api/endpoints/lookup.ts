@@ -1,7 +1,7 @@
 import type { Lookup } from '../../../identity/lookup.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { text } from '../../frame/fields.ts';
-import { anObject, signedAssociation } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { text } from '../../http/fields.ts';
+import { anObject, signedAssociation } from '../../http/schema.ts';
 
 /** `GET lookup` of v1: the signed association of one address, or `{}`. */
 export const lookup = (lookups: Lookup) =>

@@ -1,5 +1,5 @@
-import { endpoint } from '../../frame/endpoint.ts';
-import { anObject } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { anObject } from '../../http/schema.ts';
 
 /** `GET` of the API's root: whether there is an identity server here. */
 export const ping = (servlet: string) =>

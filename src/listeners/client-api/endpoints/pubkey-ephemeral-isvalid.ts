@@ -1,7 +1,7 @@
 import type { Invitations } from '../../../identity/invitations.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { text } from '../../frame/fields.ts';
-import { aBoolean, anObject } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { text } from '../../http/fields.ts';
+import { aBoolean, anObject } from '../../http/schema.ts';
 
 /** `GET pubkey/ephemeral/isvalid`: whether a key belongs to an invitation, compared as given. */
 export const pubkeyEphemeralIsValid = (invitations: Invitations) =>

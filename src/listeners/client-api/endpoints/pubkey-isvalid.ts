@@ -1,7 +1,7 @@
 import type { ServerKeys } from '../../../identity/server-keys.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { text } from '../../frame/fields.ts';
-import { aBoolean, anObject } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { text } from '../../http/fields.ts';
+import { aBoolean, anObject } from '../../http/schema.ts';
 
 /** `GET pubkey/isvalid`: whether a key is one of this server's long-term ones. */
 export const pubkeyIsValid = (keys: ServerKeys) =>

@@ -1,7 +1,7 @@
-import { IdentityError } from '../../../identity/errors.ts';
 import type { ServerKeys } from '../../../identity/server-keys.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { anObject, aString } from '../../frame/schema.ts';
+import { IdentityError } from '../../../model/errors.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { anObject, aString } from '../../http/schema.ts';
 
 /** `GET pubkey/{keyId}`: one of this server's long-term keys. */
 export const pubkey = (keys: ServerKeys) =>

@@ -1,7 +1,7 @@
 import type { Invitations } from '../../../identity/invitations.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { mxid, text } from '../../frame/fields.ts';
-import { anObject, aString, signatures } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { mxid, text } from '../../http/fields.ts';
+import { anObject, aString, signatures } from '../../http/schema.ts';
 
 /** `POST sign-ed25519`: signs with an invitation's key; the mailed link brings token and key along. */
 export const signEd25519 = (invitations: Invitations) =>

@@ -1,8 +1,8 @@
 import type { Invitations } from '../../../identity/invitations.ts';
 import type { ServerKeys } from '../../../identity/server-keys.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { mxid, roomId, text } from '../../frame/fields.ts';
-import { aList, anObject, aString } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { mxid, roomId, text } from '../../http/fields.ts';
+import { aList, anObject, aString } from '../../http/schema.ts';
 
 export interface StoreInviteServices {
   readonly invitations: Invitations;

@@ -1,6 +1,6 @@
 import type { Terms } from '../../../identity/terms.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { aMap, anObject } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { aMap, anObject } from '../../http/schema.ts';
 
 /** `GET terms`: the documents to accept, with a version and their languages. */
 export const terms = (service: Terms) =>

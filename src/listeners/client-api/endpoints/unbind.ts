@@ -1,8 +1,8 @@
 import type { Caller } from '../../../identity/limits/charges.ts';
 import type { Unbinding } from '../../../identity/unbinding.ts';
-import { endpoint, type SignedRequest } from '../../frame/endpoint.ts';
-import { clientSecret, mxid, optional, sid, threepid } from '../../frame/fields.ts';
-import { anObject } from '../../frame/schema.ts';
+import { endpoint, type SignedRequest } from '../../http/endpoint.ts';
+import { clientSecret, mxid, optional, sid, threepid } from '../../http/fields.ts';
+import { anObject } from '../../http/schema.ts';
 
 /** Which homeserver signed a request. */
 export type VerifyRequest = (

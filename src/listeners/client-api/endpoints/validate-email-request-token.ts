@@ -1,7 +1,7 @@
 import type { EmailValidation } from '../../../identity/email-validation.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { clientSecret, integer, optional, text } from '../../frame/fields.ts';
-import { aBoolean, anObject, aString } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { clientSecret, integer, optional, text } from '../../http/fields.ts';
+import { aBoolean, anObject, aString } from '../../http/schema.ts';
 
 /** `POST validate/email/requestToken`: opens a session and mails a token. */
 export const validateEmailRequestToken = (validation: EmailValidation) =>

@@ -1,7 +1,7 @@
 import type { PhoneValidation } from '../../../identity/phone-validation.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { clientSecret, integer, optional, text } from '../../frame/fields.ts';
-import { aBoolean, anObject, aString } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { clientSecret, integer, optional, text } from '../../http/fields.ts';
+import { aBoolean, anObject, aString } from '../../http/schema.ts';
 
 /** `POST validate/msisdn/requestToken`: opens a session and sends a token in a text message. */
 export const validateMsisdnRequestToken = (validation: PhoneValidation) =>

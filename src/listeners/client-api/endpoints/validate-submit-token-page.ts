@@ -1,5 +1,5 @@
-import type { Medium } from '../../../identity/addresses.ts';
 import type { Validation } from '../../../identity/validation.ts';
+import type { Medium } from '../../../model/addresses.ts';
 import {
   type Answer,
   type Endpoint,
@@ -7,9 +7,9 @@ import {
   PageAnswer,
   RedirectAnswer,
   type RequestContext,
-} from '../../frame/endpoint.ts';
-import { toApiError } from '../../frame/errors.ts';
-import { clientSecret, sid, text } from '../../frame/fields.ts';
+} from '../../http/endpoint.ts';
+import { toApiError } from '../../http/errors.ts';
+import { clientSecret, sid, text } from '../../http/fields.ts';
 
 const SERVLETS: Record<Medium, string> = {
   email: 'EmailValidateCodeServlet',

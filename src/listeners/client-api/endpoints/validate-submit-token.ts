@@ -1,10 +1,10 @@
-import type { Medium } from '../../../identity/addresses.ts';
-import { IdentityError } from '../../../identity/errors.ts';
 import type { Validation } from '../../../identity/validation.ts';
-import { endpoint, JsonAnswer } from '../../frame/endpoint.ts';
-import { toApiError } from '../../frame/errors.ts';
-import { clientSecret, sid, text } from '../../frame/fields.ts';
-import { aBoolean, anObject, aString } from '../../frame/schema.ts';
+import type { Medium } from '../../../model/addresses.ts';
+import { IdentityError } from '../../../model/errors.ts';
+import { endpoint, JsonAnswer } from '../../http/endpoint.ts';
+import { toApiError } from '../../http/errors.ts';
+import { clientSecret, sid, text } from '../../http/fields.ts';
+import { aBoolean, anObject, aString } from '../../http/schema.ts';
 
 const SERVLETS: Record<Medium, string> = {
   email: 'EmailValidateCodeServlet',

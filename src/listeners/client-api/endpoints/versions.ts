@@ -1,5 +1,5 @@
-import { endpoint } from '../../frame/endpoint.ts';
-import { aList, anObject, aString } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { aList, anObject, aString } from '../../http/schema.ts';
 
 const V1_RELEASES = ['r0.1.0', 'r0.2.0', 'r0.2.1', 'r0.3.0'];
 const V2_RELEASES = Array.from({ length: 19 }, (_, minor) => `v1.${minor + 1}`);

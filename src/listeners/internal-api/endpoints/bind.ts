@@ -1,7 +1,7 @@
 import type { Associations } from '../../../identity/associations.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { anyMxid, text } from '../../frame/fields.ts';
-import { boundAssociation } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { anyMxid, text } from '../../http/fields.ts';
+import { boundAssociation } from '../../http/schema.ts';
 import { readThreePid } from '../threepid.ts';
 
 /** `POST bind`: binds an address without validation. */

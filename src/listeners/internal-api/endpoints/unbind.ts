@@ -1,7 +1,7 @@
 import type { Associations } from '../../../identity/associations.ts';
-import { endpoint } from '../../frame/endpoint.ts';
-import { anyMxid, text } from '../../frame/fields.ts';
-import { anObject } from '../../frame/schema.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import { anyMxid, text } from '../../http/fields.ts';
+import { anObject } from '../../http/schema.ts';
 import { readBound } from '../threepid.ts';
 
 /** `POST unbind`: takes back a binding without further proof. */

@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import type { Client, Pool, PoolConfig } from 'pg';
 import type { Logger } from 'pino';
-import type { PostgresConfig } from '../../../config/config.ts';
+import type { PostgresConfig } from '../../database-config.ts';
 import { DatabaseOpenError, type Engine } from '../../engine.ts';
 import type { Schema } from '../../schema.ts';
 import { TransactionScope, withinOneTransaction } from '../../transaction-scope.ts';

@@ -2,10 +2,10 @@ import { closeSync, existsSync, openSync, realpathSync, statSync } from 'node:fs
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import type { Logger } from 'pino';
-import type { SqliteConfig } from '../../../config/config.ts';
 import type { Clock } from '../../../platform/clock.ts';
 import type { Progress } from '../../../platform/progress.ts';
 import type { Random } from '../../../platform/random.ts';
+import type { SqliteConfig } from '../../database-config.ts';
 import { DatabaseOpenError } from '../../engine.ts';
 import { backupDatabase } from './backup.ts';
 import { lockFile, refuseForeignWriters, refuseWhileLocked } from './exclusive.ts';

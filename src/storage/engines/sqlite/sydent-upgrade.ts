@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
 import type { Logger } from 'pino';
-import { foldAddress } from '../../../identity/addresses.ts';
-import { lookupHash } from '../../../identity/hashing.ts';
+import { foldAddress } from '../../../model/addresses.ts';
+import { lookupHash } from '../../../model/lookup-hash.ts';
 import type { Progress, Task } from '../../../platform/progress.ts';
 import type { Random } from '../../../platform/random.ts';
 import { newPepper } from '../../pepper.ts';

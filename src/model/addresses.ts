@@ -1,5 +1,5 @@
-import { inAscii, inUnicode } from '../platform/domain-names.ts';
 import { foldCase } from './case-folding.ts';
+import { inAscii, inUnicode } from './domain-names.ts';
 
 export const MEDIA = ['email', 'msisdn'] as const;
 export type Medium = (typeof MEDIA)[number];

@@ -1,18 +1,18 @@
 import type { Logger } from 'pino';
-import type { Config, Listener, ReplicationListenerConfig } from './config/config.ts';
-import type { ServerKeys } from './identity/server-keys.ts';
-import type { ConnectionTimes } from './listeners/frame/connections.ts';
-import { listen } from './listeners/frame/listen.ts';
-import type { ClientFields } from './listeners/frame/request-lines.ts';
-import { createReplicationServer } from './listeners/replication-api/server.ts';
-import type { Clock } from './platform/clock.ts';
-import type { Metrics } from './platform/metrics.ts';
-import type { Random } from './platform/random.ts';
-import { createReceiver, type ReceiverDependencies } from './replication/receiver.ts';
-import { startReplication } from './replication/replication.ts';
-import type { Storage } from './storage/stores.ts';
+import type { Config, Listener, ReplicationListenerConfig } from '../config/config.ts';
+import type { ServerKeys } from '../identity/server-keys.ts';
+import type { ConnectionTimes } from '../listeners/http/connections.ts';
+import { listen } from '../listeners/http/listen.ts';
+import type { ClientFields } from '../listeners/http/request-lines.ts';
+import { createReplicationServer } from '../listeners/replication-api/server.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import type { Random } from '../platform/random.ts';
+import { createReceiver, type ReceiverDependencies } from '../replication/receiver.ts';
+import { startReplication } from '../replication/replication.ts';
+import type { Storage } from '../storage/stores.ts';
 
-export interface MeshDependencies {
+export interface ReplicationParts {
   readonly storage: Storage;
   readonly keys: ServerKeys;
   readonly clock: Clock;
@@ -26,7 +26,7 @@ export interface MeshDependencies {
 }
 
 /** This server as one of several that replicate one another. */
-export interface Mesh {
+export interface RunningReplication {
   /** Where peers are listened to. */
   readonly address: Listener;
   /** An association was committed. */
@@ -37,11 +37,11 @@ export interface Mesh {
 }
 
 /** Builds and starts what replication needs: the part of startApp for servers that have a certificate. */
-export async function joinMesh(
+export async function serveReplication(
   config: Config,
   listener: ReplicationListenerConfig,
-  deps: MeshDependencies,
-): Promise<Mesh> {
+  deps: ReplicationParts,
+): Promise<RunningReplication> {
   const { storage, keys, clock, random, logger, metrics } = deps;
   const { bound = async () => {}, unbound = async () => {}, clientFields, connectionTimes } = deps;
   const replication = startReplication(config, listener, {

@@ -1,45 +1,45 @@
 import type { Logger } from 'pino';
+import type { Config, Listener } from '../config/config.ts';
+import { loadTerms } from '../config/terms.ts';
+import { createDelivery } from '../delivery/delivery.ts';
+import { type DispatcherTimings, startDispatcher } from '../delivery/outbox/dispatcher.ts';
+import { canSendSms } from '../delivery/sms/sms.ts';
+import { gaveNoSign } from '../homeservers/failures.ts';
+import { createHomeservers } from '../homeservers/homeservers.ts';
+import type { HomeserverTimings } from '../homeservers/timings.ts';
+import { createAccounts } from '../identity/accounts.ts';
+import { adoptSydentData } from '../identity/adoption/adopt.ts';
+import { createAssociations } from '../identity/associations.ts';
+import { createAsking } from '../identity/limits/asking.ts';
+import { createHomeserverAccounts } from '../identity/limits/homeserver-accounts.ts';
+import { describeReporting } from '../identity/limits/limit-log.ts';
+import { createLimits } from '../identity/limits/limits.ts';
+import { createNetworkNames } from '../identity/network-names.ts';
+import { createNoticeDelivery } from '../identity/notice-delivery.ts';
+import { createNotices } from '../identity/notices.ts';
+import { createServerKeys } from '../identity/server-keys.ts';
+import { createTerms } from '../identity/terms.ts';
+import { createValidation } from '../identity/validation.ts';
+import { clientReader } from '../listeners/http/client-address.ts';
+import type { ConnectionTimes } from '../listeners/http/connections.ts';
+import { listen } from '../listeners/http/listen.ts';
+import { warningOfOddities } from '../listeners/http/oddities.ts';
+import { clientFields } from '../listeners/http/request-lines.ts';
+import { type ApiServerOptions, createApiServer } from '../listeners/http/server.ts';
+import { internalApiRoutes } from '../listeners/internal-api/routes.ts';
+import { startMetricsListener } from '../listeners/metrics/server.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
+import { createMetrics } from '../platform/metrics.ts';
+import { createOutboundClient, type OutboundLimits } from '../platform/outbound/outbound.ts';
+import { createNameResolver } from '../platform/outbound/resolver.ts';
+import { createPhoneNumbers } from '../platform/phone-numbers.ts';
+import { createProgress } from '../platform/progress.ts';
+import { type Random, secureRandom } from '../platform/random.ts';
+import { repeat } from '../platform/repeat.ts';
+import { pruneLog } from '../replication/pruning.ts';
+import { openStorage } from '../storage/storage.ts';
 import { buildClientApi } from './client-api.ts';
-import type { Config, Listener } from './config/config.ts';
-import { loadTerms } from './config/terms.ts';
-import { createDelivery } from './delivery/delivery.ts';
-import { type DispatcherTimings, startDispatcher } from './delivery/outbox/dispatcher.ts';
-import { canSendSms } from './delivery/sms/sms.ts';
-import { gaveNoSign } from './homeservers/failures.ts';
-import { createHomeservers } from './homeservers/homeservers.ts';
-import type { HomeserverTimings } from './homeservers/timings.ts';
-import { createAccounts } from './identity/accounts.ts';
-import { adoptSydentData } from './identity/adoption/adopt.ts';
-import { createAssociations } from './identity/associations.ts';
-import { createAsking } from './identity/limits/asking.ts';
-import { createHomeserverAccounts } from './identity/limits/homeserver-accounts.ts';
-import { describeReporting } from './identity/limits/limit-log.ts';
-import { createLimits } from './identity/limits/limits.ts';
-import { createNetworkNames } from './identity/network-names.ts';
-import { createNoticeDelivery } from './identity/notice-delivery.ts';
-import { createNotices } from './identity/notices.ts';
-import { createServerKeys } from './identity/server-keys.ts';
-import { createTerms } from './identity/terms.ts';
-import { createValidation } from './identity/validation.ts';
-import { clientReader } from './listeners/frame/client-address.ts';
-import type { ConnectionTimes } from './listeners/frame/connections.ts';
-import { listen } from './listeners/frame/listen.ts';
-import { warningOfOddities } from './listeners/frame/oddities.ts';
-import { clientFields } from './listeners/frame/request-lines.ts';
-import { type ApiServerOptions, createApiServer } from './listeners/frame/server.ts';
-import { internalApiRoutes } from './listeners/internal-api/routes.ts';
-import { startMetricsListener } from './listeners/metrics/server.ts';
-import { joinMesh } from './mesh.ts';
-import { type Clock, systemClock } from './platform/clock.ts';
-import { createMetrics } from './platform/metrics.ts';
-import { createOutboundClient, type OutboundLimits } from './platform/outbound/outbound.ts';
-import { createNameResolver } from './platform/outbound/resolver.ts';
-import { createPhoneNumbers } from './platform/phone-numbers.ts';
-import { createProgress } from './platform/progress.ts';
-import { type Random, secureRandom } from './platform/random.ts';
-import { repeat } from './platform/repeat.ts';
-import { pruneLog } from './replication/pruning.ts';
-import { openStorage } from './storage/storage.ts';
+import { serveReplication } from './replication.ts';
 
 /** A running server. */
 export interface App {
@@ -173,20 +173,20 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       timings: deps.noticeTimings ?? {},
     });
     closing.defer(() => dispatcher.stop());
-    const mesh = http.replication
-      ? await joinMesh(config, http.replication, {
+    const replication = http.replication
+      ? await serveReplication(config, http.replication, {
           ...{ storage, keys, clock, random, logger, metrics, connectionTimes },
           clientFields: logged,
           ...{ bound: notices.oweInvitations, unbound: notices.takeBack },
         })
       : undefined;
-    if (mesh) {
-      closing.defer(() => mesh.close());
-      reloading.push({ what: 'Reading the certificates again', step: mesh.reload });
+    if (replication) {
+      closing.defer(() => replication.close());
+      reloading.push({ what: 'Reading the certificates again', step: replication.reload });
     }
     const associations = createAssociations({
       ...{ storage, keys, clock, notices, limits },
-      logged: () => mesh?.wake(),
+      logged: () => replication?.wake(),
     });
     const homeserverAccounts = createHomeserverAccounts({ storage, clock, random });
     const counting = repeat(COUNTING_INTERVAL, () =>
@@ -250,7 +250,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
         client,
         internal,
         metrics: metricsListener?.address,
-        replication: mesh?.address,
+        replication: replication?.address,
       },
       reload,
       close: () => closing.disposeAsync(),

@@ -1,5 +1,5 @@
-import type { IdentityFault } from '../../identity/errors.ts';
 import type { Caller } from '../../identity/limits/charges.ts';
+import type { IdentityFault } from '../../model/errors.ts';
 import type { ArgumentStyle, Arguments, Fields } from './arguments.ts';
 import type { Refusal, Statuses } from './errors.ts';
 import type { Schema } from './schema.ts';

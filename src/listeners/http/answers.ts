@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import { IdentityError } from '../../identity/errors.ts';
+import { IdentityError } from '../../model/errors.ts';
 import { type Answer, JsonAnswer, PageAnswer, RedirectAnswer } from './endpoint.ts';
 import { type AnswerContext, badJson, toApiError } from './errors.ts';
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { Logger } from 'pino';
-import type { DatabaseConfig } from '../config/config.ts';
+import type { DatabaseConfig } from './database-config.ts';
 import { DatabaseOpenError, type Engine } from './engine.ts';
 import { createSqliteEngine } from './engines/sqlite/engine.ts';
 import { hasPendingMigrations } from './migrations/index.ts';
@@ -32,7 +32,7 @@ async function openEngine(config: DatabaseConfig, logger: Logger): Promise<Engin
  * changes neither schema nor settings.
  * @throws DatabaseOpenError with a message for the operator.
  */
-export async function openBeside(
+export async function openForCommand(
   config: DatabaseConfig,
   logger: Logger,
 ): Promise<Pick<Storage, 'stores' | 'transaction' | 'close'>> {

@@ -1,4 +1,4 @@
-import { IdentityError, type IdentityFault } from '../../identity/errors.ts';
+import { IdentityError, type IdentityFault } from '../../model/errors.ts';
 import type { ArgumentStyle } from './arguments.ts';
 
 /** An answer that is an error: the specification's `{errcode, error}` with a status. */

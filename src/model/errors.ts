@@ -1,4 +1,4 @@
-/** What can be wrong with a request, in the domain's terms. listeners/frame/errors.ts gives each its answer. */
+/** What can be wrong with a request, in the domain's terms. listeners/http/errors.ts gives each its answer. */
 export type IdentityFault =
   | 'address-in-use'
   | 'destination-rejected'

@@ -1,4 +1,4 @@
-import { LONGEST_MXID, parseMxid } from '../../identity/mxid.ts';
+import { LONGEST_MXID, parseMxid } from '../../model/mxid.ts';
 import { aList, anObject, aString, type Schema } from './schema.ts';
 
 /** One argument of an endpoint: how it is read, and what the API description says of it. */

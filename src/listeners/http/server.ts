@@ -7,7 +7,7 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import type { Logger } from 'pino';
-import { isBrandName } from '../../identity/brand.ts';
+import { isBrandName } from '../../model/brand.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { CORS, send, sendError } from './answers.ts';
 import {

@@ -1,0 +1,31 @@
+/** Which database, and how it is used. */
+export type DatabaseConfig = SqliteConfig | PostgresConfig;
+
+export interface SqliteConfig {
+  readonly engine: 'sqlite';
+  /** A path or `:memory:`. */
+  readonly file: string;
+  /** Whether a copy is made beside an older file before it is first changed. */
+  readonly backup: boolean;
+  /** Whether the start is refused while another process has the file open for writing. */
+  readonly exclusive: boolean;
+}
+
+export interface PostgresConfig {
+  readonly engine: 'postgres';
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string | undefined;
+  readonly database: string;
+  readonly sslMode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
+  /** Path of a PEM file. */
+  readonly sslRootCert: string | undefined;
+  readonly sslCert: string | undefined;
+  readonly sslKey: string | undefined;
+  readonly poolSize: number;
+  /** Milliseconds; 0 for none. */
+  readonly statementTimeout: number;
+  /** Milliseconds to wait for a connection. */
+  readonly connectTimeout: number;
+}
