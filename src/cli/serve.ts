@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import type { Logger } from 'pino';
 import { type App, startApp } from '../app/app.ts';
-import { ConfigError, loadConfig } from '../config/load.ts';
+import { loadConfig } from '../config/load.ts';
 import { systemClock } from '../platform/clock.ts';
 import { hostNames } from '../platform/hostname.ts';
 import { createLogger } from '../platform/logger.ts';
+import { OperatorError } from '../platform/operator-error.ts';
 import { writePidFile } from '../platform/pid-file.ts';
 import { secureRandom } from '../platform/random.ts';
 import { VERSION } from '../platform/version.ts';
-import { DatabaseOpenError } from '../storage/engine.ts';
 import { report } from './report.ts';
 import type { CommandOptions } from './run.ts';
 
@@ -80,14 +80,9 @@ function isStop(error: unknown, signal: AbortSignal): boolean {
   return error === signal.reason || (error instanceof Error && isStop(error.cause, signal));
 }
 
-/** An expected failure is explained by its message; of any other the stack is worth having. */
-function explain(error: unknown): object {
-  const expected =
-    error instanceof ConfigError ||
-    error instanceof DatabaseOpenError ||
-    (error instanceof Error && 'code' in error);
-  return expected && error instanceof Error ? { reason: error.message } : { err: error };
-}
+/** What the operator can mend is explained by its message; of anything else the stack is worth having. */
+const explain = (error: unknown): object =>
+  error instanceof OperatorError ? { reason: error.message } : { err: error };
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
+import { OperatorError } from '../platform/operator-error.ts';
 import type { Random } from '../platform/random.ts';
 import type { Config } from './config.ts';
 import { exposedFiles } from './exposed-files.ts';
@@ -18,7 +19,7 @@ import { readPeers } from './sections/peers.ts';
 import { readSms } from './sections/sms.ts';
 
 /** A configuration that the server cannot start with; the message says all that is wrong with it. */
-export class ConfigError extends Error {
+export class ConfigError extends OperatorError {
   override readonly name = 'ConfigError';
   readonly file: string;
   readonly problems: readonly string[];

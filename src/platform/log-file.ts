@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from './clock.ts';
+import { OperatorError } from './operator-error.ts';
 
 /** A log file that starts anew at each local midnight, named as Python's logging names them. */
 export interface LogFile {
@@ -52,13 +53,13 @@ function putBy(file: string, target: string): boolean {
   return true;
 }
 
-/** @throws Error when the file cannot be opened, naming it. */
+/** @throws OperatorError when the file cannot be opened, naming it. */
 export function openLogFile(file: string, clock: Clock): LogFile {
   const open = () => {
     try {
       return openSync(file, 'a', 0o640);
     } catch (error) {
-      throw new Error(
+      throw new OperatorError(
         `The log file ${file} cannot be opened ([general] log.path): ${error instanceof Error ? error.message : error}`,
         { cause: error },
       );

@@ -9,6 +9,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
+import { OperatorError } from './operator-error.ts';
 import type { Random } from './random.ts';
 
 export interface PidFile {
@@ -52,7 +53,7 @@ function create(path: string, text: string): number {
 /**
  * Writes this process's id to the file, in place of whatever is there: a link itself, not what it names.
  * An empty path means nowhere.
- * @throws Error that names the file and the key it comes from.
+ * @throws OperatorError that names the file and the key it comes from.
  */
 export function writePidFile(path: string, random: Random): PidFile {
   if (path === '') return { remove: () => {} };
@@ -64,7 +65,7 @@ export function writePidFile(path: string, random: Random): PidFile {
     renameSync(temporary, path);
   } catch (error) {
     if (inode !== undefined) rmSync(temporary, { force: true });
-    throw new Error(
+    throw new OperatorError(
       `The pid file ${path} cannot be written ([general] pidfile.path; leave it empty for none): ${error instanceof Error ? error.message : error}`,
       { cause: error },
     );

@@ -1,4 +1,5 @@
 import type { Kysely, RawBuilder, Transaction } from 'kysely';
+import { OperatorError } from '../platform/operator-error.ts';
 import type { Schema } from './schema.ts';
 import type { TransactionScope } from './transaction-scope.ts';
 
@@ -21,6 +22,6 @@ export interface Engine {
 }
 
 /** The database could not be opened or does not suit; the message is for the operator. */
-export class DatabaseOpenError extends Error {
+export class DatabaseOpenError extends OperatorError {
   override readonly name = 'DatabaseOpenError';
 }

@@ -31,7 +31,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   'takes bytes of a known length': ['createVerifier', 'keyPairFromSeed', 'verifySignature'],
   'makes an error or looks at one': [
     ...['badJson', 'codeOf', 'connectionError', 'gaveNoSign', 'invalidParam', 'isOutcomeUnknown'],
-    'nonsense',
+    ...['cannotListen', 'nonsense'],
     'toApiError',
   ],
   'is given names and texts of this server’s own': [

@@ -186,6 +186,8 @@ describe('a running server', () => {
     expect(other.log()).toContain(
       `EADDRINUSE: address already in use 127.0.0.1:${first.ports.internal}`,
     );
+    // The operator can mend that: it needs no stack.
+    expect(other.log()).not.toContain('"stack"');
   });
 
   test('takes little memory', async () => {

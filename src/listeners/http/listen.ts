@@ -1,8 +1,18 @@
 import type { FastifyInstance } from 'fastify';
 import type { Listener } from '../../config/config.ts';
+import { OperatorError } from '../../platform/operator-error.ts';
 import { type ConnectionTimes, connectionOptions, watchConnections } from './connections.ts';
 
-/** Starts listening, and says so; where the machine has no IPv6, `::` means every IPv4 address. */
+/** What the system says of an address where nothing can listen, for the operator; other errors stay as they are. */
+export function cannotListen(name: string, error: unknown): unknown {
+  const isSystems = error instanceof Error && 'syscall' in error;
+  if (!isSystems) return error;
+  return new OperatorError(`The ${name} listener cannot listen: ${error.message}`, {
+    cause: error,
+  });
+}
+
+/** Starts listening, and says so; where the machine has no IPv6, `::` means every IPv4 address. @throws OperatorError */
 export async function listen(
   app: FastifyInstance,
   name: string,
@@ -16,8 +26,10 @@ export async function listen(
     await app.listen({ host: address, port, listenTextResolver });
   } catch (error) {
     const noIpv6 = error instanceof Error && 'code' in error && error.code === 'EAFNOSUPPORT';
-    if (!noIpv6 || address !== '::') throw error;
-    await app.listen({ host: '0.0.0.0', port, listenTextResolver });
+    if (!noIpv6 || address !== '::') throw cannotListen(name, error);
+    await app.listen({ host: '0.0.0.0', port, listenTextResolver }).catch((reason: unknown) => {
+      throw cannotListen(name, reason);
+    });
   }
   const bound = app.server.address();
   return bound === null || typeof bound === 'string' ? { address, port } : bound;

@@ -5,6 +5,7 @@ import type { Metrics } from '../../platform/metrics.ts';
 import { type ConnectionTimes, connectionOptions } from '../http/connections.ts';
 import { ApiError, toApiError } from '../http/errors.ts';
 import { requireHost } from '../http/host.ts';
+import { cannotListen } from '../http/listen.ts';
 import { refuseConnection, refuseOddRequests } from '../http/odd-requests.ts';
 
 export interface MetricsListener {
@@ -52,7 +53,9 @@ export async function startMetricsListener(
   server.on('clientError', refuseConnection());
   refuseOddRequests(server);
   server.listen(listener.port, listener.address);
-  await once(server, 'listening');
+  await once(server, 'listening').catch((error: unknown) => {
+    throw cannotListen('metrics', error);
+  });
   const bound = server.address();
   return {
     address: bound === null || typeof bound === 'string' ? listener : bound,
