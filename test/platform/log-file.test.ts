@@ -70,6 +70,18 @@ test('processes that share a log file lose no line at midnight', async () => {
   for (const line of lines('third day')) expect(await read(file)).toContain(line);
 });
 
+test('what is secret is hidden, should anything log it all the same', async () => {
+  const { logger, close } = await logging('INFO', new TestClock(NOON));
+  const names = ['token', 'access_token', 'client_secret', 'clientSecret', 'password'];
+  for (const name of [...names, 'authorization', 'private_key']) {
+    logger.info({ [name]: 'opensesame', request: { [name]: 'opensesame' } }, 'An accident');
+  }
+  await close();
+  const text = await readFile(file, 'utf8');
+  expect(text.match(/\(hidden\)/g)).toHaveLength(14);
+  expect(text).not.toContain('opensesame');
+});
+
 test('365 old log files are kept, and nothing else in the folder is touched', async () => {
   const days = Array.from({ length: 366 }, (_, ago) => new Date(NOON - (ago + 1) * DAY));
   const names = days.map((day) => {
