@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { secureRandom } from '../../src/platform/random.ts';
 import { openForCommand } from '../../src/storage/for-command.ts';
 import { openStorage } from '../../src/storage/storage.ts';
-import type { Storage } from '../../src/storage/stores.ts';
+import type { OpenTransaction, Storage } from '../../src/storage/stores.ts';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
 import { configOf } from '../support/earlier-database.ts';
 import { TestClock } from '../support/server.ts';
@@ -88,6 +88,24 @@ describe('on PostgreSQL', () => {
     await Promise.all([one.close(), two.close()]);
     await database.drop();
   });
+});
+
+test('on PostgreSQL, a homeserver that one is about to claim is not claimed by another, nor waited for', async () => {
+  const database = await createDatabase('postgres');
+  const one = await open(database);
+  const two = await open(database);
+  await one.transaction(({ outbox }) => outbox.giveTurn('sample.test', 1));
+  const claim = ({ outbox }: Pick<OpenTransaction, 'outbox'>, holder: string) =>
+    outbox.claim({
+      ...{ holder, troubled: false, newestFirst: false },
+      ...{ now: 1, until: 8001, limit: 10 },
+    });
+  await one.transaction(async (stores) => {
+    expect(await claim(stores, 'one')).toHaveLength(1);
+    expect(await two.transaction((others) => claim(others, 'two'))).toEqual([]);
+  });
+  await Promise.all([one.close(), two.close()]);
+  await database.drop();
 });
 
 describe('on SQLite', () => {
