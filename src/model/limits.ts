@@ -151,10 +151,10 @@ export const LIMITS = {
 export type LimitName = keyof typeof LIMITS | 'sms.destinations';
 
 /** The limit that this one is a part of; undefined for those that are whole. */
-export function wholeOf(limit: LimitName): string | undefined {
+export function wholeOf(limit: LimitName): keyof typeof LIMITS | undefined {
   if (limit === 'sms.destinations') return undefined;
   const { partOf, version1Of }: LimitDescription = LIMITS[limit];
-  return partOf ?? version1Of;
+  return (partOf ?? version1Of) as keyof typeof LIMITS | undefined;
 }
 
 /** What the configuration says of a limit. */

@@ -3,6 +3,7 @@ import {
   type LimitDescription,
   type LimitName,
   type LimitSetting,
+  wholeOf,
 } from '../../model/limits.ts';
 import type { LimitsConfig } from '../config.ts';
 import { burst, type Key, oneOf, orAbsent, positive, rateOrOff } from '../keys.ts';
@@ -63,9 +64,6 @@ const NOTES: Readonly<Partial<Record<Name, string>>> = {
 };
 
 const describe = (name: Name): LimitDescription => LIMITS[name];
-
-const wholeOf = ({ partOf, version1Of }: LimitDescription) =>
-  (partOf ?? version1Of) as Name | undefined;
 
 /** What a part has of the whole, as text behind its default. */
 function noteOf(name: Name): string {
@@ -150,11 +148,10 @@ const turnsOff = ({ burst, rateHz }: OwnValues) => burst === 0 || rateHz === 0;
 
 /** What the file says of a limit, or the default. */
 function measure(reader: ConfigReader, name: Name, enforce: boolean): Measure {
-  const description = describe(name);
-  const { burst: size, rateHz: speed, sydent = false, version1Of } = description;
+  const { burst: size, rateHz: speed, sydent = false, version1Of } = describe(name);
   const own = ownValues(reader, name);
   const isOwn = own.burst !== undefined || own.rateHz !== undefined;
-  const whole = wholeOf(description);
+  const whole = wholeOf(name);
   const ofWhole = whole === undefined || isOwn ? undefined : ownValues(reader, whole);
   const set = (version1Of !== undefined && ofWhole) || own;
   const isSet = set.burst !== undefined || set.rateHz !== undefined;
