@@ -61,7 +61,8 @@ export function createBuckets(clock: Clock): Buckets {
     },
     giveBack(key, units, limit) {
       const time = emptyAt.get(key);
-      if (time !== undefined) emptyAt.set(key, time - units * intervalOf(limit));
+      if (time === undefined) return;
+      emptyAt.set(key, time - Math.min(units, capacityOf(limit)) * intervalOf(limit));
     },
     clear: () => emptyAt.clear(),
   };

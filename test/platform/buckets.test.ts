@@ -64,6 +64,15 @@ test('what is given back can be taken again, and no more than that', () => {
   expect(attempts('ada', 3)).toEqual([0, 0, 1000]);
 });
 
+test('of more than a bucket holds only what it holds is given back', () => {
+  const limit = { burst: 2, rateHz: 1 };
+  const { attempts, buckets } = bucketsOf(limit);
+  buckets.take('ada', 1, limit);
+  buckets.take('ada', 10, limit);
+  buckets.giveBack('ada', 10, limit);
+  expect(attempts('ada', 2)).toEqual([0, 1000]);
+});
+
 test('however many keys come, memory is bounded and those asked for lately are kept', () => {
   const { attempt } = bucketsOf({ burst: 1, rateHz: 1 / 3600 });
   attempt('first');
