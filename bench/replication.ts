@@ -16,7 +16,7 @@ import { systemClock } from '../src/platform/clock.ts';
 import { secureRandom } from '../src/platform/random.ts';
 import { encodeBase64 } from '../src/signing/base64.ts';
 import { keyPairFromSeed } from '../src/signing/ed25519.ts';
-import { openStorage } from '../src/storage/storage.ts';
+import { openStorage } from '../src/storage/open.ts';
 
 const COUNT = 20_000;
 const IDLE_BINDS = 200;

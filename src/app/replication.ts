@@ -10,7 +10,7 @@ import type { Metrics } from '../platform/metrics.ts';
 import type { Random } from '../platform/random.ts';
 import { createReceiver, type ReceiverDependencies } from '../replication/receiver.ts';
 import { startReplication } from '../replication/replication.ts';
-import type { Storage } from '../storage/stores.ts';
+import type { Storage } from '../storage/stores/index.ts';
 
 export interface ReplicationParts {
   readonly storage: Storage;

@@ -6,7 +6,7 @@ import { hostNames } from '../platform/hostname.ts';
 import { withoutTrailing } from '../platform/trailing.ts';
 import { ofPeer, peerKey, pushUrl } from '../replication/peers.ts';
 import { openForCommand } from '../storage/for-command.ts';
-import type { Peer, PeerSettings, PeerStore, Storage } from '../storage/stores.ts';
+import type { Peer, PeerSettings, PeerStore, Storage } from '../storage/stores/index.ts';
 import { report } from './report.ts';
 import type { CommandOptions } from './run.ts';
 import { UsageError } from './usage-error.ts';

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
-import type { VerificationMail } from '../identity/email-validation.ts';
-import type { InvitationMail } from '../identity/invitation-text.ts';
-import type { VerificationSms } from '../identity/phone-validation.ts';
+import type { InvitationMail } from '../identity/invitations/invitation-text.ts';
+import type { VerificationMail } from '../identity/validation/email-validation.ts';
+import type { VerificationSms } from '../identity/validation/phone-validation.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { OutboundClient } from '../platform/outbound/outbound.ts';

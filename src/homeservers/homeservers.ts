@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { GeneralConfig, HttpConfig } from '../config/config.ts';
 import type { Asking } from '../identity/limits/asking.ts';
-import type { SendNotice } from '../identity/notice-delivery.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { OutboundClient } from '../platform/outbound/outbound.ts';
@@ -11,7 +10,8 @@ import { createDiscovery } from './discovery.ts';
 import { createAskNamed } from './failures.ts';
 import { createFederationClient, type FederationClient } from './federation-client.ts';
 import { createHomeserverKeys } from './keys.ts';
-import { createOnbind } from './onbind.ts';
+import type { SendNotice } from './onbind/delivery.ts';
+import { createOnbind } from './onbind/request.ts';
 import { createOpenIdUser, type OpenIdUser } from './openid.ts';
 import { createRequestVerifier, ownNames, type VerifyRequest } from './request-verifier.ts';
 import { type HomeserverTimings, TIMINGS } from './timings.ts';

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
-import type { Storage } from '../storage/stores.ts';
+import type { Storage } from '../storage/stores/index.ts';
 
 /**
  * What the log calls client networks: the same name in all processes for a week, by which abuse can be

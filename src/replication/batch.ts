@@ -1,6 +1,6 @@
 import type { ServerKeys } from '../identity/server-keys.ts';
 import { nextTurn } from '../platform/next-turn.ts';
-import type { StoredLocalAssociation } from '../storage/stores.ts';
+import type { StoredLocalAssociation } from '../storage/stores/index.ts';
 
 /** A push as it goes over the wire. */
 export interface Batch {

@@ -1,7 +1,7 @@
 import { isSameServer } from '../model/server-name.ts';
 import { decodeBase64 } from '../signing/base64.ts';
 import { createVerifier, type Verifier } from '../signing/ed25519.ts';
-import type { Peer } from '../storage/stores.ts';
+import type { Peer } from '../storage/stores/index.ts';
 
 const DEFAULT_PORT = 1001;
 export const PUSH_PATH = '/_matrix/identity/replicate/v1/push';

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../platform/clock.ts';
 import { deleteInBatches } from '../platform/delete-in-batches.ts';
-import type { Storage } from '../storage/stores.ts';
+import type { Storage } from '../storage/stores/index.ts';
 
 /** A deletion is kept so long in any case: it dates what is bound after it, should the clock step back. */
 const KEPT = 24 * 60 * 60 * 1000;

@@ -1,5 +1,5 @@
 import { repeat } from '../platform/repeat.ts';
-import type { Peer } from '../storage/stores.ts';
+import type { Peer } from '../storage/stores/index.ts';
 import { ofPeer, takesPart } from './peers.ts';
 import { startWorker, type Worker, type WorkerDependencies } from './worker.ts';
 

@@ -1,4 +1,4 @@
-import { CLOCK_TOLERANCE, membersBeside } from '../identity/signed-association.ts';
+import { CLOCK_TOLERANCE, membersBeside } from '../identity/associations/signed-association.ts';
 import { foldAddress, LONGEST_ADDRESS } from '../model/addresses.ts';
 import { LONGEST_MXID } from '../model/mxid.ts';
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import { lookupKeys } from '../identity/lookup-keys.ts';
-import { CLOCK_TOLERANCE, toAssociation } from '../identity/signed-association.ts';
+import { lookupKeys } from '../identity/associations/lookup-keys.ts';
+import { CLOCK_TOLERANCE, toAssociation } from '../identity/associations/signed-association.ts';
 import { lookupHash } from '../model/lookup-hash.ts';
 import type { Clock } from '../platform/clock.ts';
 import { nextTurn } from '../platform/next-turn.ts';
@@ -15,7 +15,7 @@ import type {
   Peer,
   ReplicatedDeletion,
   Storage,
-} from '../storage/stores.ts';
+} from '../storage/stores/index.ts';
 import { verifiersOf } from './peers.ts';
 import { parseAssociation, UNUSABLE, type Unusable } from './received-association.ts';
 

@@ -1,4 +1,4 @@
-import type { RefusedAssociation, StoredLocalAssociation } from '../storage/stores.ts';
+import type { RefusedAssociation, StoredLocalAssociation } from '../storage/stores/index.ts';
 
 /** How to go on with a batch of which a peer refused some. */
 export interface Passage {

@@ -5,7 +5,7 @@ import type { ServerKeys } from '../identity/server-keys.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
-import type { Storage } from '../storage/stores.ts';
+import type { Storage } from '../storage/stores/index.ts';
 import { type Certificates, certificateWarnings, readCertificates } from './certificates.ts';
 import { createPeerClient } from './peer-client.ts';
 import { startPusher } from './pusher.ts';

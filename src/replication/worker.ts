@@ -4,7 +4,7 @@ import type { Clock } from '../platform/clock.ts';
 import { nextTurn } from '../platform/next-turn.ts';
 import type { Random } from '../platform/random.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
-import type { Peer, Storage, StoredLocalAssociation } from '../storage/stores.ts';
+import type { Peer, Storage, StoredLocalAssociation } from '../storage/stores/index.ts';
 import { type Batch, signBatch } from './batch.ts';
 import type { PeerClient, PushAnswer } from './peer-client.ts';
 import { pushUrl, takesPart } from './peers.ts';

@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { Logger } from 'pino';
 import type { DatabaseConfig } from './database-config.ts';
-import { DatabaseOpenError, type Engine } from './engine.ts';
+import { DatabaseOpenError, type Engine } from './engines/engine.ts';
 import { createSqliteEngine } from './engines/sqlite/engine.ts';
+import { storesOn } from './kysely/stores-on.ts';
+import { transactionsOn } from './kysely/transactions.ts';
 import { hasPendingMigrations } from './migrations/index.ts';
-import type { Storage } from './stores.ts';
-import { storesOn } from './stores-on.ts';
-import { transactionsOn } from './transactions.ts';
+import type { Storage } from './stores/index.ts';
 
 /** Milliseconds to wait for what the server is writing. */
 const PATIENCE = 5000;

@@ -5,7 +5,7 @@ import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createNetworkNames } from '../../src/identity/network-names.ts';
 import { secureRandom } from '../../src/platform/random.ts';
-import { openStorage } from '../../src/storage/storage.ts';
+import { openStorage } from '../../src/storage/open.ts';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
 import { get, request } from '../support/http.ts';
 import { certificateFolder, PUSH_PATH, rawPush, replicationLines } from '../support/mesh.ts';

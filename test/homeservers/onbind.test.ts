@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createOnbind } from '../../src/homeservers/onbind.ts';
+import { createOnbind } from '../../src/homeservers/onbind/request.ts';
 import { startDnsServer, type TestDnsServer } from '../support/dns-server.ts';
 import { answerJson, startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
 import { testHomeservers } from '../support/outbound.ts';

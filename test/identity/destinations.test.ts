@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { verdictOn } from '../../src/identity/destinations.ts';
+import { verdictOn } from '../../src/identity/validation/destinations.ts';
 import { createPhoneNumbers } from '../../src/platform/phone-numbers.ts';
 
 const { parse } = createPhoneNumbers();

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { bareWords } from '../../src/identity/bare-words.ts';
-import { visibleText } from '../../src/identity/visible-text.ts';
+import { bareWords } from '../../src/identity/invitations/bare-words.ts';
+import { visibleText } from '../../src/identity/invitations/visible-text.ts';
 
 describe('what can be seen of a text', () => {
   test.each([

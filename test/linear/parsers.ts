@@ -16,20 +16,20 @@ import { compileJinja } from '../../src/delivery/templates/jinja.ts';
 import { compilePercent } from '../../src/delivery/templates/percent.ts';
 import { jsonObject } from '../../src/homeservers/json.ts';
 import { parseXMatrix } from '../../src/homeservers/x-matrix.ts';
-import { bareWords } from '../../src/identity/bare-words.ts';
+import { storedAddress } from '../../src/identity/associations/lookup-keys.ts';
+import { bareWords } from '../../src/identity/invitations/bare-words.ts';
 import {
   cleanText,
   hasBlockedWord,
   redactAddress,
   textsOf,
-} from '../../src/identity/invitation-text.ts';
+} from '../../src/identity/invitations/invitation-text.ts';
+import { visibleText } from '../../src/identity/invitations/visible-text.ts';
 import { mailCharges } from '../../src/identity/limits/charges.ts';
 import { homeserverKey, homeserverName } from '../../src/identity/limits/homeserver-accounts.ts';
-import { storedAddress } from '../../src/identity/lookup-keys.ts';
-import { nextLinkWithSid, usableNextLink } from '../../src/identity/next-link.ts';
 import { sameSecret } from '../../src/identity/secrets.ts';
-import { visibleText } from '../../src/identity/visible-text.ts';
-import { parseWebClient } from '../../src/identity/web-client.ts';
+import { nextLinkWithSid, usableNextLink } from '../../src/identity/validation/next-link.ts';
+import { parseWebClient } from '../../src/identity/validation/web-client.ts';
 import { textArguments } from '../../src/listeners/http/arguments.ts';
 import { requireToken, tokenReader } from '../../src/listeners/http/authentication.ts';
 import { clientNetwork, clientReader } from '../../src/listeners/http/client-address.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { report } from '../../src/cli/report.ts';
 import { ConfigError } from '../../src/config/load.ts';
-import { DatabaseOpenError } from '../../src/storage/engine.ts';
+import { DatabaseOpenError } from '../../src/storage/engines/engine.ts';
 
 let said: string;
 beforeEach(() => {

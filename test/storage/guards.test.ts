@@ -3,8 +3,8 @@ import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { secureRandom } from '../../src/platform/random.ts';
 import { openForCommand } from '../../src/storage/for-command.ts';
-import { openStorage } from '../../src/storage/storage.ts';
-import type { OpenTransaction, Storage } from '../../src/storage/stores.ts';
+import { openStorage } from '../../src/storage/open.ts';
+import type { OpenTransaction, Storage } from '../../src/storage/stores/index.ts';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
 import { configOf } from '../support/earlier-database.ts';
 import { TestClock } from '../support/server.ts';
@@ -113,12 +113,12 @@ describe('on SQLite', () => {
     const database = await createDatabase('sqlite');
     const storage = await open(database);
     const beside = new Database(database.config.replace('db.file = ', ''), { timeout: 0 });
-    await storage.transaction(async ({ adoption }) => {
-      await adoption.getState('noted');
+    await storage.transaction(async ({ state }) => {
+      await state.get('noted');
       expect(() => beside.exec('begin immediate')).toThrow('database is locked');
-      await adoption.setState('noted', 'first');
+      await state.set('noted', 'first');
     });
-    expect(await storage.stores.adoption.getState('noted')).toBe('first');
+    expect(await storage.stores.state.get('noted')).toBe('first');
     beside.close();
     await storage.close();
     await database.drop();

@@ -5,8 +5,8 @@ import {
   homeserverKey,
 } from '../../src/identity/limits/homeserver-accounts.ts';
 import { secureRandom } from '../../src/platform/random.ts';
-import { openStorage } from '../../src/storage/storage.ts';
-import type { Storage } from '../../src/storage/stores.ts';
+import { openStorage } from '../../src/storage/open.ts';
+import type { Storage } from '../../src/storage/stores/index.ts';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
 import { configOf } from '../support/earlier-database.ts';
 import { SERVER_NAME, TestClock } from '../support/server.ts';

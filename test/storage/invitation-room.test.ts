@@ -1,10 +1,13 @@
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createInvitationRoom, type Newcomer } from '../../src/identity/invitation-room.ts';
+import {
+  createInvitationRoom,
+  type Newcomer,
+} from '../../src/identity/invitations/invitation-room.ts';
 import type { LimitName } from '../../src/model/limits.ts';
 import { secureRandom } from '../../src/platform/random.ts';
-import { openStorage } from '../../src/storage/storage.ts';
-import type { Storage } from '../../src/storage/stores.ts';
+import { openStorage } from '../../src/storage/open.ts';
+import type { Storage } from '../../src/storage/stores/index.ts';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
 import { configOf } from '../support/earlier-database.ts';
 import { TestClock } from '../support/server.ts';

@@ -7,7 +7,7 @@ import { createProgress } from '../../src/platform/progress.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { decodeBase64 } from '../../src/signing/base64.ts';
 import { verifySignedJson } from '../../src/signing/signed-json.ts';
-import { openStorage } from '../../src/storage/storage.ts';
+import { openStorage } from '../../src/storage/open.ts';
 import { ENGINES, type TestDatabase } from '../support/databases.ts';
 import { configOf, createEarlierDatabase } from '../support/earlier-database.ts';
 import { bind, lookup, unbind } from '../support/mesh.ts';

@@ -1,12 +1,12 @@
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createAssociations } from '../../src/identity/associations.ts';
-import { createNotices } from '../../src/identity/notices.ts';
+import { createAssociations } from '../../src/identity/associations/associations.ts';
+import { createNotices } from '../../src/identity/invitations/onbind-notices.ts';
 import { createServerKeys } from '../../src/identity/server-keys.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { secureRandom } from '../../src/platform/random.ts';
-import { openStorage } from '../../src/storage/storage.ts';
-import type { OpenTransaction, Storage } from '../../src/storage/stores.ts';
+import { openStorage } from '../../src/storage/open.ts';
+import type { OpenTransaction, Storage } from '../../src/storage/stores/index.ts';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
 import { configOf } from '../support/earlier-database.ts';
 import { TestClock } from '../support/server.ts';
@@ -29,9 +29,9 @@ describe.each(ENGINES)('a transaction on %s', (engine) => {
     await database.drop();
   });
 
-  const note = ({ adoption }: Pick<OpenTransaction, 'adoption'>, value: string) =>
-    adoption.setState('noted', value);
-  const noted = () => storage.stores.adoption.getState('noted');
+  const note = ({ state }: Pick<OpenTransaction, 'state'>, value: string) =>
+    state.set('noted', value);
+  const noted = () => storage.stores.state.get('noted');
 
   test('is refused a query outside it, and is undone', async () => {
     const work = storage.transaction(async (stores) => {

@@ -6,7 +6,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { createProgress } from '../../src/platform/progress.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import type { DatabaseConfig } from '../../src/storage/database-config.ts';
-import type { Engine } from '../../src/storage/engine.ts';
+import type { Engine } from '../../src/storage/engines/engine.ts';
 import { openPostgresEngine } from '../../src/storage/engines/postgres/engine.ts';
 import { createSqliteEngine } from '../../src/storage/engines/sqlite/engine.ts';
 import { openSqlite } from '../../src/storage/engines/sqlite/open.ts';

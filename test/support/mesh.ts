@@ -10,7 +10,7 @@ import { type KeyPair, keyPairFromSeed } from '../../src/signing/ed25519.ts';
 import { signJson } from '../../src/signing/signed-json.ts';
 import type { DatabaseConfig } from '../../src/storage/database-config.ts';
 import { openForCommand } from '../../src/storage/for-command.ts';
-import type { Stores } from '../../src/storage/stores.ts';
+import type { Stores } from '../../src/storage/stores/index.ts';
 import { type EngineName, temporaryFolder } from './databases.ts';
 import { get, postJson } from './http.ts';
 import { freePort } from './process.ts';

@@ -1,4 +1,4 @@
-import { parseWebClient } from '../../identity/web-client.ts';
+import { parseWebClient } from '../../identity/validation/web-client.ts';
 import type { EmailConfig } from '../config.ts';
 import { baseUrl, InvalidValueError, type Key, list } from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Originator, SmsConfig, SmsProviderConfig } from '../../config/config.ts';
-import type { VerificationSms } from '../../identity/phone-validation.ts';
+import type { VerificationSms } from '../../identity/validation/phone-validation.ts';
 import { IdentityError, UnknownOutcomeError } from '../../model/errors.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { OutboundClient, TimeLimits } from '../../platform/outbound/outbound.ts';

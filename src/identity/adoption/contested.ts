@@ -1,6 +1,6 @@
 import { foldAddress } from '../../model/addresses.ts';
-import type { StoredLocalAssociation } from '../../storage/stores.ts';
-import { CONTESTED, isContested, parseContested } from '../contested.ts';
+import type { StoredLocalAssociation } from '../../storage/stores/index.ts';
+import { CONTESTED, isContested, parseContested } from '../associations/contested.ts';
 import type { AdoptionDependencies } from './dependencies.ts';
 
 const BATCH = 500;
@@ -13,7 +13,7 @@ const isUnfolded = ({ medium, address, mxid }: StoredLocalAssociation) =>
 export async function countContested(deps: AdoptionDependencies): Promise<number> {
   const { storage, keys, progress } = deps;
   const { stores } = storage;
-  let [count, upTo] = parseContested(await stores.adoption.getState(CONTESTED));
+  let [count, upTo] = parseContested(await stores.state.get(CONTESTED));
   if (upTo === undefined) return count;
   const task = await progress.begin('Looking for addresses in several spellings', () =>
     stores.adoption.countLogAfter(upTo ?? 0),
@@ -29,7 +29,7 @@ export async function countContested(deps: AdoptionDependencies): Promise<number
     }
     upTo = entries.length < BATCH ? undefined : entries.at(-1)?.id;
     const state = upTo === undefined ? [count] : [count, upTo];
-    await stores.adoption.setState(CONTESTED, JSON.stringify(state));
+    await stores.state.set(CONTESTED, JSON.stringify(state));
     await task.advance(entries.length);
   }
   task.end();

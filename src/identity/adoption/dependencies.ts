@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../platform/clock.ts';
 import type { Progress } from '../../platform/progress.ts';
-import type { Storage, Stores } from '../../storage/stores.ts';
+import type { Storage, Stores } from '../../storage/stores/index.ts';
 import type { ServerKeys } from '../server-keys.ts';
 
 export interface AdoptionDependencies {
@@ -14,6 +14,6 @@ export interface AdoptionDependencies {
 
 /** A position or number that is kept in the state; undefined when there is none. */
 export async function numberState(stores: Stores, key: string): Promise<number | undefined> {
-  const value = await stores.adoption.getState(key);
+  const value = await stores.state.get(key);
   return value === undefined ? undefined : Number(value);
 }

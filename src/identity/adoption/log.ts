@@ -1,9 +1,9 @@
 import { lookupHash } from '../../model/lookup-hash.ts';
-import type { StoredLocalAssociation, Stores } from '../../storage/stores.ts';
-import { LOG_POSITION } from '../associations.ts';
-import { CONTESTED } from '../contested.ts';
-import { lookupKeys, storedAddress } from '../lookup-keys.ts';
-import { CLOCK_TOLERANCE, toAssociation } from '../signed-association.ts';
+import type { StoredLocalAssociation, Stores } from '../../storage/stores/index.ts';
+import { LOG_POSITION } from '../associations/associations.ts';
+import { CONTESTED } from '../associations/contested.ts';
+import { lookupKeys, storedAddress } from '../associations/lookup-keys.ts';
+import { CLOCK_TOLERANCE, toAssociation } from '../associations/signed-association.ts';
 import { type AdoptionDependencies, numberState } from './dependencies.ts';
 
 const BATCH = 200;
@@ -57,9 +57,9 @@ export async function applyLog(deps: AdoptionDependencies): Promise<number> {
       const entries = await stores.associations.logAfter(after, BATCH);
       for (const entry of entries) await publish(stores, entry, deps);
       from = entries.at(-1)?.id ?? after;
-      if (from !== known) await stores.adoption.setState(LOG_POSITION, String(from));
+      if (from !== known) await stores.state.set(LOG_POSITION, String(from));
       // Among them there may be an address in a spelling that another user has.
-      if (entries.length > 0) await stores.adoption.deleteState(CONTESTED);
+      if (entries.length > 0) await stores.state.delete(CONTESTED);
       return entries.length;
     });
     count += applied;

@@ -1,7 +1,11 @@
 import { lookupHash } from '../../model/lookup-hash.ts';
 import { isSameServer } from '../../model/server-name.ts';
-import type { KeysOfAssociation, Stores, UnindexedAssociation } from '../../storage/stores.ts';
-import { lookupKeys, storedAddress } from '../lookup-keys.ts';
+import type {
+  KeysOfAssociation,
+  Stores,
+  UnindexedAssociation,
+} from '../../storage/stores/index.ts';
+import { lookupKeys, storedAddress } from '../associations/lookup-keys.ts';
 import { type AdoptionDependencies, numberState } from './dependencies.ts';
 
 const INDEX_POSITION = 'index_position';
@@ -16,14 +20,14 @@ const LONG_ROWS = 32;
 /** The pepper changes when somebody empties hashing_metadata, which makes Sydent's tables be rehashed. */
 export async function rehashKeys({ storage, progress }: AdoptionDependencies): Promise<void> {
   const { pepper } = storage;
-  if ((await storage.stores.adoption.getState(KEYS_PEPPER)) === pepper) return;
+  if ((await storage.stores.state.get(KEYS_PEPPER)) === pepper) return;
   let last = { id: 0, spelling: '' };
   const task = await progress.begin('Hashing the keys of lookups with the new pepper', () =>
     storage.stores.adoption.countKeysAfter(last.id),
   );
   for (;;) {
-    const done = await storage.transaction(async ({ adoption }) => {
-      const [of, id, spelling] = JSON.parse((await adoption.getState(REHASHED)) ?? '[]');
+    const done = await storage.transaction(async ({ adoption, state }) => {
+      const [of, id, spelling] = JSON.parse((await state.get(REHASHED)) ?? '[]');
       last = of === pepper ? { id, spelling } : { id: 0, spelling: '' };
       const keys = await adoption.keysAfter(last.id, last.spelling, BATCH);
       for (const key of keys) {
@@ -31,8 +35,8 @@ export async function rehashKeys({ storage, progress }: AdoptionDependencies): P
         await adoption.setKeyHash(key.id, key.spelling, hash);
         last = key;
       }
-      await adoption.setState(REHASHED, JSON.stringify([pepper, last.id, last.spelling]));
-      if (keys.length < BATCH) await adoption.setState(KEYS_PEPPER, pepper);
+      await state.set(REHASHED, JSON.stringify([pepper, last.id, last.spelling]));
+      if (keys.length < BATCH) await state.set(KEYS_PEPPER, pepper);
       return keys.length;
     });
     await task.advance(done);
@@ -83,7 +87,7 @@ export async function indexAssociations(deps: AdoptionDependencies): Promise<num
         await keysOf(stores, rows, keys.serverName, storage.pepper),
       );
       from = rows.at(-1)?.id ?? after;
-      if (from > after) await stores.adoption.setState(INDEX_POSITION, String(from));
+      if (from > after) await stores.state.set(INDEX_POSITION, String(from));
       return rows.length;
     });
     await task.advance(read);

@@ -1,8 +1,8 @@
 import { foldAddress } from '../../model/addresses.ts';
-import type { OwnRow, StoredLocalAssociation, Stores } from '../../storage/stores.ts';
-import { CONTESTED } from '../contested.ts';
-import { lookupKeys, storedAddress } from '../lookup-keys.ts';
-import { toAssociation } from '../signed-association.ts';
+import type { OwnRow, StoredLocalAssociation, Stores } from '../../storage/stores/index.ts';
+import { CONTESTED } from '../associations/contested.ts';
+import { lookupKeys, storedAddress } from '../associations/lookup-keys.ts';
+import { toAssociation } from '../associations/signed-association.ts';
 import type { AdoptionDependencies } from './dependencies.ts';
 import { publish } from './log.ts';
 
@@ -53,7 +53,7 @@ async function renameBatch(
   name: string,
 ): Promise<number> {
   const { keys, storage } = deps;
-  const { associations, ownRows, adoption } = stores;
+  const { associations, ownRows, adoption, state } = stores;
   await associations.lockLog();
   const rows = await ownRows.first(name, BATCH);
   if (rows.length === 0) return 0;
@@ -79,7 +79,7 @@ async function renameBatch(
   );
   for (const entry of published) await publish(stores, entry, deps);
   await deleteReplaced(stores, keys.serverName, renamed);
-  await adoption.deleteState(CONTESTED);
+  await state.delete(CONTESTED);
   return rows.length;
 }
 

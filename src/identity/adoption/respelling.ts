@@ -1,6 +1,6 @@
 import { foldAddress } from '../../model/addresses.ts';
-import type { StoredAddress, Stores, UnindexedAssociation } from '../../storage/stores.ts';
-import { CONTESTED } from '../contested.ts';
+import type { StoredAddress, Stores, UnindexedAssociation } from '../../storage/stores/index.ts';
+import { CONTESTED } from '../associations/contested.ts';
 import { type AdoptionDependencies, numberState } from './dependencies.ts';
 import { keysOf } from './lookup-keys.ts';
 
@@ -34,7 +34,7 @@ const associations = (serverName: string, pepper: string): Kind<UnindexedAssocia
     const keys = await keysOf(stores, each, serverName, pepper);
     const added = await stores.adoption.insertKeys(keys);
     // Two users may have the mailbox now.
-    if (added > 0) await stores.adoption.deleteState(CONTESTED);
+    if (added > 0) await stores.state.delete(CONTESTED);
     return added;
   },
 });
@@ -91,7 +91,7 @@ async function respellKind<Row extends StoredAddress>(
       from = rows.at(-1)?.id ?? begin;
       if (position === undefined) return rows.length;
       if (rows.length < BATCH) from = Math.max(from, await position.last(stores));
-      if (from !== done) await stores.adoption.setState(position.key, String(from));
+      if (from !== done) await stores.state.set(position.key, String(from));
       return rows.length;
     });
     await task.advance(read);

@@ -3,7 +3,7 @@ import { createFingerprint, FINGERPRINT_KEY_BYTES } from '../../platform/fingerp
 import { nextTurn } from '../../platform/next-turn.ts';
 import type { Random } from '../../platform/random.ts';
 import { registrableDomain } from '../../platform/registrable-domain.ts';
-import type { DatedAccount, Storage } from '../../storage/stores.ts';
+import type { DatedAccount, Storage } from '../../storage/stores/index.ts';
 
 /**
  * How many accounts older than a week each homeserver has. Counted beside requests, in a table of fixed size, however

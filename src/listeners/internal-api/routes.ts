@@ -1,4 +1,4 @@
-import type { Associations } from '../../identity/associations.ts';
+import type { Associations } from '../../identity/associations/associations.ts';
 import { WITHOUT_TOKEN } from '../http/authentication.ts';
 import { openapi } from '../http/openapi-endpoint.ts';
 import { type Mount, NOT_FOR_WEB_PAGES } from '../http/server.ts';

@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { namesOf } from '../../replication/certificates.ts';
 import { takesPart } from '../../replication/peers.ts';
-import type { Peer, Stores } from '../../storage/stores.ts';
+import type { Peer, Stores } from '../../storage/stores/index.ts';
 import { ApiError } from '../http/errors.ts';
 
 /** Most names a certificate is looked at for. */

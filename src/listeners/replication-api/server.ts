@@ -11,7 +11,7 @@ import type { Metrics } from '../../platform/metrics.ts';
 import { type Certificates, tlsOptions } from '../../replication/certificates.ts';
 import { PUSH_PATH } from '../../replication/peers.ts';
 import type { Receiver } from '../../replication/receiver.ts';
-import type { Peer, Stores } from '../../storage/stores.ts';
+import type { Peer, Stores } from '../../storage/stores/index.ts';
 import { send, sendError } from '../http/answers.ts';
 import { type ConnectionTimes, connectionOptions } from '../http/connections.ts';
 import { ApiError } from '../http/errors.ts';

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import type { Logger } from 'pino';
-import { DatabaseOpenError, type Engine } from '../engine.ts';
+import { DatabaseOpenError, type Engine } from '../engines/engine.ts';
 import * as sydentTables from './0001-sydent-tables.ts';
 import * as lookupsAndSessions from './0002-lookups-and-sessions.ts';
 import * as accounts from './0003-accounts.ts';

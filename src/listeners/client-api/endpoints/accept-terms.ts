@@ -1,4 +1,4 @@
-import type { Terms } from '../../../identity/terms.ts';
+import type { Terms } from '../../../identity/accounts/terms.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { texts } from '../../http/fields.ts';
 import { anObject } from '../../http/schema.ts';

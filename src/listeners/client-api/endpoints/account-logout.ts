@@ -1,4 +1,4 @@
-import type { Accounts } from '../../../identity/accounts.ts';
+import type { Accounts } from '../../../identity/accounts/accounts.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { anObject } from '../../http/schema.ts';
 

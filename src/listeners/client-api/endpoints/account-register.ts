@@ -1,4 +1,4 @@
-import type { Registration } from '../../../identity/registration.ts';
+import type { Registration } from '../../../identity/accounts/registration.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { integer, text, unused } from '../../http/fields.ts';
 import { anObject, aString } from '../../http/schema.ts';

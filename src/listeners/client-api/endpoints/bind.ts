@@ -1,5 +1,5 @@
-import type { Associations } from '../../../identity/associations.ts';
-import type { Validation } from '../../../identity/validation.ts';
+import type { Associations } from '../../../identity/associations/associations.ts';
+import type { Validation } from '../../../identity/validation/validation.ts';
 import { IdentityError } from '../../../model/errors.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { clientSecret, mxid, sid } from '../../http/fields.ts';

@@ -1,4 +1,4 @@
-import type { Lookup } from '../../../identity/lookup.ts';
+import type { Lookup } from '../../../identity/associations/lookup.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { threepids } from '../../http/fields.ts';
 import { aList, anObject, aString } from '../../http/schema.ts';

@@ -1,4 +1,4 @@
-import type { Validation } from '../../../identity/validation.ts';
+import type { Validation } from '../../../identity/validation/validation.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { clientSecret, sid } from '../../http/fields.ts';
 import { anInteger, anObject, aString } from '../../http/schema.ts';

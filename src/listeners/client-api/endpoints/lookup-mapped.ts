@@ -1,4 +1,4 @@
-import type { Lookup } from '../../../identity/lookup.ts';
+import type { Lookup } from '../../../identity/associations/lookup.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { text, texts } from '../../http/fields.ts';
 import { aMap, anObject, aString } from '../../http/schema.ts';

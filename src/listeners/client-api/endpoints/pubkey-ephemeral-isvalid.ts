@@ -1,4 +1,4 @@
-import type { Invitations } from '../../../identity/invitations.ts';
+import type { Invitations } from '../../../identity/invitations/invitations.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { text } from '../../http/fields.ts';
 import { aBoolean, anObject } from '../../http/schema.ts';

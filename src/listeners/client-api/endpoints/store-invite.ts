@@ -1,4 +1,4 @@
-import type { Invitations } from '../../../identity/invitations.ts';
+import type { Invitations } from '../../../identity/invitations/invitations.ts';
 import type { ServerKeys } from '../../../identity/server-keys.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { mxid, roomId, text } from '../../http/fields.ts';

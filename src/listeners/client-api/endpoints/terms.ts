@@ -1,4 +1,4 @@
-import type { Terms } from '../../../identity/terms.ts';
+import type { Terms } from '../../../identity/accounts/terms.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { aMap, anObject } from '../../http/schema.ts';
 

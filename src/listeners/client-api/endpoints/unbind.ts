@@ -1,5 +1,5 @@
+import type { Unbinding } from '../../../identity/associations/unbinding.ts';
 import type { Caller } from '../../../identity/limits/charges.ts';
-import type { Unbinding } from '../../../identity/unbinding.ts';
 import { endpoint, type SignedRequest } from '../../http/endpoint.ts';
 import { clientSecret, mxid, optional, sid, threepid } from '../../http/fields.ts';
 import { anObject } from '../../http/schema.ts';

@@ -1,4 +1,4 @@
-import type { EmailValidation } from '../../../identity/email-validation.ts';
+import type { EmailValidation } from '../../../identity/validation/email-validation.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { clientSecret, integer, optional, text } from '../../http/fields.ts';
 import { aBoolean, anObject, aString } from '../../http/schema.ts';

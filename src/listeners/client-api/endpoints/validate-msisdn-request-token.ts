@@ -1,4 +1,4 @@
-import type { PhoneValidation } from '../../../identity/phone-validation.ts';
+import type { PhoneValidation } from '../../../identity/validation/phone-validation.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { clientSecret, integer, optional, text } from '../../http/fields.ts';
 import { aBoolean, anObject, aString } from '../../http/schema.ts';

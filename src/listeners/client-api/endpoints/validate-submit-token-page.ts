@@ -1,4 +1,4 @@
-import type { Validation } from '../../../identity/validation.ts';
+import type { Validation } from '../../../identity/validation/validation.ts';
 import type { Medium } from '../../../model/addresses.ts';
 import {
   type Answer,

@@ -1,4 +1,4 @@
-import type { Associations } from '../../../identity/associations.ts';
+import type { Associations } from '../../../identity/associations/associations.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { anyMxid, text } from '../../http/fields.ts';
 import { boundAssociation } from '../../http/schema.ts';

@@ -4,9 +4,9 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import type { Client, Pool, PoolConfig } from 'pg';
 import type { Logger } from 'pino';
 import type { PostgresConfig } from '../../database-config.ts';
-import { DatabaseOpenError, type Engine } from '../../engine.ts';
-import type { Schema } from '../../schema.ts';
-import { TransactionScope, withinOneTransaction } from '../../transaction-scope.ts';
+import type { Schema } from '../../kysely/schema.ts';
+import { TransactionScope, withinOneTransaction } from '../../kysely/transaction-scope.ts';
+import { DatabaseOpenError, type Engine } from '../engine.ts';
 
 const OLDEST_VERSION = 14;
 

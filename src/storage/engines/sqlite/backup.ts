@@ -4,7 +4,7 @@ import type Database from 'better-sqlite3';
 import type { Logger } from 'pino';
 import type { Clock } from '../../../platform/clock.ts';
 import type { Progress } from '../../../platform/progress.ts';
-import { DatabaseOpenError } from '../../engine.ts';
+import { DatabaseOpenError } from '../engine.ts';
 
 export interface BackupDependencies {
   readonly logger: Logger;

@@ -9,9 +9,9 @@ import {
   type SqliteStatement,
   sql,
 } from 'kysely';
-import type { Engine } from '../../engine.ts';
-import type { Schema } from '../../schema.ts';
-import { TransactionScope, withinOneTransaction } from '../../transaction-scope.ts';
+import type { Schema } from '../../kysely/schema.ts';
+import { TransactionScope, withinOneTransaction } from '../../kysely/transaction-scope.ts';
+import type { Engine } from '../engine.ts';
 
 /** Statements the server uses are few; those made from lists go through one parameter. */
 const CACHED_STATEMENTS = 200;

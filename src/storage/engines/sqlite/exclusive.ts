@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { Clock } from '../../../platform/clock.ts';
 import { readPidFile } from '../../../platform/pid-file.ts';
-import { DatabaseOpenError } from '../../engine.ts';
+import { DatabaseOpenError } from '../engine.ts';
 
 /** A predecessor that is just stopping gets so long to be gone. */
 const PATIENCE = 2000;

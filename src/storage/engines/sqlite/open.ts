@@ -6,7 +6,7 @@ import type { Clock } from '../../../platform/clock.ts';
 import type { Progress } from '../../../platform/progress.ts';
 import type { Random } from '../../../platform/random.ts';
 import type { SqliteConfig } from '../../database-config.ts';
-import { DatabaseOpenError } from '../../engine.ts';
+import { DatabaseOpenError } from '../engine.ts';
 import { backupDatabase } from './backup.ts';
 import { lockFile, refuseForeignWriters, refuseWhileLocked } from './exclusive.ts';
 import { SYDENT_USER_VERSION } from './sydent-schema.ts';

@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import { IdentityError } from '../../model/errors.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { deleteInBatches } from '../../platform/delete-in-batches.ts';
+import { nextTurn } from '../../platform/next-turn.ts';
+import type { Random } from '../../platform/random.ts';
+import type { Storage, Stores } from '../../storage/stores/index.ts';
+import type { Terms } from './terms.ts';
+
+/** Users of this server, whom their homeservers vouch for, and their access tokens. */
+export interface Accounts {
+  /**
+   * A new access token for the user; their account is made where there is none. Where they have as many
+   * as an account may have, the one that was used longest ago works no more.
+   */
+  issueToken(userId: string): Promise<string>;
+  /**
+   * The user whose access token it is.
+   * @param needs `user`: who has accepted the terms; `token`: whoever it is.
+   * @throws IdentityError `token-unknown`, `terms-not-accepted`
+   */
+  authenticate(token: string | undefined, needs: 'user' | 'token'): Promise<string>;
+  /** The token works no more. */
+  logOut(token: string): Promise<void>;
+  /** Deletes tokens that nobody has used for too long; the number deleted. */
+  deleteUnused(): Promise<number>;
+  /** Dates the tokens that Sydent made: unused from now on. */
+  adoptTokens(): Promise<void>;
+}
+
+export interface AccountsDependencies {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly terms: Terms;
+  /** Milliseconds; 0: tokens do not expire. */
+  readonly tokenLifetime: number;
+}
+
+const TOKEN_LENGTH = 64;
+/** Letters and digits only are in tokens, so that no token looks like a hashed one. */
+const HASHED = 'sha256:';
+const MAX_TOKEN_LENGTH = 255;
+/** A token's last use is noted this precisely: most requests write nothing. */
+const USE_PRECISION = 6 * 60 * 60 * 1000;
+const BATCH = 500;
+/** More than anyone has homeservers and devices; each row costs room, and whoever asks gets one. */
+const MOST_TOKENS = 100;
+/** So many that the last of an account with very many are soon gone. */
+const MOST_AT_ONCE = 5000;
+
+/** As the token is stored, so that who reads the database cannot use it. */
+const hashed = (token: string) =>
+  HASHED + createHash('sha256').update(token, 'utf8').digest('base64url');
+
+/** How the token may be stored: one of Sydent's stands there as it is. */
+const forms = (token: string) => [hashed(token), token];
+
+export function createAccounts(deps: AccountsDependencies): Accounts {
+  const { storage, clock, random, terms, tokenLifetime } = deps;
+
+  const isExpired = (lastUsed: number, now: number) =>
+    tokenLifetime > 0 && now >= lastUsed + tokenLifetime;
+
+  async function find(token: string | undefined) {
+    const unknown = new IdentityError('token-unknown', 'The access token is missing or not known');
+    if (token === undefined || token.startsWith(HASHED) || token.length > MAX_TOKEN_LENGTH) {
+      throw unknown;
+    }
+    if (!token.isWellFormed() || token.includes('\0')) throw unknown;
+    const found = await storage.stores.accounts.findToken(forms(token));
+    if (found === undefined) throw unknown;
+    const now = clock.now();
+    if (found.lastUsed !== undefined && isExpired(found.lastUsed, now)) throw unknown;
+    if (found.lastUsed === undefined || now >= found.lastUsed + USE_PRECISION) {
+      await storage.stores.accounts.touchToken(found.token, now);
+    }
+    return found;
+  }
+
+  return {
+    async issueToken(userId) {
+      const token = random.alphanumeric(TOKEN_LENGTH);
+      const stored = hashed(token);
+      const deleteOldest = ({ accounts }: Stores, limit: number) =>
+        accounts.deleteOldestTokens(userId, stored, MOST_TOKENS, limit);
+      const deleted = await storage.transaction(async (stores) => {
+        await stores.accounts.addToken(userId, stored, clock.now());
+        return deleteOldest(stores, MOST_AT_ONCE);
+      });
+      if (deleted === MOST_AT_ONCE) {
+        await deleteInBatches((limit) =>
+          storage.transaction((stores) => deleteOldest(stores, limit)),
+        );
+      }
+      return token;
+    },
+
+    async authenticate(token, needs) {
+      const { userId, consentVersion } = await find(token);
+      if (needs === 'user' && !terms.areAccepted(consentVersion)) {
+        throw new IdentityError('terms-not-accepted', 'Please accept the terms of service first');
+      }
+      return userId;
+    },
+
+    async logOut(token) {
+      await storage.transaction(({ accounts }) => accounts.deleteToken(forms(token)));
+    },
+
+    async deleteUnused() {
+      if (tokenLifetime === 0) return 0;
+      const before = clock.now() - tokenLifetime;
+      return deleteInBatches((limit) =>
+        storage.transaction(({ accounts }) => accounts.deleteTokensUnusedSince(before, limit)),
+      );
+    },
+
+    async adoptTokens() {
+      let last: string | undefined = '';
+      while (last !== undefined) {
+        const after: string = last;
+        last = await storage.transaction(({ accounts }) =>
+          accounts.dateTokens(after, clock.now(), BATCH),
+        );
+        await nextTurn();
+      }
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import { IdentityError } from '../../model/errors.ts';
+import type { Storage } from '../../storage/stores/index.ts';
+
+/** One document of the terms, in several languages. */
+export interface TermsDocument {
+  readonly version: string;
+  readonly languages: Readonly<Record<string, { readonly name: string; readonly url: string }>>;
+}
+
+/** What users have to accept. */
+export interface TermsPolicy {
+  /** Of the terms as a whole: a new one asks everybody again. */
+  readonly masterVersion: string;
+  readonly documents: Readonly<Record<string, TermsDocument>>;
+}
+
+/** The terms of service, and who has accepted them (Identity Service API, "Terms of Service"). */
+export interface Terms {
+  /** As they stand on the wire. */
+  policies(): object;
+  /**
+   * Notes that the user accepts the documents at these URLs.
+   * @throws IdentityError `terms-unknown` when one is no document's.
+   */
+  accept(userId: string, urls: readonly string[]): Promise<void>;
+  /** Whether someone who accepted that version as a whole has nothing left to accept. */
+  areAccepted(consentVersion: string | undefined): boolean;
+}
+
+export interface TermsDependencies {
+  readonly storage: Storage;
+  /** The terms in force now; undefined when there are none. */
+  readonly current: () => TermsPolicy | undefined;
+}
+
+const urlsOf = (document: TermsDocument) =>
+  Object.values(document.languages).map((language) => language.url);
+
+export function createTerms({ storage, current }: TermsDependencies): Terms {
+  return {
+    policies() {
+      const documents = Object.entries(current()?.documents ?? {});
+      return Object.fromEntries(
+        documents.map(([name, { version, languages }]) => [name, { ...languages, version }]),
+      );
+    },
+
+    async accept(userId, urls) {
+      const policy = current();
+      const documents = Object.values(policy?.documents ?? {});
+      const known = new Set(documents.flatMap(urlsOf));
+      const unknown = urls.find((url) => !known.has(url));
+      if (unknown !== undefined) {
+        throw new IdentityError('terms-unknown', 'No document of the terms has one of these URLs');
+      }
+      if (policy === undefined) return;
+      await storage.transaction(async ({ accounts }) => {
+        await accounts.acceptUrls(userId, [...new Set(urls)]);
+        const accepted = new Set(await accounts.acceptedUrls(userId));
+        const all = documents.every((document) =>
+          urlsOf(document).some((url) => accepted.has(url)),
+        );
+        if (all) await accounts.setConsentVersion(userId, policy.masterVersion);
+      });
+    },
+
+    areAccepted(consentVersion) {
+      const policy = current();
+      return policy === undefined || policy.masterVersion === consentVersion;
+    },
+  };
+}

@@ -1,0 +1,184 @@
+import { foldAddress } from '../../model/addresses.ts';
+import { IdentityError } from '../../model/errors.ts';
+import { lookupHash } from '../../model/lookup-hash.ts';
+import { isNewer, newestOf } from '../../model/newest.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { nextTurn } from '../../platform/next-turn.ts';
+import type { FoundAssociation, LookupStore, Storage } from '../../storage/stores/index.ts';
+import type { Caller } from '../limits/charges.ts';
+import type { LookupLimits } from '../limits/lookup-limits.ts';
+import type { ServerKeys } from '../server-keys.ts';
+import { forLookup } from './signed-association.ts';
+
+/**
+ * Finding out whose an address is. Before anything is looked up the caller is charged for it.
+ * @throws IdentityError `limit-exceeded`, all of it
+ */
+export interface Lookup {
+  /** The newest valid association of the address, signed; undefined when there is none. */
+  find(medium: string, address: string, caller: Caller): Promise<object | undefined>;
+  /**
+   * The users of many addresses at once: `[medium, address as stored, mxid]`, those without one left out.
+   * @throws IdentityError `too-many-addresses`
+   */
+  findMany(
+    threepids: readonly QueriedThreePid[],
+    caller: Caller,
+  ): Promise<[string, string, string][]>;
+  /** How addresses are to be written for `findMapped`. */
+  hashDetails(): { readonly algorithms: readonly Algorithm[]; readonly pepper: string };
+  /**
+   * The users of addresses that are hashed (`sha256`), or written as `address medium` (`none`):
+   * pairs of the address exactly as given and the user, those without one left out.
+   * @throws IdentityError `parameter-invalid`, `pepper-invalid`, `too-many-addresses`
+   */
+  findMapped(query: MappedQuery, caller: Caller): Promise<[string, string][]>;
+  /** The user whom an address, in whatever spelling, is bound to; undefined when there is none. */
+  userOf(medium: string, address: string, caller: Caller): Promise<string | undefined>;
+}
+
+/** Identity Service API, "Association Lookup". */
+export type Algorithm = 'sha256' | 'none';
+
+export interface MappedQuery {
+  readonly addresses: readonly string[];
+  readonly algorithm: string;
+  readonly pepper: string;
+}
+
+export type QueriedThreePid = readonly [medium: string, address: string];
+
+export interface LookupDependencies {
+  readonly storage: Storage;
+  readonly keys: ServerKeys;
+  readonly clock: Clock;
+  readonly limits: Pick<LookupLimits, 'admit'>;
+  readonly addressLimit: number;
+  /** Whether addresses may be asked for unhashed in v2. */
+  readonly allowNone: boolean;
+}
+
+/** So many keys are looked up in one statement, and before each statement others get their turn. */
+const BATCH = 500;
+
+/** Medium and address of `address medium`; undefined when it is nothing of that kind. */
+function parsePlain(entry: string): QueriedThreePid | undefined {
+  const space = entry.lastIndexOf(' ');
+  return space < 1 ? undefined : [entry.slice(space + 1), entry.slice(0, space)];
+}
+
+export function createLookup(deps: LookupDependencies): Lookup {
+  const { storage, keys, clock, limits, addressLimit } = deps;
+  const { lookups } = storage.stores;
+  const algorithms: readonly Algorithm[] = deps.allowNone ? ['sha256', 'none'] : ['sha256'];
+
+  function refuseTooMany(count: number): void {
+    if (count <= addressLimit) return;
+    throw new IdentityError(
+      'too-many-addresses',
+      `At most ${addressLimit} addresses can be looked up at once`,
+    );
+  }
+
+  /** The newest association for each key, by a name that `nameOf` gives it. */
+  async function newestByKey(
+    by: 'byAddresses' | 'byHashes',
+    queried: readonly string[],
+    nameOf: (found: FoundAssociation) => string,
+  ): Promise<ReadonlyMap<string, FoundAssociation>> {
+    const now = clock.now();
+    const newest = new Map<string, FoundAssociation>();
+    for (let from = 0; from < queried.length; from += BATCH) {
+      if (queried.length > BATCH) await nextTurn();
+      const batch = [...new Set(queried.slice(from, from + BATCH))];
+      for (const association of await lookups[by](batch, now)) {
+        const name = nameOf(association);
+        if (isNewer(association, newest.get(name))) newest.set(name, association);
+      }
+    }
+    return newest;
+  }
+
+  /** The association of each address, in their order. */
+  async function findPlain(
+    threepids: readonly (QueriedThreePid | undefined)[],
+  ): Promise<(FoundAssociation | undefined)[]> {
+    const folded: (string | undefined)[] = [];
+    for (const pair of threepids) {
+      if (folded.length % BATCH === BATCH - 1) await nextTurn();
+      folded.push(pair && foldAddress(...pair));
+    }
+    const newest = await newestByKey(
+      'byAddresses',
+      folded.filter((address) => address !== undefined),
+      (found) => `${found.medium} ${found.key}`,
+    );
+    return threepids.map((pair, index) => pair && newest.get(`${pair[0]} ${folded[index]}`));
+  }
+
+  return {
+    async find(medium, address, caller) {
+      await limits.admit(caller, [`${address} ${medium}`]);
+      const found = await lookups.signedByAddress(
+        medium,
+        foldAddress(medium, address),
+        clock.now(),
+      );
+      const newest = newestOf(found);
+      return newest && forLookup(newest, keys);
+    },
+
+    async findMany(threepids, caller) {
+      refuseTooMany(threepids.length);
+      const asked = threepids.map(([medium, address]) => `${address} ${medium}`);
+      await limits.admit(caller, asked);
+      const found = await findPlain(threepids);
+      return found.flatMap((association): [string, string, string][] =>
+        association ? [[association.medium, association.address, association.mxid]] : [],
+      );
+    },
+
+    hashDetails: () => ({ algorithms, pepper: storage.pepper }),
+
+    async findMapped({ addresses, algorithm, pepper }, caller) {
+      if (!algorithms.some((known) => known === algorithm)) {
+        throw new IdentityError(
+          'parameter-invalid',
+          `algorithm must be one of ${algorithms.join(', ')}`,
+        );
+      }
+      if (pepper !== storage.pepper) {
+        throw new IdentityError('pepper-invalid', 'The pepper is not the one in use', {
+          details: { algorithm, lookup_pepper: storage.pepper },
+        });
+      }
+      refuseTooMany(addresses.length);
+      await limits.admit(caller, addresses);
+      if (algorithm === 'none') {
+        const found = await findPlain(addresses.map(parsePlain));
+        return found.flatMap((association, index): [string, string][] =>
+          association ? [[addresses[index] ?? '', association.mxid]] : [],
+        );
+      }
+      const newest = await newestByKey('byHashes', addresses, (found) => found.key);
+      return [...newest].map(([hash, association]) => [hash, association.mxid]);
+    },
+
+    async userOf(medium, address, caller) {
+      // As homeservers ask by hash, just before: then it is free.
+      await limits.admit(caller, [lookupHash(address, medium, storage.pepper)]);
+      return currentMxid(lookups, medium, foldAddress(medium, address), clock.now());
+    },
+  };
+}
+
+/** The user whom the folded address is bound to now; undefined when there is none. */
+export async function currentMxid(
+  lookups: LookupStore,
+  medium: string,
+  address: string,
+  now: number,
+): Promise<string | undefined> {
+  const found = await lookups.byAddresses([address], now);
+  return newestOf(found.filter((association) => association.medium === medium))?.mxid;
+}

@@ -1,0 +1,91 @@
+import type { Logger } from 'pino';
+import { mailboxOf, parseThreePid } from '../../model/addresses.ts';
+import { IdentityError } from '../../model/errors.ts';
+import { type Caller, mailCharges } from '../limits/charges.ts';
+import type { Limits } from '../limits/limits.ts';
+import { usableNextLink } from './next-link.ts';
+import type { Validation } from './validation.ts';
+
+/** Proving an email address: the code goes out in a mail with a link. */
+export interface EmailValidation {
+  /**
+   * Resolves to the session's id once the mail, where one is due, has been handed to the relay.
+   * @throws IdentityError `email-invalid`, `email-not-sent`, `limit-exceeded`, `overloaded`,
+   * `parameter-invalid`
+   */
+  request(request: EmailValidationRequest): Promise<number>;
+}
+
+export interface EmailValidationRequest {
+  readonly email: string;
+  readonly clientSecret: string;
+  readonly sendAttempt: number;
+  readonly nextLink: string | undefined;
+  readonly brand: string | undefined;
+  readonly clientAddress: string | undefined;
+  readonly caller: Caller;
+}
+
+export interface VerificationMail {
+  readonly to: string;
+  readonly brand: string | undefined;
+  readonly link: string;
+  readonly token: string;
+  readonly ipAddress: string | undefined;
+}
+
+export interface EmailValidationDependencies {
+  readonly validation: Validation;
+  readonly limits: Limits;
+  /** Rejects with IdentityError `email-invalid` or `email-not-sent`. */
+  readonly sendVerification: (mail: VerificationMail) => Promise<void>;
+  /** The URL under which the mailed link is opened: `…/validate/email/submitToken`. */
+  readonly submitUrl: string;
+  readonly nextLinkSchemes: readonly string[];
+  readonly logger: Logger;
+}
+
+const MAX_LENGTH = 500;
+
+export function createEmailValidation(deps: EmailValidationDependencies): EmailValidation {
+  return {
+    async request(request) {
+      const { email, clientSecret, sendAttempt, brand } = request;
+      if (email.length < 1 || email.length > MAX_LENGTH) {
+        throw new IdentityError(
+          'parameter-invalid',
+          `email must be from 1 to ${MAX_LENGTH} characters long`,
+        );
+      }
+      const threepid = parseThreePid('email', email);
+      if (threepid === undefined) {
+        throw new IdentityError('email-invalid', 'email must be one plain address: local@domain');
+      }
+      return deps.validation.request({
+        threepid,
+        clientSecret,
+        sendAttempt,
+        nextLink: usableNextLink(request.nextLink, deps),
+        async charge() {
+          await deps.limits.charge(mailCharges(request.caller, threepid.address));
+        },
+        send: (token, sid) => {
+          const query = new URLSearchParams({
+            token,
+            client_secret: clientSecret,
+            sid: String(sid),
+            ...(brand === undefined ? {} : { brand }),
+          });
+          const link = `${deps.submitUrl}?${query}`;
+          return deps.sendVerification({
+            to: mailboxOf(threepid),
+            brand,
+            link,
+            token,
+            ipAddress: request.clientAddress,
+          });
+        },
+      });
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import type { Logger } from 'pino';
+import { IdentityError } from '../../model/errors.ts';
+import type { PhoneNumber } from '../../platform/phone-numbers.ts';
+import { type Caller, messageCharges } from '../limits/charges.ts';
+import type { Limits } from '../limits/limits.ts';
+import { type DestinationRules, verdictOn } from './destinations.ts';
+import { usableNextLink } from './next-link.ts';
+import type { Validation } from './validation.ts';
+
+/** Proving a phone number: the code goes out in a text message. */
+export interface PhoneValidation {
+  /**
+   * Resolves to the session's id and the number once the message, where one is due, has been taken by
+   * the provider.
+   * @throws IdentityError `parameter-invalid`, `phone-number-invalid`, `destination-rejected`,
+   * `limit-exceeded`, `sms-not-sent`, `overloaded`
+   */
+  request(request: PhoneValidationRequest): Promise<{ sid: number; phone: PhoneNumber }>;
+}
+
+export interface PhoneValidationRequest {
+  readonly phoneNumber: string;
+  /** Where it is dialled from: ISO 3166-1 alpha-2. */
+  readonly country: string;
+  readonly clientSecret: string;
+  readonly sendAttempt: number;
+  readonly nextLink: string | undefined;
+  readonly caller: Caller;
+}
+
+export interface VerificationSms {
+  readonly to: PhoneNumber;
+  readonly code: string;
+}
+
+export interface PhoneValidationDependencies {
+  readonly validation: Validation;
+  readonly parsePhoneNumber: (number: string, region: string) => Promise<PhoneNumber | undefined>;
+  readonly rules: DestinationRules;
+  readonly limits: Limits;
+  /** Rejects with IdentityError `sms-not-sent` or `overloaded`. */
+  readonly sendVerification: (sms: VerificationSms) => Promise<void>;
+  readonly nextLinkSchemes: readonly string[];
+  readonly logger: Logger;
+}
+
+export function createPhoneValidation(deps: PhoneValidationDependencies): PhoneValidation {
+  function checkDestination(phone: PhoneNumber): void {
+    const verdict = verdictOn(phone, deps.rules);
+    if (verdict === 'allowed') return;
+    if (verdict === 'special' && !deps.limits.reached('sms.destinations')) return;
+    throw new IdentityError(
+      'destination-rejected',
+      verdict === 'special'
+        ? 'Text messages to numbers that may cost more than others are not sent from here'
+        : 'Text messages to numbers that begin so are not sent from here',
+    );
+  }
+
+  return {
+    async request({ phoneNumber, country, clientSecret, sendAttempt, ...request }) {
+      const phone = await deps.parsePhoneNumber(phoneNumber, country);
+      if (phone === undefined) {
+        throw new IdentityError(
+          'phone-number-invalid',
+          'phone_number must be a phone number, as it is dialled from country',
+        );
+      }
+      const { msisdn } = phone;
+      checkDestination(phone);
+      const sid = await deps.validation.request({
+        threepid: { medium: 'msisdn', address: msisdn, typed: msisdn },
+        clientSecret,
+        sendAttempt,
+        nextLink: usableNextLink(request.nextLink, deps),
+        async charge() {
+          await deps.limits.charge(messageCharges(request.caller, phone));
+        },
+        send: (code) => deps.sendVerification({ to: phone, code }),
+      });
+      return { sid, phone };
+    },
+  };
+}

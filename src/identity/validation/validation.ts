@@ -1,0 +1,281 @@
+import type { ThreePid } from '../../model/addresses.ts';
+import { IdentityError, isOutcomeUnknown } from '../../model/errors.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { deleteInBatches } from '../../platform/delete-in-batches.ts';
+import type { Random } from '../../platform/random.ts';
+import type { Session, SessionStore, Storage } from '../../storage/stores/index.ts';
+import { sameSecret } from '../secrets.ts';
+import { nextLinkWithSid } from './next-link.ts';
+import { CODES, liveCodes, SESSION_LIFETIME, WRONG_GUESSES_ALLOWED } from './session-codes.ts';
+import { createTurns } from './turns.ts';
+
+/** Proving that an address is one's own: a code is sent there, and comes back. */
+export interface Validation {
+  /**
+   * Opens or goes on with the session for the address and client secret, and sends a code when
+   * `sendAttempt` is one not seen before. Resolves to the session's id.
+   * @throws IdentityError `overloaded` when others have been sending for it for long; what `charge`
+   * and `send` throw
+   */
+  request(request: ValidationRequest): Promise<number>;
+  /**
+   * Checks a code that came back.
+   * @throws IdentityError `session-unknown`, `session-expired` (or its codes), `token-incorrect`
+   */
+  submit(
+    sid: number,
+    clientSecret: string,
+    code: string,
+  ): Promise<{ nextLink: string | undefined }>;
+  /**
+   * A session whose address is proven.
+   * @throws IdentityError `session-unknown`, `session-expired`, `session-not-validated`
+   */
+  validated(sid: number, clientSecret: string): Promise<ValidatedSession>;
+  /** At start: what a process was sending when it died may not have gone out, and does not count. */
+  recover(): Promise<void>;
+  /** Deletes sessions past any use; the number deleted. */
+  deleteOld(): Promise<number>;
+}
+
+export interface ValidationRequest {
+  readonly threepid: ThreePid;
+  readonly clientSecret: string;
+  readonly sendAttempt: number;
+  readonly nextLink: string | undefined;
+  /** Asked before anything is made or sent; what it throws refuses the message. */
+  readonly charge: () => Promise<void>;
+  /**
+   * Sends the code. When this rejects, the message was refused: the attempt does not count, and the code
+   * is dead. With an UnknownOutcomeError for its cause it may have gone out, and counts as sent.
+   */
+  readonly send: (code: string, sid: number) => Promise<void>;
+}
+
+export interface ValidatedSession {
+  readonly threepid: ThreePid;
+  /** Milliseconds since the epoch. */
+  readonly validatedAt: number;
+}
+
+export interface ValidationDependencies {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+const SESSION_KEPT = 5 * SESSION_LIFETIME;
+
+/** Longer than any mail or SMS takes; a process that died while sending holds others up so long. */
+const SENDING_LIMIT = 2 * 60 * 1000;
+/** So long a request waits while another sends for its session. */
+const PATIENCE = 30_000;
+const RETRY_AFTER = 5000;
+
+/** The highest attempt of a session before any was sent; one must be greater to send. */
+const NOTHING_SENT = -1;
+
+export function createValidation({ storage, clock, random }: ValidationDependencies): Validation {
+  const turns = createTurns();
+  const isExpired = (session: Session) => clock.now() >= session.modifiedAt + SESSION_LIFETIME;
+
+  /** The session to go on with, and the one that it was opened in place of. */
+  async function open(
+    sessions: SessionStore,
+    request: ValidationRequest,
+  ): Promise<{ session: Session; replaced: number | undefined }> {
+    const { medium, address, typed } = request.threepid;
+    const { clientSecret, sendAttempt } = request;
+    let replaced: number | undefined;
+    // A few turns are enough: each but the last follows another request's doing.
+    for (let turn = 0; turn < 5; turn++) {
+      const current = await sessions.findCurrent(medium, address, clientSecret);
+      if (current !== undefined) {
+        const startOver =
+          isExpired(current) || (current.validated && sendAttempt > current.sentAttempt);
+        if (!startOver) return { session: current, replaced };
+        await sessions.retire(current.id);
+        replaced = current.id;
+      }
+      const id = random.integer53();
+      const modifiedAt = clock.now();
+      await sessions.create({ id, medium, address, typed, clientSecret, modifiedAt });
+    }
+    throw new Error('No validation session could be opened');
+  }
+
+  /** The session, claimed for this request unless its attempt was sent already. */
+  function claim(
+    request: ValidationRequest,
+    holder: string,
+  ): Promise<{
+    sid: number;
+    replaced?: number | undefined;
+    kind: 'claimed' | 'sent-before' | 'busy';
+  }> {
+    return storage.transaction(async ({ sessions }) => {
+      const { session, replaced } = await open(sessions, request);
+      const { id: sid, sentAttempt, sendingUntil = 0 } = session;
+      // One that only opens a session is no repeat: it is charged, though it sends nothing.
+      const isRepeat = sentAttempt > NOTHING_SENT && request.sendAttempt <= sentAttempt;
+      if (isRepeat) return { sid, kind: 'sent-before' };
+      const now = clock.now();
+      if (sendingUntil > now) return { sid, kind: 'busy' };
+      await sessions.claimSend(sid, holder, now + SENDING_LIMIT);
+      return { sid, replaced, kind: 'claimed' };
+    });
+  }
+
+  /** As `claim`, once nobody else sends for the session. */
+  async function claimInTurn(request: ValidationRequest, holder: string) {
+    let patience: AbortSignal | undefined;
+    for (;;) {
+      const { sid, replaced, kind } = await claim(request, holder);
+      if (kind !== 'busy') return { sid, replaced, isClaimed: kind === 'claimed' };
+      patience ??= AbortSignal.timeout(PATIENCE);
+      if (patience.aborted || !(await turns.next(sid))) {
+        throw new IdentityError('overloaded', 'A message is being sent already; try again later', {
+          details: { retry_after_ms: RETRY_AFTER },
+        });
+      }
+    }
+  }
+
+  /** Has the limits asked; what they refuse leaves the sessions as they were. */
+  async function charge(
+    request: ValidationRequest,
+    { sid, replaced }: { sid: number; replaced: number | undefined },
+    holder: string,
+  ): Promise<void> {
+    try {
+      await request.charge();
+    } catch (error) {
+      await storage.transaction(async ({ sessions }) => {
+        await sessions.releaseSend(sid, holder);
+        // A limit is none when each request beyond it leaves something behind.
+        const isGone = await sessions.deleteUnused(sid);
+        if (isGone && replaced !== undefined) {
+          await sessions.restore(replaced, request.clientSecret);
+        }
+      });
+      throw error;
+    }
+  }
+
+  /** Makes the code, sends it, and notes what became of it. */
+  async function sendCode(request: ValidationRequest, sid: number, holder: string): Promise<void> {
+    const { medium, typed } = request.threepid;
+    const { make, replacesEarlier } = CODES[medium];
+    const code = make(random);
+    const nextLink = request.nextLink && nextLinkWithSid(request.nextLink, sid);
+    let guessesBefore = 0;
+    let failure: unknown;
+    try {
+      guessesBefore = await storage.transaction(({ sessions }) =>
+        sessions.prepareSend(sid, holder, { code, typed, nextLink, now: clock.now() }),
+      );
+      await request.send(code, sid);
+    } catch (error) {
+      if (!isOutcomeUnknown(error)) {
+        await storage.transaction(({ sessions }) => sessions.abandonSend(sid, holder, code));
+        throw error;
+      }
+      failure = error;
+    }
+    const replaceCodes = replacesEarlier || guessesBefore >= WRONG_GUESSES_ALLOWED;
+    try {
+      await storage.transaction(({ sessions }) =>
+        sessions.confirmSend(sid, holder, { attempt: request.sendAttempt, replaceCodes }),
+      );
+    } catch (error) {
+      // The message is out: its code stays, as when the process dies.
+      await storage.stores.sessions.releaseSend(sid, holder);
+      throw error;
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  async function findOwned(
+    sessions: SessionStore,
+    sid: number,
+    clientSecret: string,
+  ): Promise<Session> {
+    const session = await sessions.find(sid);
+    if (session === undefined || !sameSecret(clientSecret, session.clientSecret)) {
+      throw new IdentityError(
+        'session-unknown',
+        'There is no validation session with this sid and client_secret',
+      );
+    }
+    if (isExpired(session)) {
+      throw new IdentityError('session-expired', 'The validation session has expired');
+    }
+    return session;
+  }
+
+  return {
+    async request(request) {
+      const holder = random.alphanumeric(16);
+      const claimed = await claimInTurn(request, holder);
+      const { sid } = claimed;
+      if (!claimed.isClaimed) return sid;
+      const release = turns.take(sid);
+      try {
+        await charge(request, claimed, holder);
+        if (request.sendAttempt > NOTHING_SENT) await sendCode(request, sid, holder);
+        else await storage.stores.sessions.releaseSend(sid, holder);
+      } finally {
+        release();
+      }
+      return sid;
+    },
+
+    async submit(sid, clientSecret, given) {
+      const outcome = await storage.transaction(async ({ sessions }) => {
+        const session = await findOwned(sessions, sid, clientSecret);
+        const codes = liveCodes(session, await sessions.codes(sid));
+        if (codes.length === 0 && session.wrongGuesses >= WRONG_GUESSES_ALLOWED) {
+          return new IdentityError(
+            'session-expired',
+            'Too many wrong tokens were tried; ask for a new one',
+          );
+        }
+        const matching = codes.filter(({ code }) => sameSecret(given, code))[0];
+        if (matching === undefined) {
+          await sessions.countWrongGuess(sid);
+          return new IdentityError('token-incorrect', 'The token is not the one that was sent');
+        }
+        if (session.validated) return session;
+        if (clock.now() >= matching.createdAt + CODES[session.medium].lifetime) {
+          return new IdentityError('session-expired', 'The token has expired; ask for a new one');
+        }
+        await sessions.markValidated(sid, clock.now());
+        return session;
+      });
+      // Thrown only now: the wrong guess counted in the transaction has to stay counted.
+      if (outcome instanceof IdentityError) throw outcome;
+      return { nextLink: outcome.nextLink };
+    },
+
+    async validated(sid, clientSecret) {
+      const session = await findOwned(storage.stores.sessions, sid, clientSecret);
+      if (!session.validated) {
+        throw new IdentityError(
+          'session-not-validated',
+          'The address of this validation session has not been proven yet',
+        );
+      }
+      const { medium, address, typed } = session;
+      return { threepid: { medium, address, typed }, validatedAt: session.modifiedAt };
+    },
+
+    recover: () => storage.stores.sessions.forgetSends(),
+
+    async deleteOld() {
+      const before = clock.now() - SESSION_KEPT;
+      return deleteInBatches((limit) =>
+        storage.transaction(({ sessions }) => sessions.deleteModifiedBefore(before, limit)),
+      );
+    },
+  };
+}

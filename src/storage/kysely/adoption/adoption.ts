@@ -1,0 +1,170 @@
+import { sql } from 'kysely';
+import { foldAddress, type Medium } from '../../../model/addresses.ts';
+import type { Db } from '../../engines/engine.ts';
+import type { AdoptionStore } from '../../stores/index.ts';
+import { insertKeys } from '../lookup-keys.ts';
+
+type Counted =
+  | 'global_threepid_associations'
+  | 'local_threepid_associations'
+  | 'cognomen_lookup_keys';
+
+export function adoptionStore(db: Db): AdoptionStore {
+  async function countAfter(table: Counted, column: string, id: number): Promise<number> {
+    const { count } = await db
+      .selectFrom(table)
+      .select(sql<number>`count(*)`.as('count'))
+      .where(sql.ref<number>(column), '>', id)
+      .executeTakeFirstOrThrow();
+    return count;
+  }
+
+  const sessionsWithoutExtras = () =>
+    db
+      .selectFrom('threepid_validation_sessions as session')
+      .leftJoin('cognomen_sessions as extra', 'extra.session_id', 'session.id')
+      .where('extra.session_id', 'is', null);
+
+  return {
+    async sessionsWithoutExtras(limit) {
+      const rows = await sessionsWithoutExtras()
+        .select(['session.id', 'session.medium', 'session.address', 'session.clientSecret'])
+        .orderBy('session.mtime', 'desc')
+        .limit(limit)
+        .execute();
+      return rows;
+    },
+
+    async countSessionsWithoutExtras() {
+      const { count } = await sessionsWithoutExtras()
+        .select(sql<number>`count(*)`.as('count'))
+        .executeTakeFirstOrThrow();
+      return count;
+    },
+
+    async adoptSession(session, now) {
+      const codes = await db
+        .selectFrom('threepid_token_auths')
+        .select(['token', 'sendAttemptNumber'])
+        .where('validationSession', '=', session.id)
+        .execute();
+      const extra = {
+        session_id: session.id,
+        medium: session.medium as Medium,
+        address: foldAddress(session.medium, session.address),
+        sent_attempt: Math.max(-1, ...codes.map((code) => code.sendAttemptNumber)),
+        wrong_guesses: 0,
+      };
+      const inserted = await db
+        .insertInto('cognomen_sessions')
+        .values({ ...extra, client_secret: session.clientSecret })
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst();
+      if (inserted.numInsertedOrUpdatedRows === 0n) {
+        await db
+          .insertInto('cognomen_sessions')
+          .values({ ...extra, client_secret: null })
+          .execute();
+      }
+      if (codes.length > 0) {
+        await db
+          .insertInto('cognomen_session_codes')
+          .values(
+            codes.map((code) => ({ session_id: session.id, code: code.token, created_ts: now })),
+          )
+          .execute();
+      }
+    },
+
+    associationsAfter: (id, limit) =>
+      db
+        .selectFrom('global_threepid_associations')
+        .select(['id', 'medium', 'address', 'originServer'])
+        .where('id', '>', id)
+        .orderBy('id')
+        .limit(limit)
+        .execute(),
+
+    countAssociationsAfter: (id) => countAfter('global_threepid_associations', 'id', id),
+
+    async signedJson(ids) {
+      if (ids.length === 0) return new Map();
+      const rows = await db
+        .selectFrom('global_threepid_associations')
+        .select(['id', 'sgAssoc'])
+        .where('id', 'in', ids)
+        .execute();
+      return new Map(rows.map((row) => [row.id, row.sgAssoc]));
+    },
+
+    insertKeys: (keys) => insertKeys(db, keys),
+
+    async deleteOrphanedKeys(after, limit) {
+      const keys = await db
+        .selectFrom('cognomen_lookup_keys')
+        .select('global_id')
+        .where('global_id', '>', after)
+        .orderBy('global_id')
+        .limit(limit)
+        .execute();
+      const last = keys.at(-1)?.global_id;
+      if (last === undefined) return undefined;
+      await db
+        .deleteFrom('cognomen_lookup_keys')
+        .where('global_id', '>', after)
+        .where('global_id', '<=', last)
+        .where(
+          'global_id',
+          'not in',
+          db
+            .selectFrom('global_threepid_associations as global')
+            .select('global.id')
+            .where('global.id', '>', after)
+            .where('global.id', '<=', last),
+        )
+        .execute();
+      return last;
+    },
+
+    countLogAfter: (id) => countAfter('local_threepid_associations', 'id', id),
+
+    async highestOriginId(originServer) {
+      const row = await db
+        .selectFrom('global_threepid_associations')
+        .select((select) => select.fn.max('originId').as('id'))
+        .where('originServer', '=', originServer)
+        .executeTakeFirst();
+      return row?.id ?? 0;
+    },
+
+    keysAfter: (id, spelling, limit) =>
+      db
+        .selectFrom('cognomen_lookup_keys as lookup')
+        .innerJoin('global_threepid_associations as global', 'global.id', 'lookup.global_id')
+        .select(['global.id', 'global.medium', 'lookup.spelling'])
+        .where((where) =>
+          where.or([
+            where('lookup.global_id', '>', id),
+            where.and([
+              where('lookup.global_id', '=', id),
+              where('lookup.spelling', '>', spelling),
+            ]),
+          ]),
+        )
+        .orderBy('lookup.global_id')
+        .orderBy('lookup.spelling')
+        .limit(limit)
+        .execute(),
+
+    countKeysAfter: (id) => countAfter('cognomen_lookup_keys', 'global_id', id),
+
+    async setKeyHash(id, spelling, lookupHash) {
+      await db
+        .updateTable('cognomen_lookup_keys')
+        .set({ lookup_hash: lookupHash })
+        .where('global_id', '=', id)
+        .where('spelling', '=', spelling)
+        .execute();
+    },
+  };
+}

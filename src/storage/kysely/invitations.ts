@@ -1,0 +1,203 @@
+import { sql } from 'kysely';
+import type { Db, Engine } from '../engines/engine.ts';
+import type { InvitationStore, Invite, PendingOf } from '../stores/index.ts';
+
+/** Sydent's tables of invitations count in seconds. */
+const toSeconds = (milliseconds: number): number => Math.floor(milliseconds / 1000);
+
+interface PendingQuery {
+  readonly medium: string;
+  readonly addresses: readonly string[];
+  readonly since: number;
+}
+
+const lowerAddress = () => sql<string>`lower(invite.address)`;
+
+type Row = {
+  medium: string;
+  address: string;
+  room_id: string;
+  sender: string;
+  token: string;
+};
+
+export const toInvite = ({ medium, address, room_id, sender, token }: Row): Invite => ({
+  ...{ medium, address, sender, token },
+  roomId: room_id,
+});
+
+export function invitationStore(engine: Engine, db: Db): InvitationStore {
+  /** Found by the address as stored, which an old Sydent did not fold, or in lower case. */
+  function pendingBy(column: string | ReturnType<typeof lowerAddress>, query: PendingQuery) {
+    return db
+      .selectFrom('invite_tokens as invite')
+      .where('invite.medium', '=', query.medium)
+      .where(engine.isAnyOf(column, query.addresses))
+      .where('invite.sent_ts', 'is', null)
+      .where((where) =>
+        where.or([
+          where('invite.received_ts', 'is', null),
+          where('invite.received_ts', '>=', toSeconds(query.since)),
+        ]),
+      )
+      .select([
+        'invite.id',
+        'invite.medium',
+        'invite.address',
+        'invite.room_id',
+        'invite.sender',
+        'invite.token',
+      ]);
+  }
+
+  /** Also as Sydent's table has them: an older server on the same file may have delivered them. */
+  function counted({ address, sender, isV1, since }: PendingOf) {
+    let query = db
+      .selectFrom('cognomen_invite_keys as own')
+      .innerJoin('invite_tokens as invite', 'invite.token', 'own.token')
+      .where('own.valid_until', 'is', null)
+      .where('invite.sent_ts', 'is', null)
+      .where('own.received_ts', '>=', since);
+    if (address !== undefined) query = query.where('own.address', '=', address);
+    if (sender !== undefined) query = query.where('own.sender', '=', sender);
+    if (isV1 !== undefined) query = query.where('own.is_v1', '=', isV1 ? 1 : 0);
+    return query;
+  }
+
+  return {
+    async hasPending(which, count) {
+      const last = counted(which)
+        .select('own.token')
+        .offset(count - 1);
+      return (await last.limit(1).executeTakeFirst()) !== undefined;
+    },
+
+    async oldestPending(which) {
+      const row = await counted(which)
+        .leftJoin('cognomen_notice_invites as owed', 'owed.token', 'own.token')
+        .where('owed.token', 'is', null)
+        .select([
+          ...(['invite.medium', 'invite.address', 'invite.room_id', 'invite.sender'] as const),
+          ...(['invite.token', 'own.received_ts'] as const),
+        ])
+        .orderBy('own.received_ts')
+        .limit(1)
+        .executeTakeFirst();
+      return row && { ...toInvite(row), receivedAt: row.received_ts ?? 0 };
+    },
+
+    async pending(medium, addresses, since, limit) {
+      const query = { medium, addresses, since };
+      const rows = await pendingBy('invite.address', query)
+        .union(pendingBy(lowerAddress(), query))
+        .orderBy('id')
+        .limit(limit)
+        .execute();
+      return rows.map(toInvite);
+    },
+
+    async settle(tokens, { keep, now, keysUntil }) {
+      if (tokens.length === 0) return;
+      if (keep) {
+        await db
+          .updateTable('invite_tokens')
+          .set({ sent_ts: toSeconds(now) })
+          .where('token', 'in', tokens)
+          .execute();
+      } else {
+        await db.deleteFrom('invite_tokens').where('token', 'in', tokens).execute();
+      }
+      await db.deleteFrom('cognomen_notice_invites').where('token', 'in', tokens).execute();
+      await db
+        .updateTable('cognomen_invite_keys')
+        .set({ valid_until: keysUntil })
+        .where('token', 'in', tokens)
+        .execute();
+    },
+
+    async prepare(token, publicKey, until) {
+      await db
+        .insertInto('cognomen_invite_keys')
+        .values({ token, public_key: publicKey, valid_until: until })
+        .execute();
+    },
+
+    async confirm(invite, publicKey, now) {
+      await db
+        .insertInto('invite_tokens')
+        .values({
+          medium: invite.medium,
+          address: invite.address,
+          room_id: invite.roomId,
+          sender: invite.sender,
+          token: invite.token,
+          received_ts: toSeconds(now),
+        })
+        .execute();
+      await db
+        .insertInto('ephemeral_public_keys')
+        .values({ public_key: publicKey, verify_count: 0, persistence_ts: toSeconds(now) })
+        .execute();
+      const own = {
+        ...{ address: invite.address, sender: invite.sender },
+        ...{ is_v1: invite.isV1 ? 1 : 0, received_ts: now, valid_until: null },
+      };
+      await db
+        .insertInto('cognomen_invite_keys')
+        .values({ ...own, token: invite.token, public_key: publicKey })
+        .onConflict((conflict) => conflict.column('token').doUpdateSet(own))
+        .execute();
+    },
+
+    async abandon(token) {
+      await db.deleteFrom('cognomen_invite_keys').where('token', '=', token).execute();
+    },
+
+    async find(token) {
+      const row = await db
+        .selectFrom('invite_tokens')
+        .select(['sender', 'received_ts', 'sent_ts'])
+        .where('token', '=', token)
+        .limit(1)
+        .executeTakeFirst();
+      return (
+        row && {
+          sender: row.sender,
+          receivedAt: row.received_ts === null ? undefined : row.received_ts * 1000,
+          delivered: row.sent_ts !== null,
+        }
+      );
+    },
+
+    async deleteReceivedBefore(time, keysUntil, limit) {
+      const rows = await db
+        .selectFrom('invite_tokens as invite')
+        .leftJoin('cognomen_notice_invites as owed', 'owed.token', 'invite.token')
+        .select(['invite.id', 'invite.token'])
+        .where('invite.sent_ts', 'is', null)
+        .where('invite.received_ts', '<', toSeconds(time))
+        .where('owed.token', 'is', null)
+        .limit(limit)
+        .execute();
+      if (rows.length === 0) return 0;
+      await db
+        .deleteFrom('invite_tokens')
+        .where(
+          'id',
+          'in',
+          rows.map((row) => row.id),
+        )
+        .execute();
+      await db
+        .updateTable('cognomen_invite_keys')
+        .set({ valid_until: keysUntil })
+        .where(
+          'token',
+          'in',
+          rows.map((row) => row.token),
+        )
+        .execute();
+      return rows.length;
+    },
+  };
+}

@@ -1,0 +1,244 @@
+import type { Db, Engine } from '../engines/engine.ts';
+import type { Notice, OutboxStore } from '../stores/index.ts';
+import { toInvite } from './invitations.ts';
+import { outboxServers } from './onbind-servers.ts';
+import type { Schema } from './schema.ts';
+
+const COLUMNS = [
+  'id',
+  'server_name',
+  'association',
+  'created_ts',
+  'attempts',
+  'refused_ts',
+] as const satisfies (keyof Schema['cognomen_notices'])[];
+
+/** Among so many of the latest those are looked for that were tried least. */
+const LATEST = 100;
+
+function toNotice(row: {
+  id: number;
+  server_name: string;
+  association: string;
+  created_ts: number;
+  attempts: number;
+  refused_ts: number | null;
+}): Notice {
+  const { id, association, attempts } = row;
+  return {
+    ...{ id, association, attempts, serverName: row.server_name },
+    createdAt: row.created_ts,
+    refusedAt: row.refused_ts ?? undefined,
+  };
+}
+
+export function outboxStore(engine: Engine, db: Db): OutboxStore {
+  const servers = outboxServers(engine, db);
+
+  /** Those of one homeserver, of a kind. */
+  const ofServer = (serverName: string, refused: boolean) =>
+    db
+      .selectFrom('cognomen_notices')
+      .where('server_name', '=', serverName)
+      .where('refused_ts', refused ? 'is not' : 'is', null);
+
+  const dueOf = (serverName: string, refused: boolean, now: number) =>
+    ofServer(serverName, refused).where('next_attempt_ts', '<=', now).select(COLUMNS);
+
+  async function nextAttempt(serverName: string, refused: boolean): Promise<number | undefined> {
+    const row = await ofServer(serverName, refused)
+      .select('next_attempt_ts')
+      .orderBy('next_attempt_ts')
+      .limit(1)
+      .executeTakeFirst();
+    return row?.next_attempt_ts;
+  }
+
+  return {
+    ...servers,
+
+    async add(notices) {
+      if (notices.length === 0) return;
+      await db
+        .insertInto('cognomen_notices')
+        .values(
+          notices.map(({ id, serverName, address, association, createdAt, refusedAt, dueAt }) => ({
+            ...{ id, address, association },
+            server_name: serverName,
+            created_ts: createdAt,
+            next_attempt_ts: dueAt,
+            refused_ts: refusedAt ?? null,
+          })),
+        )
+        .execute();
+      const carried = new Map(
+        notices.flatMap(({ id, tokens }) => tokens.map((token) => [token, id] as const)),
+      );
+      if (carried.size > 0) {
+        await db
+          .insertInto('cognomen_notice_invites')
+          .values([...carried].map(([token, notice_id]) => ({ token, notice_id })))
+          .onConflict((conflict) =>
+            conflict
+              .column('token')
+              .doUpdateSet((update) => ({ notice_id: update.ref('excluded.notice_id') })),
+          )
+          .execute();
+      }
+      for (const [server_name, dueAt] of new Map(notices.map((n) => [n.serverName, n.dueAt]))) {
+        await servers.giveTurn(server_name, dueAt);
+      }
+    },
+
+    async due(serverName, now, limit) {
+      const due = dueOf(serverName, false, now).orderBy('next_attempt_ts').limit(limit);
+      return (await due.execute()).map(toNotice);
+    },
+
+    async dueRefused(serverName, now, limit) {
+      const due = dueOf(serverName, true, now);
+      const longest = await due.orderBy('next_attempt_ts').limit(limit).execute();
+      if (longest.length < limit) return longest.map(toNotice);
+      const half = longest.slice(0, Math.ceil(limit / 2));
+      const ids = new Set(half.map(({ id }) => id));
+      const latest = await due.orderBy('next_attempt_ts', 'desc').limit(LATEST).execute();
+      const least = latest
+        .filter(({ id }) => !ids.has(id))
+        .toSorted((a, b) => a.attempts - b.attempts)
+        .slice(0, limit - half.length);
+      return [...half, ...least].map(toNotice);
+    },
+
+    async nextAttempts(serverName) {
+      return {
+        fresh: await nextAttempt(serverName, false),
+        refused: await nextAttempt(serverName, true),
+      };
+    },
+
+    async find(id) {
+      const row = await db
+        .selectFrom('cognomen_notices')
+        .select(COLUMNS)
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row && toNotice(row);
+    },
+
+    async invitesOf(id) {
+      const rows = await db
+        .selectFrom('cognomen_notice_invites as carried')
+        .innerJoin('invite_tokens as invite', 'invite.token', 'carried.token')
+        .where('carried.notice_id', '=', id)
+        .where('invite.sent_ts', 'is', null)
+        .select([
+          'invite.medium',
+          'invite.address',
+          'invite.room_id',
+          'invite.sender',
+          'invite.token',
+        ])
+        .orderBy('invite.id')
+        .execute();
+      return rows.map(toInvite);
+    },
+
+    async remove(id) {
+      await db.deleteFrom('cognomen_notice_invites').where('notice_id', '=', id).execute();
+      await db.deleteFrom('cognomen_notices').where('id', '=', id).execute();
+    },
+
+    async postpone(id, attempts, until) {
+      await db
+        .updateTable('cognomen_notices')
+        .set({ attempts, next_attempt_ts: until })
+        .where('id', '=', id)
+        .execute();
+    },
+
+    async refuse(id, attempts, until, now) {
+      await db
+        .updateTable('cognomen_notices')
+        .set((update) => ({
+          ...{ attempts, next_attempt_ts: until },
+          refused_ts: update.fn.coalesce('refused_ts', update.val(now)),
+        }))
+        .where('id', '=', id)
+        .execute();
+    },
+
+    bindingsOwed: (addresses) =>
+      db
+        .selectFrom('cognomen_notices')
+        .select(['address', 'association'])
+        .distinct()
+        .where(engine.isAnyOf('address', addresses))
+        .execute(),
+
+    async withdraw({ address, association }) {
+      const owed = db
+        .selectFrom('cognomen_notices')
+        .select('id')
+        .where('address', '=', address)
+        .where('association', '=', association);
+      await db.deleteFrom('cognomen_notice_invites').where('notice_id', 'in', owed).execute();
+      const { numDeletedRows } = await db
+        .deleteFrom('cognomen_notices')
+        .where('address', '=', address)
+        .where('association', '=', association)
+        .executeTakeFirst();
+      return Number(numDeletedRows);
+    },
+
+    async oldest(serverName) {
+      const row = await db
+        .selectFrom('cognomen_notices')
+        .select('created_ts')
+        .where('server_name', '=', serverName)
+        .orderBy('created_ts')
+        .limit(1)
+        .executeTakeFirst();
+      return row?.created_ts;
+    },
+
+    async removeCreatedBefore(serverName, time, limit) {
+      const rows = await db
+        .selectFrom('cognomen_notices')
+        .select('id')
+        .where('server_name', '=', serverName)
+        .where('created_ts', '<=', time)
+        .orderBy('created_ts')
+        .limit(limit)
+        .execute();
+      const ids = rows.map((row) => row.id);
+      if (ids.length === 0) return 0;
+      await db.deleteFrom('cognomen_notice_invites').where('notice_id', 'in', ids).execute();
+      await db.deleteFrom('cognomen_notices').where('id', 'in', ids).execute();
+      return ids.length;
+    },
+
+    async measure(limit) {
+      const count = async (refused: boolean) => {
+        const some = db
+          .selectFrom('cognomen_notices')
+          .select('id')
+          .where('refused_ts', refused ? 'is not' : 'is', null)
+          .limit(limit);
+        const { size } = await db
+          .selectFrom(some.as('some'))
+          .select((select) => select.fn.countAll<number>().as('size'))
+          .executeTakeFirstOrThrow();
+        return Number(size);
+      };
+      const [fresh, refused] = [await count(false), await count(true)];
+      const oldest = await db
+        .selectFrom('cognomen_notices')
+        .select('created_ts')
+        .where('refused_ts', 'is', null)
+        .orderBy('created_ts')
+        .limit(1)
+        .executeTakeFirst();
+      return { all: fresh + refused, refused, oldest: oldest?.created_ts };
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import type { Db, Engine } from '../engines/engine.ts';
+import type { Stores } from '../stores/index.ts';
+import { accountStore } from './accounts.ts';
+import { adoptionStore } from './adoption/adoption.ts';
+import { ownRowStore } from './adoption/own-rows.ts';
+import { respellingStore } from './adoption/respelling.ts';
+import { associationStore } from './associations.ts';
+import { ephemeralKeyStore } from './ephemeral-keys.ts';
+import { invitationStore } from './invitations.ts';
+import { lookupStore } from './lookups.ts';
+import { networkKeyStore } from './network-keys.ts';
+import { outboxStore } from './onbind-notices.ts';
+import { peerStore } from './peers.ts';
+import { replicatedStore } from './replicated.ts';
+import { sessionStore } from './sessions.ts';
+import { stateStore } from './state.ts';
+
+/** The stores on a connection, or in a transaction. */
+export function storesOn(engine: Engine, db: Db): Stores {
+  return {
+    sessions: sessionStore(engine, db),
+    associations: associationStore(engine, db),
+    lookups: lookupStore(engine, db),
+    ephemeralKeys: ephemeralKeyStore(db),
+    accounts: accountStore(engine, db),
+    networkKeys: networkKeyStore(db),
+    invitations: invitationStore(engine, db),
+    outbox: outboxStore(engine, db),
+    state: stateStore(db),
+    adoption: adoptionStore(db),
+    ownRows: ownRowStore(engine, db),
+    respelling: respellingStore(db),
+    peers: peerStore(engine, db),
+    replicated: replicatedStore(engine, db),
+  };
+}

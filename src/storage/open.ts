@@ -1,0 +1,86 @@
+import { sql } from 'kysely';
+import type { Logger } from 'pino';
+import type { Clock } from '../platform/clock.ts';
+import { createProgress, type Progress } from '../platform/progress.ts';
+import type { Random } from '../platform/random.ts';
+import type { DatabaseConfig } from './database-config.ts';
+import type { Db, Engine } from './engines/engine.ts';
+import { createSqliteEngine } from './engines/sqlite/engine.ts';
+import { openSqlite } from './engines/sqlite/open.ts';
+import { storesOn } from './kysely/stores-on.ts';
+import { transactionsOn } from './kysely/transactions.ts';
+import { hasPendingMigrations, migrate } from './migrations/index.ts';
+import { newPepper } from './pepper.ts';
+import type { Storage } from './stores/index.ts';
+
+export interface StorageDependencies {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** To whom long work is told; without it the log. */
+  readonly progress?: Progress;
+  /** Whose associations are this server's own. */
+  readonly serverName: string;
+  /** Where a Sydent on the same file would have noted its process id; empty: nowhere. */
+  readonly pidFile: string;
+}
+
+async function openEngine(config: DatabaseConfig, deps: StorageDependencies): Promise<Engine> {
+  if (config.engine === 'sqlite') {
+    const file = await openSqlite(config, { progress: createProgress(deps), ...deps });
+    const engine = createSqliteEngine(file.handle, file.close);
+    try {
+      if (await hasPendingMigrations(engine)) await file.backup();
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+    return engine;
+  }
+  const { openPostgresEngine } = await import('./engines/postgres/engine.ts');
+  return openPostgresEngine(config, deps.logger);
+}
+
+/** The pepper in the database; one of several processes that start at once makes it. */
+async function readPepper(db: Db, random: Random): Promise<string> {
+  const read = () =>
+    db.selectFrom('hashing_metadata').select('lookup_pepper').limit(1).executeTakeFirst();
+  const existing = await read();
+  if (existing?.lookup_pepper) return existing.lookup_pepper;
+  await db
+    .insertInto('hashing_metadata')
+    .values({ id: 0, lookup_pepper: newPepper(random) })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const made = await read();
+  if (!made?.lookup_pepper) throw new Error('hashing_metadata holds no pepper');
+  return made.lookup_pepper;
+}
+
+/**
+ * Opens the configured database and brings it up to date.
+ * @throws DatabaseOpenError with a message for the operator.
+ */
+export async function openStorage(
+  config: DatabaseConfig,
+  deps: StorageDependencies,
+): Promise<Storage> {
+  const engine = await openEngine(config, deps);
+  let pepper: string;
+  try {
+    await migrate(engine, deps.logger);
+    pepper = await readPepper(engine.db, deps.random);
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+  return {
+    stores: storesOn(engine, engine.db),
+    transaction: transactionsOn(engine),
+    pepper,
+    async ping() {
+      await sql`select 1`.execute(engine.db);
+    },
+    close: () => engine.close(),
+  };
+}

@@ -1,0 +1,73 @@
+import type { AccountStore } from './accounts.ts';
+import type { AdoptionStore } from './adoption.ts';
+import type { AssociationStore } from './associations.ts';
+import type { EphemeralKeyStore } from './ephemeral-keys.ts';
+import type { InvitationStore } from './invitations.ts';
+import type { LookupStore } from './lookups.ts';
+import type { NetworkKeyStore } from './network-keys.ts';
+import type { OutboxStore } from './onbind-notices.ts';
+import type { OwnRowStore } from './own-rows.ts';
+import type { PeerStore } from './peers.ts';
+import type { ReplicatedStore } from './replicated.ts';
+import type { RespellingStore } from './respelling.ts';
+import type { SessionStore } from './sessions.ts';
+import type { StateStore } from './state.ts';
+
+export type * from './accounts.ts';
+export type * from './adoption.ts';
+export type * from './associations.ts';
+export type * from './ephemeral-keys.ts';
+export type * from './invitations.ts';
+export type * from './lookups.ts';
+export type * from './network-keys.ts';
+export type * from './onbind-notices.ts';
+export type * from './own-rows.ts';
+export type * from './peers.ts';
+export type * from './replicated.ts';
+export type * from './respelling.ts';
+export type * from './sessions.ts';
+export type * from './state.ts';
+
+/**
+ * What the domain asks of a database. Implemented once, on Kysely, for SQLite and PostgreSQL.
+ * Times are milliseconds since the epoch. What is not found is `undefined`.
+ */
+export interface Stores {
+  readonly sessions: SessionStore;
+  readonly associations: AssociationStore;
+  readonly lookups: LookupStore;
+  readonly ephemeralKeys: EphemeralKeyStore;
+  readonly accounts: AccountStore;
+  readonly networkKeys: NetworkKeyStore;
+  readonly invitations: InvitationStore;
+  readonly outbox: OutboxStore;
+  readonly state: StateStore;
+  readonly adoption: AdoptionStore;
+  readonly ownRows: OwnRowStore;
+  readonly respelling: RespellingStore;
+  readonly peers: PeerStore;
+  readonly replicated: ReplicatedStore;
+}
+
+/** The stores of a transaction that is under way. */
+export interface OpenTransaction extends Stores {
+  /** What is to happen once all of it is committed, and not when it is undone: waking, counting, telling. */
+  onCommit(step: () => void): void;
+}
+
+export interface Storage {
+  /** Each call by itself, committed when it returns. */
+  readonly stores: Stores;
+  /**
+   * Runs the work in one write transaction: committed, durably, before the promise resolves,
+   * undone when the work throws. Stores given to the work are of the transaction, and only valid in it;
+   * until it ends, the work uses no others.
+   * @throws Error from any other query, or transaction, that the work begins
+   */
+  transaction<T>(work: (transaction: OpenTransaction) => Promise<T>): Promise<T>;
+  /** What goes into the lookup hashes; made by the first process that opens the database. */
+  readonly pepper: string;
+  /** Resolves when the database answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}

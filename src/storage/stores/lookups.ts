@@ -1,0 +1,26 @@
+/** A valid association found for a key that was looked up. */
+export interface FoundAssociation {
+  /** The spelling or hash asked for. */
+  readonly key: string;
+  readonly id: number;
+  readonly medium: string;
+  readonly address: string;
+  readonly mxid: string;
+  readonly ts: number;
+}
+
+export interface FoundSignedAssociation extends FoundAssociation {
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly originServer: string;
+  readonly signedJson: string;
+}
+
+export interface LookupStore {
+  /** All associations valid now of these folded addresses; not in any order. */
+  byAddresses(addresses: readonly string[], now: number): Promise<FoundAssociation[]>;
+  /** All associations valid now with these hashes; not in any order. */
+  byHashes(hashes: readonly string[], now: number): Promise<FoundAssociation[]>;
+  /** All associations valid now of one folded address. */
+  signedByAddress(medium: string, address: string, now: number): Promise<FoundSignedAssociation[]>;
+}
