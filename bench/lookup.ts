@@ -41,7 +41,7 @@ async function fill(storage: Storage, count: number) {
         const threepid = { medium: 'email', address: address(i) };
         const association = newAssociation(threepid, `@user${i}:sample.test`, { ts: now, now });
         const hash = lookupHash(threepid.address, 'email', storage.pepper);
-        await associations.insertGlobal(
+        await associations.publish(
           {
             ...threepid,
             mxid: association.mxid,

@@ -119,7 +119,7 @@ async function fillLog({ folder, name }: BenchServer): Promise<void> {
     await storage.transaction(async ({ associations }) => {
       for (let i = from; i < from + 1000; i++) {
         const threepid = { medium: 'email', address: `user${i}@sample.test` };
-        await associations.appendToLog({ ...threepid, mxid: `@user${i}:s.test`, ...times }, name);
+        await associations.appendToLog({ ...threepid, mxid: `@user${i}:s.test`, ...times }, []);
       }
     });
   }

@@ -177,7 +177,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       ? await serveReplication(config, http.replication, {
           ...{ storage, keys, clock, random, logger, metrics, connectionTimes },
           clientFields: logged,
-          ...{ bound: notices.oweInvitations, unbound: notices.takeBack },
+          ...{ bound: notices.enqueueInvitations, unbound: notices.takeBack },
         })
       : undefined;
     if (replication) {

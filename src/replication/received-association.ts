@@ -1,6 +1,7 @@
-import { CLOCK_TOLERANCE, membersBeside } from '../identity/associations/signed-association.ts';
+import { membersBeside } from '../identity/associations/signed-association.ts';
 import { foldAddress, LONGEST_ADDRESS } from '../model/addresses.ts';
 import { LONGEST_MXID } from '../model/mxid.ts';
+import { CLOCK_TOLERANCE } from '../model/precedence.ts';
 
 /** An association from a peer; a deletion when it names no user. Times in ms. */
 export interface ReceivedAssociation {

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import { lookupKeys } from '../identity/associations/lookup-keys.ts';
-import { CLOCK_TOLERANCE, toAssociation } from '../identity/associations/signed-association.ts';
+import { toAssociation } from '../identity/associations/signed-association.ts';
 import { lookupHash } from '../model/lookup-hash.ts';
+import { aheadOf } from '../model/precedence.ts';
 import type { Clock } from '../platform/clock.ts';
 import { nextTurn } from '../platform/next-turn.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
@@ -127,7 +128,7 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
       await stores.associations.lockLog();
       const now = clock.now();
       // The first that is not taken.
-      const ahead = now + CLOCK_TOLERANCE + 1;
+      const ahead = aheadOf(now) + 1;
       const stored: GlobalAssociation[] = [];
       const deleted: ReplicatedDeletion[] = [];
       for (let from = 0; from < received.length; ) {

@@ -33,7 +33,7 @@ const fillLog = (server: MeshServer, count: number) =>
     for (let i = 0; i < count; i++) {
       const stored = { medium: 'email', address: `filled${i}@sample.test`, lookupHash: 'x' };
       const times = { ts: 1_700_000_000_000, notBefore: 1_700_000_000_000, notAfter: 4e12 };
-      await associations.appendToLog({ ...stored, mxid: '@a:b.test', ...times }, server.name);
+      await associations.appendToLog({ ...stored, mxid: '@a:b.test', ...times }, []);
     }
   });
 

@@ -23,7 +23,7 @@ import { SERVER_NAME, TestClock } from '../support/server.ts';
 
 /** Ways into a table that take the longer the more is in it; of deletions the log has few. */
 const SCANS =
-  /^(?:SCAN (?!json_each|CONSTANT|.*cognomen_log_deletions$)|SEARCH \S+ USING .*\((?:medium|originServer|origin_server)=\?\)$)/;
+  /^(?:SCAN (?!json_each|CONSTANT|pending_invite$|.*cognomen_log_deletions$)|SEARCH \S+ USING .*\((?:medium|originServer|origin_server)=\?\)$)/;
 
 test('binding, inviting, looking up and replicating look at no more rows than concern them, on SQLite', async () => {
   const folder = await temporaryFolder();
@@ -102,7 +102,7 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   const { pair, publicKey } = newSigningKey();
   const receiver = createReceiver({
     ...{ storage, clock, logger, metrics: metrics.replication },
-    ...{ bound: notices.oweInvitations, unbound: notices.takeBack },
+    ...{ bound: notices.enqueueInvitations, unbound: notices.takeBack },
   });
   const peer = {
     ...{ name: 'peer.test', keys: [publicKey], active: true, port: undefined, url: undefined },

@@ -100,7 +100,7 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
         invites.map(({ token }) => token),
         { keep: rules.keepDelivered, now, keysUntil: now + rules.keyGrace },
       );
-      await stores.outbox.remove(id);
+      await stores.outbox.remove([id]);
     });
     metrics.notice('delivered');
     metrics.invitationDelivered(invites.length);
@@ -112,7 +112,7 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
       await stores.associations.lockLog();
       const isThere = (await stores.outbox.find(id)) !== undefined;
       if (!isThere || (await stillStands(stores.lookups, association, clock.now()))) return;
-      await stores.outbox.remove(id);
+      await stores.outbox.remove([id]);
       stores.onCommit(() => metrics.notice('withdrawn'));
     });
   }
@@ -126,7 +126,7 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
       if (notice === undefined || invites.length < 2) return false;
       const now = clock.now();
       const { serverName, association, createdAt, refusedAt = now } = notice;
-      await stores.outbox.remove(id);
+      await stores.outbox.remove([id]);
       await stores.outbox.add(
         invites.map(({ token }) => ({
           ...{ id: random.integer53(), serverName, address, association },

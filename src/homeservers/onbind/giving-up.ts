@@ -15,10 +15,9 @@ export async function noteRefusals(
   const isOver = ({ refusedAt = now }: Notice) => refusedAt + deps.refusedNoticeLifetime <= now;
   await storage.transaction(async ({ associations, outbox }) => {
     await associations.lockLog();
-    for (const notice of notices) {
-      const { id, attempts } = notice;
-      if (isOver(notice)) await outbox.remove(id);
-      else await outbox.refuse(id, attempts + 1, now + backoff(attempts + 1, random), now);
+    await outbox.remove(notices.filter(isOver).map(({ id }) => id));
+    for (const { id, attempts } of notices.filter((notice) => !isOver(notice))) {
+      await outbox.refuse(id, attempts + 1, now + backoff(attempts + 1, random), now);
     }
   });
   const count = notices.filter(isOver).length;

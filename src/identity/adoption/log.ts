@@ -1,9 +1,10 @@
 import { lookupHash } from '../../model/lookup-hash.ts';
+import { aheadOf, replaces } from '../../model/precedence.ts';
 import type { StoredLocalAssociation, Stores } from '../../storage/stores/index.ts';
 import { LOG_POSITION } from '../associations/associations.ts';
 import { CONTESTED } from '../associations/contested.ts';
 import { lookupKeys, storedAddress } from '../associations/lookup-keys.ts';
-import { CLOCK_TOLERANCE, toAssociation } from '../associations/signed-association.ts';
+import { toAssociation } from '../associations/signed-association.ts';
 import { type AdoptionDependencies, numberState } from './dependencies.ts';
 
 const BATCH = 200;
@@ -19,14 +20,21 @@ export async function publish(
   const spelt = storedAddress(entry);
   const { address } = spelt;
   if (mxid === undefined || notBefore === undefined || notAfter === undefined) {
-    await stores.associations.deleteGlobal(medium, address, keys.serverName, {
-      upTo: ts,
-      ahead: clock.now() + CLOCK_TOLERANCE,
-    });
+    const said = {
+      originServer: keys.serverName,
+      originId: Number.POSITIVE_INFINITY,
+      ts,
+      deletes: true,
+    };
+    const { published } = await stores.associations.known({ medium, address }, keys.serverName);
+    const ahead = aheadOf(clock.now());
+    await stores.associations.deletePublished(
+      published.filter((stored) => replaces(said, stored, ahead)),
+    );
     return;
   }
   const stored = { medium, address, mxid, ts, notBefore, notAfter };
-  await stores.associations.insertGlobal(
+  await stores.associations.publish(
     {
       ...stored,
       originServer: keys.serverName,

@@ -1,15 +1,21 @@
 import type { ThreePid } from '../../model/addresses.ts';
 import { lookupHash } from '../../model/lookup-hash.ts';
 import { homeserverOf } from '../../model/mxid.ts';
+import { aheadOf, dateAfter, replaces } from '../../model/precedence.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { Storage, Stores } from '../../storage/stores/index.ts';
+import type {
+  KnownOfAddress,
+  LocalAssociation,
+  Storage,
+  Stores,
+} from '../../storage/stores/index.ts';
 import type { Notices, SignedInvite } from '../invitations/onbind-notices.ts';
 import { type Limits, limitExceeded } from '../limits/limits.ts';
 import type { ServerKeys } from '../server-keys.ts';
 import { SESSION_LIFETIME } from '../validation/session-codes.ts';
 import { noteReplaced } from './contested.ts';
 import { lookupKeys } from './lookup-keys.ts';
-import { CLOCK_TOLERANCE, newAssociation, type SignedAssociation } from './signed-association.ts';
+import { newAssociation, type SignedAssociation } from './signed-association.ts';
 
 /** Binding addresses to users, and taking that back. */
 export interface Associations {
@@ -38,7 +44,7 @@ export interface AssociationsDependencies {
   readonly storage: Storage;
   readonly keys: ServerKeys;
   readonly clock: Clock;
-  readonly notices: Pick<Notices, 'owe' | 'takeBack' | 'sign'>;
+  readonly notices: Pick<Notices, 'pendingAt' | 'enqueue' | 'takeBack' | 'sign'>;
   readonly limits: Pick<Limits, 'most' | 'reached'>;
   /** Told after an entry of the log was committed. */
   readonly logged: () => void;
@@ -56,24 +62,6 @@ export function createAssociations(deps: AssociationsDependencies): Associations
   const { storage, keys, clock, notices, limits, logged } = deps;
   const { serverName } = keys;
 
-  /**
-   * Now, but after those dates that are not too far ahead: the newest wins, even when clocks step back. Peers
-   * must take the date, so what stands at the very limit counts as beyond it.
-   */
-  const after = (now: number, ...dates: readonly (number | undefined)[]) =>
-    Math.max(
-      now,
-      ...dates.flatMap((ts) => (ts === undefined || ts >= now + CLOCK_TOLERANCE ? [] : [ts + 1])),
-    );
-
-  /** When a binding made now is dated: after everything known of the address. */
-  async function nextTs(stores: Stores, threepid: ThreePid, now: number): Promise<number> {
-    const { medium, address } = threepid;
-    const own = await stores.associations.findOwn(medium, address, serverName);
-    const ahead = now + CLOCK_TOLERANCE;
-    return after(now, own?.ts, await stores.associations.newestTs(medium, address, ahead));
-  }
-
   /** In the bind's own transaction: one that is refused, or fails, does not count. */
   async function countBind({ sessions }: Stores, sid: number): Promise<void> {
     const binds = await sessions.countBind(sid);
@@ -82,48 +70,52 @@ export function createAssociations(deps: AssociationsDependencies): Associations
     throw limitExceeded('bind.session', SESSION_LIFETIME);
   }
 
+  /** Writes what this server says of an address now, in place of what it leaves behind; its id in the log. */
+  async function say(
+    stores: Stores,
+    entry: LocalAssociation,
+    known: KnownOfAddress,
+    now: number,
+  ): Promise<number> {
+    const id = await stores.associations.appendToLog(entry, known.logged);
+    await noteReplaced(stores, known.logged);
+    const said = { originServer: serverName, originId: Number.POSITIVE_INFINITY, ts: entry.ts };
+    const deletes = entry.mxid === undefined;
+    await stores.associations.deletePublished(
+      known.published.filter((stored) => replaces({ ...said, deletes }, stored, aheadOf(now))),
+    );
+    await stores.state.set(LOG_POSITION, String(id));
+    return id;
+  }
+
   return {
     async bind(threepid, mxid, sid) {
       const { medium, address } = threepid;
       const keysOfAddress = lookupKeys(threepid, storage.pepper);
+      const spellings = keysOfAddress.map(({ spelling }) => spelling);
       const { signed, association, invites } = await storage.transaction(async (stores) => {
         await stores.associations.lockLog();
         stores.onCommit(logged);
         if (sid !== undefined) await countBind(stores, sid);
         const now = clock.now();
-        const ts = await nextTs(stores, threepid, now);
-        const association = newAssociation(threepid, mxid, { ts, now });
-        const stored = {
-          medium,
-          address,
-          mxid,
-          ts,
-          notBefore: association.not_before,
-          notAfter: association.not_after,
-          lookupHash: lookupHash(address, medium, storage.pepper),
-        };
+        const wanted = { spellings, ...notices.pendingAt(now) };
+        const known = await stores.associations.known(threepid, serverName, wanted);
+        const dates = [...known.logged, ...known.published].map(({ ts }) => ts);
+        const association = newAssociation(threepid, mxid, { ts: dateAfter(dates, now), now });
+        const { ts, not_before: notBefore, not_after: notAfter } = association;
+        const hash = lookupHash(address, medium, storage.pepper);
+        const entry = { medium, address, mxid, ts, notBefore, notAfter, lookupHash: hash };
         // The invitations are for whoever bound the address, not for those who look it up.
         const signed = keys.sign(association);
 
-        const { id, replaced } = await stores.associations.appendToLog(stored, serverName);
-        await noteReplaced(stores, replaced);
-        await stores.associations.deleteGlobal(medium, address, serverName, {
-          upTo: undefined,
-          ahead: now + CLOCK_TOLERANCE,
-        });
-        await stores.associations.insertGlobal(
-          {
-            ...stored,
-            originServer: serverName,
-            originId: id,
-            signedJson: JSON.stringify(signed),
-          },
+        const originId = await say(stores, entry, known, now);
+        const signedJson = JSON.stringify(signed);
+        await stores.associations.publish(
+          { ...entry, originServer: serverName, originId, signedJson },
           keysOfAddress,
         );
-        await stores.state.set(LOG_POSITION, String(id));
-        const spellings = keysOfAddress.map(({ spelling }) => spelling);
-        const invites = await notices.owe(stores, association, spellings);
-        return { signed, association, invites };
+        await notices.enqueue(stores, association, known);
+        return { signed, association, invites: known.pending };
       });
       const isTold = homeserverOf(mxid) !== undefined;
       if (invites.length === 0 && isTold) return signed;
@@ -141,29 +133,17 @@ export function createAssociations(deps: AssociationsDependencies): Associations
       await storage.transaction(async (stores) => {
         const { medium, address } = threepid;
         await stores.associations.lockLog();
-        const own = await stores.associations.findOwn(medium, address, serverName);
+        const known = await stores.associations.known(threepid, serverName);
+        const own = known.logged.toSorted((a, b) => b.id - a.id)[0];
         if (own?.mxid !== mxid) return;
         stores.onCommit(logged);
         const now = clock.now();
-        const ts = after(now, own.ts);
-        const { id, replaced } = await stores.associations.appendToLog(
-          {
-            medium,
-            address,
-            mxid: undefined,
-            ts,
-            notBefore: undefined,
-            notAfter: undefined,
-            lookupHash: undefined,
-          },
-          serverName,
-        );
-        await noteReplaced(stores, replaced);
-        await stores.associations.deleteGlobal(medium, address, serverName, {
-          upTo: ts,
-          ahead: now + CLOCK_TOLERANCE,
-        });
-        await stores.state.set(LOG_POSITION, String(id));
+        const ts = dateAfter([own.ts], now);
+        const deletion = {
+          ...{ medium, address, ts },
+          ...{ mxid: undefined, notBefore: undefined, notAfter: undefined, lookupHash: undefined },
+        };
+        await say(stores, deletion, known, now);
         await notices.takeBack(stores, [threepid]);
       });
     },

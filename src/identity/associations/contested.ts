@@ -1,4 +1,4 @@
-import type { StoredLocalAssociation, Stores } from '../../storage/stores/index.ts';
+import type { LoggedAssociation, Stores } from '../../storage/stores/index.ts';
 
 /**
  * The state that says how many email addresses are bound by this server in several spellings to different
@@ -12,7 +12,7 @@ export const parseContested = (state: string | undefined): [count: number, upTo?
   JSON.parse(state ?? '[0,0]');
 
 /** Whether these entries of the log, all of one address, name different users. */
-export function isContested(entries: readonly StoredLocalAssociation[]): boolean {
+export function isContested(entries: readonly LoggedAssociation[]): boolean {
   const users = entries.map(({ mxid }) => mxid).filter((mxid) => mxid !== undefined);
   return new Set(users).size > 1;
 }
@@ -20,7 +20,7 @@ export function isContested(entries: readonly StoredLocalAssociation[]): boolean
 /** To be told, under the log's lock, which entries of an address one new one has replaced. */
 export async function noteReplaced(
   { state }: Stores,
-  replaced: readonly StoredLocalAssociation[],
+  replaced: readonly LoggedAssociation[],
 ): Promise<void> {
   if (!isContested(replaced)) return;
   const [count, ...unfinished] = parseContested(await state.get(CONTESTED));

@@ -1,7 +1,7 @@
 import { foldAddress } from '../../model/addresses.ts';
 import { IdentityError } from '../../model/errors.ts';
 import { lookupHash } from '../../model/lookup-hash.ts';
-import { isNewer, newestOf } from '../../model/newest.ts';
+import { isNewer, newestOf } from '../../model/precedence.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { nextTurn } from '../../platform/next-turn.ts';
 import type { FoundAssociation, LookupStore, Storage } from '../../storage/stores/index.ts';

@@ -19,12 +19,6 @@ export type SignedAssociation = Association & { readonly signatures: Signatures 
 /** An association holds for 100 years of 365 days. */
 const LIFETIME = 100 * 365 * 24 * 60 * 60 * 1000;
 
-/**
- * How far ahead (ms) a peer's clock may be. What it dates further ahead is not taken; where it was stored
- * before that was so, it counts as older than all that comes after it.
- */
-export const CLOCK_TOLERANCE = 24 * 60 * 60 * 1000;
-
 /** @param ts may lie ahead of `now`, to come after what is known already; it is valid from now on. */
 export function newAssociation(
   threepid: { medium: string; address: string },

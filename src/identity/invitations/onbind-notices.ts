@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { foldAddress } from '../../model/addresses.ts';
 import { homeserverOf } from '../../model/mxid.ts';
-import { newestOf } from '../../model/newest.ts';
+import { aheadOf, newestOf } from '../../model/precedence.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { OutboxMetrics } from '../../platform/outbox-metrics.ts';
 import type { Random } from '../../platform/random.ts';
@@ -10,17 +10,14 @@ import type {
   FoundAssociation,
   GlobalAssociation,
   Invite,
+  KnownOfAddress,
   LookupStore,
   OpenTransaction,
-  OwedBinding,
-  Stores,
+  OwedNotice,
+  WantedInvites,
 } from '../../storage/stores/index.ts';
 import { currentMxid } from '../associations/lookup.ts';
-import {
-  type Association,
-  CLOCK_TOLERANCE,
-  toAssociation,
-} from '../associations/signed-association.ts';
+import { type Association, toAssociation } from '../associations/signed-association.ts';
 import type { ServerKeys } from '../server-keys.ts';
 
 /**
@@ -30,18 +27,21 @@ import type { ServerKeys } from '../server-keys.ts';
  */
 export interface Notices {
   /**
-   * Notes for a bind that the user's homeserver is to be told, and takes back what was owed for the
-   * address before.
-   * @param spellings of the address, the folded one included
-   * @returns the invitations that the notice carries
+   * Notes for a bind that the user's homeserver is to be told, with the invitations that are pending, and takes
+   * back what was owed for the address before.
    */
-  owe(
+  enqueue(
     stores: OpenTransaction,
     association: Association,
-    spellings: readonly string[],
-  ): Promise<Invite[]>;
+    known: Pick<KnownOfAddress, 'owed' | 'pending'>,
+  ): Promise<void>;
+  /** Which invitations are pending then: those that came later, so many of them. */
+  pendingAt(now: number): Pick<WantedInvites, 'since' | 'limit'>;
   /** The same for bindings that another server made: owed only where invitations are pending here. */
-  oweInvitations(stores: OpenTransaction, bindings: readonly GlobalAssociation[]): Promise<void>;
+  enqueueInvitations(
+    stores: OpenTransaction,
+    bindings: readonly GlobalAssociation[],
+  ): Promise<void>;
   /**
    * Takes back what is owed for bindings of these folded addresses that are gone, or that a newer one
    * has replaced. Their invitations are pending again.
@@ -93,8 +93,10 @@ const CHUNK = 500;
 export function createNotices(deps: NoticesDependencies): Notices {
   const { keys, clock, random, logger, metrics, expiry } = deps;
 
-  const pending = (stores: Stores, medium: string, addresses: readonly string[], now: number) =>
-    stores.invitations.pending(medium, addresses, expiry === 0 ? 0 : now - expiry, INVITES_FOUND);
+  const pendingAt = (now: number) => ({
+    since: expiry === 0 ? 0 : now - expiry,
+    limit: INVITES_FOUND,
+  });
 
   async function add(
     stores: OpenTransaction,
@@ -122,14 +124,10 @@ export function createNotices(deps: NoticesDependencies): Notices {
     );
   }
 
-  async function withdraw(
-    stores: OpenTransaction,
-    bindings: readonly OwedBinding[],
-  ): Promise<void> {
-    for (const binding of bindings) {
-      const count = await stores.outbox.withdraw(binding);
-      stores.onCommit(() => metrics.notice('withdrawn', count));
-    }
+  async function withdraw(stores: OpenTransaction, notices: readonly OwedNotice[]): Promise<void> {
+    if (notices.length === 0) return;
+    await stores.outbox.remove(notices.map(({ id }) => id));
+    stores.onCommit(() => metrics.notice('withdrawn', notices.length));
   }
 
   async function takeBack(
@@ -140,31 +138,27 @@ export function createNotices(deps: NoticesDependencies): Notices {
     const addresses = [...new Set(threepids.map(({ address }) => address))];
     for (let from = 0; from < addresses.length; from += CHUNK) {
       const chunk = addresses.slice(from, from + CHUNK);
-      const owed = await stores.outbox.bindingsOwed(chunk);
+      const owed = await stores.outbox.owedFor(chunk);
       await withdraw(stores, await replacedOf(stores.lookups, owed, now));
     }
   }
 
   return {
-    async owe(stores, association, spellings) {
-      const { medium, address } = association;
-      const now = clock.now();
-      const owed = await stores.outbox.bindingsOwed([address]);
-      await withdraw(
-        stores,
-        owed.filter((binding) => parseBinding(binding).medium === medium),
-      );
-      const invites = await pending(stores, medium, spellings, now);
-      await add(stores, association, invites, now);
-      return invites;
+    pendingAt,
+
+    async enqueue(stores, association, { owed, pending }) {
+      await withdraw(stores, owed);
+      await add(stores, association, pending, clock.now());
     },
 
-    async oweInvitations(stores, bindings) {
+    async enqueueInvitations(stores, bindings) {
       await takeBack(stores, bindings);
       const now = clock.now();
       for (const [medium, bound] of Map.groupBy(bindings, (binding) => binding.medium)) {
         const byAddress = new Map(bound.map((binding) => [binding.address, binding]));
-        const invites = await pending(stores, medium, [...byAddress.keys()], now);
+        const { since, limit } = pendingAt(now);
+        const addresses = [...byAddress.keys()];
+        const invites = await stores.invitations.pending(medium, addresses, since, limit);
         const found = Map.groupBy(invites, ({ address }) => foldAddress(medium, address));
         for (const [address, ofAddress] of found) {
           const binding = byAddress.get(address);
@@ -189,7 +183,7 @@ export function createNotices(deps: NoticesDependencies): Notices {
   };
 }
 
-const parseBinding = ({ association }: OwedBinding) => JSON.parse(association) as Association;
+const parseBinding = ({ association }: OwedNotice) => JSON.parse(association) as Association;
 
 /** Those of the binding's address. */
 function associationsOf(binding: Association, found: readonly FoundAssociation[]) {
@@ -215,17 +209,17 @@ export async function stillStands(
 /** Those that do not stand any more, or whose address a newer binding has given to another user. */
 async function replacedOf(
   lookups: LookupStore,
-  owed: readonly OwedBinding[],
+  owed: readonly OwedNotice[],
   now: number,
-): Promise<OwedBinding[]> {
+): Promise<OwedNotice[]> {
   const bindings = owed.map((entry) => ({ entry, binding: parseBinding(entry) }));
-  const replaced: OwedBinding[] = [];
+  const replaced: OwedNotice[] = [];
   // By a clock that is ahead a binding begins later than now, and counts already.
-  const soon = now + CLOCK_TOLERANCE;
+  const soon = aheadOf(now);
   const byTime = Map.groupBy(bindings, ({ binding }) => Math.max(soon, binding.not_before));
   for (const [at, group] of byTime) {
     const found = await lookups.byAddresses(
-      [...new Set(group.map(({ entry }) => entry.address))],
+      [...new Set(group.map(({ binding }) => binding.address))],
       at,
     );
     for (const { entry, binding } of group) {

@@ -1,65 +1,19 @@
-import { foldAddress } from '../../model/addresses.ts';
-import { isSameServer } from '../../model/server-name.ts';
 import type { Db, Engine } from '../engines/engine.ts';
 import type { AssociationStore, StoredLocalAssociation } from '../stores/index.ts';
-import { isOrigin, keyedAssociations } from './keyed-associations.ts';
+import { readKnown } from './known-of-address.ts';
 import { deleteAssociations, insertKeys } from './lookup-keys.ts';
-
-/** The log entries of a folded address: under that spelling, or under what an old Sydent stored. */
-async function ownEntries(db: Db, medium: string, address: string, serverName: string) {
-  const entries = db.selectFrom('local_threepid_associations').selectAll();
-  const folded = await entries
-    .where('medium', '=', medium)
-    .where('address', '=', address)
-    .execute();
-  const others = await keyedAssociations(db)
-    .where('lookup.spelling', '=', address)
-    .select(['global.originServer', 'global.originId'])
-    .execute();
-  const ids = others
-    .filter((row) => isSameServer(row.originServer, serverName))
-    .map((row) => row.originId)
-    .filter((id) => !folded.some((entry) => entry.id === id));
-  if (ids.length === 0) return folded;
-  const stored = await entries.where('id', 'in', ids).execute();
-  // The ids of rows older than the log can be those of other entries by now.
-  const same = stored.filter(
-    (entry) => entry.medium === medium && foldAddress(medium, entry.address) === address,
-  );
-  return [...folded, ...same];
-}
 
 export function associationStore(engine: Engine, db: Db): AssociationStore {
   return {
     lockLog: () => engine.lockAssociationLog(db),
 
-    async findOwn(medium, address, serverName) {
-      const entries = await ownEntries(db, medium, address, serverName);
-      const newest = entries.toSorted((a, b) => b.id - a.id)[0];
-      return newest && toLocalAssociation(newest);
-    },
+    known: (threepid, serverName, invites) =>
+      readKnown(engine, db, { ...threepid, serverName, invites }),
 
-    async newestTs(medium, address, below) {
-      const row = await keyedAssociations(db)
-        .where('lookup.spelling', '=', address)
-        .where('global.medium', '=', medium)
-        .where('global.ts', '<', below)
-        .select((select) => select.fn.max('global.ts').as('ts'))
-        .executeTakeFirst();
-      return row?.ts ?? undefined;
-    },
-
-    async appendToLog(entry, serverName) {
-      const replaced = await ownEntries(db, entry.medium, entry.address, serverName);
-      if (replaced.length > 0) {
-        await db
-          .deleteFrom('local_threepid_associations')
-          .where(
-            'id',
-            'in',
-            replaced.map((row) => row.id),
-          )
-          .execute();
+    async appendToLog(entry, replaced) {
+      const ids = replaced.map(({ id }) => id);
+      if (ids.length > 0) {
+        await db.deleteFrom('local_threepid_associations').where('id', 'in', ids).execute();
       }
       const { id } = await db
         .insertInto('local_threepid_associations')
@@ -74,7 +28,7 @@ export function associationStore(engine: Engine, db: Db): AssociationStore {
         })
         .returning('id')
         .executeTakeFirstOrThrow();
-      return { id, replaced: replaced.map(toLocalAssociation) };
+      return id;
     },
 
     async logAfter(id, limit) {
@@ -98,7 +52,7 @@ export function associationStore(engine: Engine, db: Db): AssociationStore {
       return rows.map(toLocalAssociation);
     },
 
-    async insertGlobal(association, keys) {
+    async publish(association, keys) {
       const row = await db
         .insertInto('global_threepid_associations')
         .values({
@@ -121,24 +75,11 @@ export function associationStore(engine: Engine, db: Db): AssociationStore {
       return true;
     },
 
-    async deleteGlobal(medium, address, originServer, { upTo, ahead }) {
-      const rows = await keyedAssociations(db)
-        .where('lookup.spelling', '=', address)
-        .where('global.medium', '=', medium)
-        .where((where) =>
-          where.or([
-            isOrigin('global.originServer', originServer),
-            where('global.ts', '>=', ahead),
-            ...(upTo === undefined ? [] : [where('global.ts', '<=', upTo)]),
-          ]),
-        )
-        .select('global.id')
-        .execute();
-      await deleteAssociations(
+    deletePublished: (published) =>
+      deleteAssociations(
         db,
-        rows.map((row) => row.id),
-      );
-    },
+        published.map(({ id }) => id),
+      ),
   };
 }
 

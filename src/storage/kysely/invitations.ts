@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Db, Engine } from '../engines/engine.ts';
 import type { InvitationStore, Invite, PendingOf } from '../stores/index.ts';
 
@@ -9,9 +9,34 @@ interface PendingQuery {
   readonly medium: string;
   readonly addresses: readonly string[];
   readonly since: number;
+  readonly limit: number;
 }
 
-const lowerAddress = () => sql<string>`lower(invite.address)`;
+/** The oldest, found by the address as stored, which an old Sydent did not fold, or in lower case. */
+export function pendingInvites(
+  engine: Engine,
+  db: Db,
+  { medium, addresses, since, limit }: PendingQuery,
+) {
+  const by = (column: string | RawBuilder<string>) =>
+    db
+      .selectFrom('invite_tokens as invite')
+      .where('invite.medium', '=', medium)
+      .where(engine.isAnyOf(column, addresses))
+      .where('invite.sent_ts', 'is', null)
+      .where((where) =>
+        where.or([
+          where('invite.received_ts', 'is', null),
+          where('invite.received_ts', '>=', toSeconds(since)),
+        ]),
+      )
+      .select(['invite.id', 'invite.medium', 'invite.address', 'invite.room_id'])
+      .select(['invite.sender', 'invite.token']);
+  return by('invite.address')
+    .union(by(sql<string>`lower(invite.address)`))
+    .orderBy('id')
+    .limit(limit);
+}
 
 type Row = {
   medium: string;
@@ -27,29 +52,6 @@ export const toInvite = ({ medium, address, room_id, sender, token }: Row): Invi
 });
 
 export function invitationStore(engine: Engine, db: Db): InvitationStore {
-  /** Found by the address as stored, which an old Sydent did not fold, or in lower case. */
-  function pendingBy(column: string | ReturnType<typeof lowerAddress>, query: PendingQuery) {
-    return db
-      .selectFrom('invite_tokens as invite')
-      .where('invite.medium', '=', query.medium)
-      .where(engine.isAnyOf(column, query.addresses))
-      .where('invite.sent_ts', 'is', null)
-      .where((where) =>
-        where.or([
-          where('invite.received_ts', 'is', null),
-          where('invite.received_ts', '>=', toSeconds(query.since)),
-        ]),
-      )
-      .select([
-        'invite.id',
-        'invite.medium',
-        'invite.address',
-        'invite.room_id',
-        'invite.sender',
-        'invite.token',
-      ]);
-  }
-
   /** Also as Sydent's table has them: an older server on the same file may have delivered them. */
   function counted({ address, sender, isV1, since }: PendingOf) {
     let query = db
@@ -87,12 +89,7 @@ export function invitationStore(engine: Engine, db: Db): InvitationStore {
     },
 
     async pending(medium, addresses, since, limit) {
-      const query = { medium, addresses, since };
-      const rows = await pendingBy('invite.address', query)
-        .union(pendingBy(lowerAddress(), query))
-        .orderBy('id')
-        .limit(limit)
-        .execute();
+      const rows = await pendingInvites(engine, db, { medium, addresses, since, limit }).execute();
       return rows.map(toInvite);
     },
 

@@ -2,6 +2,7 @@ import type { Db, Engine } from '../engines/engine.ts';
 import type { Notice, OutboxStore } from '../stores/index.ts';
 import { toInvite } from './invitations.ts';
 import { outboxServers } from './onbind-servers.ts';
+import { portions } from './portions.ts';
 import type { Schema } from './schema.ts';
 
 const COLUMNS = [
@@ -143,9 +144,11 @@ export function outboxStore(engine: Engine, db: Db): OutboxStore {
       return rows.map(toInvite);
     },
 
-    async remove(id) {
-      await db.deleteFrom('cognomen_notice_invites').where('notice_id', '=', id).execute();
-      await db.deleteFrom('cognomen_notices').where('id', '=', id).execute();
+    async remove(ids) {
+      for (const portion of portions(ids)) {
+        await db.deleteFrom('cognomen_notice_invites').where('notice_id', 'in', portion).execute();
+        await db.deleteFrom('cognomen_notices').where('id', 'in', portion).execute();
+      }
     },
 
     async postpone(id, attempts, until) {
@@ -167,28 +170,12 @@ export function outboxStore(engine: Engine, db: Db): OutboxStore {
         .execute();
     },
 
-    bindingsOwed: (addresses) =>
+    owedFor: (addresses) =>
       db
         .selectFrom('cognomen_notices')
-        .select(['address', 'association'])
-        .distinct()
+        .select(['id', 'association'])
         .where(engine.isAnyOf('address', addresses))
         .execute(),
-
-    async withdraw({ address, association }) {
-      const owed = db
-        .selectFrom('cognomen_notices')
-        .select('id')
-        .where('address', '=', address)
-        .where('association', '=', association);
-      await db.deleteFrom('cognomen_notice_invites').where('notice_id', 'in', owed).execute();
-      const { numDeletedRows } = await db
-        .deleteFrom('cognomen_notices')
-        .where('address', '=', address)
-        .where('association', '=', association)
-        .executeTakeFirst();
-      return Number(numDeletedRows);
-    },
 
     async oldest(serverName) {
       const row = await db

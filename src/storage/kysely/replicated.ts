@@ -1,3 +1,4 @@
+import { replaces } from '../../model/precedence.ts';
 import { isSameServer } from '../../model/server-name.ts';
 import { nextTurn } from '../../platform/next-turn.ts';
 import type { Db, Engine } from '../engines/engine.ts';
@@ -86,22 +87,22 @@ export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
       for (const chunk of chunks(associations)) {
         const [rows, deleted] = [await existing(chunk), await deletions(chunk, origin)];
         const later = Map.groupBy(chunk, nameOf);
-        const isOfOrigin = (row: { originServer: string }) =>
-          isSameServer(row.originServer, origin);
-        const supersedes = (a: { originId: number; ts: number }, b: typeof a) =>
-          a.originId > b.originId && (a.ts >= b.ts || b.ts >= ahead);
         const news = chunk.filter((association) => {
           const name = nameOf(association);
           if (association.originId <= (deleted.get(name) ?? -1)) return false;
-          const known = (rows.get(name) ?? []).filter(isOfOrigin);
+          const known = (rows.get(name) ?? []).filter((row) =>
+            isSameServer(row.originServer, origin),
+          );
           // Repeats of what stands under the origin's name in another case.
           if (known.some(({ originId }) => originId === association.originId)) return false;
           const others = [...known, ...(later.get(name) ?? [])];
-          return !others.some((other) => supersedes(other, association));
+          return !others.some((other) =>
+            replaces({ ...other, deletes: false }, association, ahead),
+          );
         });
         const replaced = news.flatMap((association) =>
           (rows.get(nameOf(association)) ?? []).filter((row) =>
-            isOfOrigin(row) ? supersedes(association, row) : row.ts >= ahead,
+            replaces({ ...association, deletes: false }, row, ahead),
           ),
         );
         await deleteAssociations(db, [...new Set(replaced.map((row) => row.id))]);
@@ -114,13 +115,8 @@ export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
       for (const chunk of chunks(all)) {
         const rows = await existing(chunk);
         const gone = chunk.flatMap((deletion) =>
-          (rows.get(nameOf(deletion)) ?? []).filter(
-            (row) =>
-              row.ts <= deletion.ts ||
-              // Of what a server said itself the ids tell the order.
-              (isSameServer(row.originServer, origin)
-                ? row.originId < deletion.originId
-                : row.ts >= ahead),
+          (rows.get(nameOf(deletion)) ?? []).filter((row) =>
+            replaces({ ...deletion, originServer: origin, deletes: true }, row, ahead),
           ),
         );
         await deleteAssociations(db, [...new Set(gone.map((row) => row.id))]);

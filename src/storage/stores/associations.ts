@@ -1,3 +1,5 @@
+import type { Invite } from './invitations.ts';
+
 /** An entry of the replication log: what this server itself said of an address. */
 export interface LocalAssociation {
   readonly medium: string;
@@ -41,41 +43,70 @@ export interface KeysOfAssociation {
   readonly keys: readonly LookupKey[];
 }
 
-/** Associations that something new leaves behind, by their `ts`. */
-export interface OutdatedAssociations {
-  /** Those of then and before; undefined: they stay, and count less. */
-  readonly upTo: number | undefined;
-  /** Those of then and after: too far ahead to be true, and so older than anything that comes. */
-  readonly ahead: number;
+/** An entry of the log, as far as something new of its address is decided by it. */
+export interface LoggedAssociation {
+  readonly id: number;
+  /** Undefined: a deletion. */
+  readonly mxid: string | undefined;
+  readonly ts: number;
+}
+
+/** An association that lookups find, as far as something new of its address is decided by it. */
+export interface PublishedAssociation {
+  readonly id: number;
+  readonly originServer: string;
+  readonly originId: number;
+  readonly ts: number;
+}
+
+/** Something that a homeserver is to be told of a binding. */
+export interface OwedNotice {
+  readonly id: number;
+  /** The binding, as JSON. */
+  readonly association: string;
+}
+
+/** All that there is of an address. */
+export interface KnownOfAddress {
+  /** What this server said of it, in whatever spelling: one entry, several only as old Sydents left them. */
+  readonly logged: readonly LoggedAssociation[];
+  /** What lookups find for it, whoever said so. */
+  readonly published: readonly PublishedAssociation[];
+  /** What homeservers are still to be told of bindings of it. */
+  readonly owed: readonly OwedNotice[];
+  /** Its pending invitations, the oldest first, as far as they were asked for. */
+  readonly pending: readonly Invite[];
+}
+
+/** Which pending invitations of an address are wanted. */
+export interface WantedInvites {
+  /** Of the address, the folded one included. */
+  readonly spellings: readonly string[];
+  /** Those that came before it have expired. */
+  readonly since: number;
+  readonly limit: number;
 }
 
 export interface AssociationStore {
   /** Makes this transaction the only one that writes associations, so that log ids appear in order. */
   lockLog(): Promise<void>;
-  /** What this server last said of the address, whatever the case it is stored in. */
-  findOwn(
-    medium: string,
-    address: string,
+  /**
+   * All that there is of the folded address, in one read.
+   * @param serverName whose word the log is
+   */
+  known(
+    threepid: { readonly medium: string; readonly address: string },
     serverName: string,
-  ): Promise<StoredLocalAssociation | undefined>;
-  /** The newest `ts` of any association of the address that is below the limit. */
-  newestTs(medium: string, address: string, below: number): Promise<number | undefined>;
-  /** Replaces what this server said of the address; the new entry's id, never used before. */
-  appendToLog(
-    entry: LocalAssociation,
-    serverName: string,
-  ): Promise<{ readonly id: number; readonly replaced: readonly StoredLocalAssociation[] }>;
+    invites?: WantedInvites,
+  ): Promise<KnownOfAddress>;
+  /** Writes an entry in place of those; its id, never used before. */
+  appendToLog(entry: LocalAssociation, replaced: readonly LoggedAssociation[]): Promise<number>;
   /** The log from an id on, in order. */
   logAfter(id: number, limit: number): Promise<StoredLocalAssociation[]>;
   /** Those entries of the log that there are. */
   logEntries(ids: readonly number[]): Promise<StoredLocalAssociation[]>;
-  /** False when that origin's id is there already. */
-  insertGlobal(association: GlobalAssociation, keys: readonly LookupKey[]): Promise<boolean>;
-  /** Deletes the origin server's associations of the address, and those of others that are as old as that. */
-  deleteGlobal(
-    medium: string,
-    address: string,
-    originServer: string,
-    others: OutdatedAssociations,
-  ): Promise<void>;
+  /** Makes lookups find it by these keys; false when that origin's id is there already. */
+  publish(association: GlobalAssociation, keys: readonly LookupKey[]): Promise<boolean>;
+  /** Deletes associations that lookups find. */
+  deletePublished(published: readonly PublishedAssociation[]): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import type { OwedNotice } from './associations.ts';
 import type { Invite } from './invitations.ts';
 
 /** What a bind owes to the homeserver of its user: to be told, the pending invitations included. */
@@ -24,13 +25,6 @@ export interface NewNotice {
   readonly dueAt: number;
   /** Tokens of the invitations it carries; they are taken out of other notices. */
   readonly tokens: readonly string[];
-}
-
-/** A binding that notices are owed for. */
-export interface OwedBinding {
-  readonly address: string;
-  /** As JSON. */
-  readonly association: string;
 }
 
 /** A homeserver that one process delivers to. */
@@ -112,14 +106,13 @@ export interface OutboxStore extends OutboxServers {
   find(id: number): Promise<Notice | undefined>;
   /** The invitations that the notice carries, as far as they are still pending, the oldest first. */
   invitesOf(id: number): Promise<Invite[]>;
-  remove(id: number): Promise<void>;
+  /** Removes notices; their invitations, where not delivered, are pending again. */
+  remove(ids: readonly number[]): Promise<void>;
   postpone(id: number, attempts: number, until: number): Promise<void>;
   /** Notes that it was refused, for the first time then unless it was before. */
   refuse(id: number, attempts: number, until: number, now: number): Promise<void>;
-  /** The bindings of these addresses for which something is owed. */
-  bindingsOwed(addresses: readonly string[]): Promise<OwedBinding[]>;
-  /** Removes what is owed for the binding, its invitations stay pending; the number removed. */
-  withdraw(binding: OwedBinding): Promise<number>;
+  /** What is owed for bindings of these addresses. */
+  owedFor(addresses: readonly string[]): Promise<OwedNotice[]>;
   /** When the homeserver's oldest notice came; undefined when there is none. */
   oldest(serverName: string): Promise<number | undefined>;
   /** Removes notices that old, their invitations stay pending; the number removed. */
