@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { EmailConfig } from '../../config/config.ts';
 import { IdentityError, UnknownOutcomeError } from '../../model/errors.ts';
-import { createGate } from './gate.ts';
+import { createSemaphore } from '../../platform/semaphore.ts';
 import { asciiDomain } from './message.ts';
 import { createRelay, type Extensions } from './relay.ts';
 import { inSevenBits } from './transfer-encoding.ts';
@@ -98,9 +98,8 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
     credentials,
     connections: AT_ONCE,
   });
-  const gate = createGate(AT_ONCE);
+  const semaphore = createSemaphore({ waiting: { each: MAX_WAITING } });
   const from = mailbox(config.envelopeFrom);
-  let underWay = 0;
 
   /** What the caller gets to see of a failure; the log sees more. */
   function notSent(error: unknown): IdentityError {
@@ -127,13 +126,15 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
   }
 
   async function inTurn(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-    await gate.enter(signal).catch((error: unknown) => {
-      throw notSent(error);
-    });
+    const { turn, leave } = semaphore.enter('relay', AT_ONCE, signal);
     try {
-      await work();
+      if (await turn) return await work();
+      if (signal.aborted) throw notSent(signal.reason);
+      const { waiting } = semaphore;
+      logger.error({ waiting }, 'Mail not sent: too many are waiting for the relay');
+      throw new IdentityError('email-not-sent', 'The mail could not be sent; try again later');
     } finally {
-      gate.leave();
+      leave();
     }
   }
 
@@ -141,17 +142,8 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
     async send(typed, render) {
       const to = mailbox(typed);
       onAttempt();
-      if (underWay >= MAX_WAITING) {
-        logger.error({ waiting: underWay }, 'Mail not sent: too many are waiting for the relay');
-        throw new IdentityError('email-not-sent', 'The mail could not be sent; try again later');
-      }
-      underWay++;
       const signal = AbortSignal.timeout(timeouts.total);
-      try {
-        await inTurn(signal, async () => hand(to, await render(), signal));
-      } finally {
-        underWay--;
-      }
+      await inTurn(signal, async () => hand(to, await render(), signal));
     },
     close: async () => relay.close(),
   };

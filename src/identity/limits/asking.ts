@@ -1,6 +1,6 @@
+import { createSemaphore } from '../../platform/semaphore.ts';
 import type { Caller } from './charges.ts';
 import { type Limits, limitExceeded } from './limits.ts';
-import { createPlaces } from './places.ts';
 
 /** Asking homeservers that were only named: whoever names one knows nothing of it. */
 export interface Asking {
@@ -32,7 +32,7 @@ const RETRY_AFTER = 10_000;
  */
 export function createAsking(deps: AskingDependencies): Asking {
   const { limits, isFailure, patience = PATIENCE } = deps;
-  const places = createPlaces({ patience, waiting: WAITING });
+  const semaphore = createSemaphore({ patience, waiting: WAITING });
 
   /** @throws IdentityError `limit-exceeded` when too many have failed */
   async function refuseFailing(name: string): Promise<void> {
@@ -52,7 +52,7 @@ export function createAsking(deps: AskingDependencies): Asking {
       ];
       try {
         for (const { owner, size } of owners) {
-          const { turn, isFree, leave } = places.enter(owner, most * size);
+          const { turn, isFree, leave } = semaphore.enter(owner, most * size);
           entered.push(leave);
           if (isFree) continue;
           const inTime = turn.then((came) => came || !limits.reached('outbound.waiting'));

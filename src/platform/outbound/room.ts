@@ -1,3 +1,4 @@
+import { createSemaphore, type Ticket } from '../semaphore.ts';
 import { OutboundError } from './outbound-error.ts';
 
 /** What requests are for. Each kind has room of its own, so that none takes that of another. */
@@ -38,111 +39,55 @@ export interface RoomUsage {
 interface Guest {
   readonly host: string;
   readonly controller: AbortController;
-}
-
-/** One host's part of the room, there for as long as somebody uses it. */
-interface Part {
-  inside: number;
-  /** Each lets one in. */
-  readonly waiting: Set<() => void>;
+  readonly ticket: Ticket;
 }
 
 const noRoom = (host: string) =>
   new OutboundError('overloaded', `There is no room for one more request to ${host}`);
 
-function createRoom(limits: RoomLimits): Room {
+function createRoom({ places, perHost, waiting, patience }: RoomLimits): Room {
   /** In the order of their coming. */
   const inside = new Set<Guest>();
-  const parts = new Map<string, Part>();
-  let waiting = 0;
-
-  const partOf = (host: string): Part => parts.get(host) ?? { inside: 0, waiting: new Set() };
-
-  function admit(guest: Guest): void {
-    const part = partOf(guest.host);
-    parts.set(guest.host, part);
-    part.inside++;
-    inside.add(guest);
-  }
-
-  function forgetUnused(host: string): void {
-    const { inside, waiting } = partOf(host);
-    if (inside === 0 && waiting.size === 0) parts.delete(host);
-  }
-
-  /** False when it had to give way before. */
-  function dismiss(guest: Guest): boolean {
-    if (!inside.delete(guest)) return false;
-    partOf(guest.host).inside--;
-    return true;
-  }
+  const hosts = createSemaphore({
+    ...{ waiting: { each: waiting }, patience },
+    // Whoever waited makes nobody give way: so a place goes from hand to hand, and no further.
+    hasRoom: () => hosts.inside < places,
+  });
 
   function makeWay(): void {
     const [longest] = inside;
     if (longest === undefined) return;
-    dismiss(longest);
-    forgetUnused(longest.host);
+    inside.delete(longest);
+    longest.ticket.leave(false);
     longest.controller.abort(noRoom(longest.host));
   }
 
-  function wait(guest: Guest): Promise<void> {
-    const { host, controller } = guest;
-    const part = partOf(host);
-    if (part.waiting.size >= limits.waiting) throw noRoom(host);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const end = () => {
-      clearTimeout(timer);
-      controller.signal.removeEventListener('abort', giveUp);
-      part.waiting.delete(enter);
-      waiting--;
-    };
-    const enter = () => {
-      end();
-      admit(guest);
-      resolve();
-    };
-    const giveUp = () => {
-      end();
-      forgetUnused(host);
-      const { reason } = controller.signal;
-      const inVain = reason instanceof OutboundError && reason.kind === 'timeout';
-      reject(reason === undefined || inVain ? noRoom(host) : reason);
-    };
-    const timer = setTimeout(giveUp, limits.patience);
-    controller.signal.addEventListener('abort', giveUp, { once: true });
-    parts.set(host, part);
-    part.waiting.add(enter);
-    waiting++;
-    return promise;
-  }
-
-  /** Whoever waited makes nobody give way: so a place goes from hand to hand, and no further. */
-  function letWaitingIn(host: string): void {
-    const part = partOf(host);
-    for (const enter of part.waiting) {
-      if (part.inside >= limits.perHost || inside.size >= limits.places) break;
-      enter();
-    }
-    forgetUnused(host);
+  /** @throws OutboundError `overloaded`; the signal's reason */
+  async function wait({ host, controller: { signal }, ticket }: Guest): Promise<void> {
+    if (await ticket.turn) return;
+    const { reason } = signal;
+    const inVain = reason instanceof OutboundError && reason.kind === 'timeout';
+    throw reason === undefined || inVain ? noRoom(host) : reason;
   }
 
   return {
     async run(host, controller, work) {
-      const guest = { host, controller };
       controller.signal.throwIfAborted();
-      if (partOf(host).inside >= limits.perHost) await wait(guest);
-      else {
-        if (inside.size >= limits.places) makeWay();
-        admit(guest);
-      }
+      const ticket = hosts.enter(host, perHost, controller.signal);
+      const guest = { host, controller, ticket };
+      if (!ticket.isFree) await wait(guest);
+      else if (hosts.inside > places) makeWay();
+      inside.add(guest);
       try {
+        controller.signal.throwIfAborted();
         return await work();
       } finally {
-        if (dismiss(guest)) letWaitingIn(host);
+        // Who had to give way has left already.
+        if (inside.delete(guest)) ticket.leave();
       }
     },
     get usage() {
-      return { inside: inside.size, waiting };
+      return { inside: hosts.inside, waiting: hosts.waiting };
     },
   };
 }
