@@ -29,6 +29,7 @@ import { type ApiServerOptions, createApiServer } from '../listeners/http/server
 import { internalApiRoutes } from '../listeners/internal-api/routes.ts';
 import { startMetricsListener } from '../listeners/metrics/server.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
+import { createLeases } from '../platform/leases.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import { createOutboundClient, type OutboundLimits } from '../platform/outbound/outbound.ts';
 import { createNameResolver } from '../platform/outbound/resolver.ts';
@@ -100,6 +101,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     reloading.push({ what: 'Reading the terms again', step: loadTermsAgain });
     const metrics = createMetrics();
     const progress = createProgress({ ...deps, clock });
+    const leases = createLeases({ clock, random });
     const storage = await openStorage(config.db, {
       ...{ logger, clock, random, progress },
       serverName: general.serverName,
@@ -143,7 +145,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       timings: deps.homeserverTimings,
     });
 
-    const validation = createValidation({ storage, clock, random });
+    const validation = createValidation({ storage, clock, random, leases });
     await validation.recover();
     const terms = createTerms({ storage, current: () => termsPolicy });
     const { tokenLifetime } = access;
@@ -160,7 +162,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     closing.defer(() => renewal.stop());
     const logged = clientFields(names.of, general.log.clientAddress);
     const { expiry, keyGrace } = config.email.invites;
-    const outbox = { storage, clock, random, logger, metrics: metrics.outbox };
+    const outbox = { storage, clock, random, leases, logger, metrics: metrics.outbox };
     const notices = createNotices({ ...outbox, keys, expiry, added: () => dispatcher.wake() });
     const { noticeLifetime, refusedNoticeLifetime } = general;
     const dispatcher = startDispatcher({
@@ -175,7 +177,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     closing.defer(() => dispatcher.stop());
     const replication = http.replication
       ? await serveReplication(config, http.replication, {
-          ...{ storage, keys, clock, random, logger, metrics, connectionTimes },
+          ...{ storage, keys, clock, random, leases, outbound, logger, metrics, connectionTimes },
           clientFields: logged,
           ...{ bound: notices.enqueueInvitations, unbound: notices.takeBack },
         })

@@ -6,7 +6,9 @@ import { listen } from '../listeners/http/listen.ts';
 import type { ClientFields } from '../listeners/http/request-lines.ts';
 import { createReplicationServer } from '../listeners/replication-api/server.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { Leases } from '../platform/leases.ts';
 import type { Metrics } from '../platform/metrics.ts';
+import type { OutboundClient } from '../platform/outbound/outbound.ts';
 import type { Random } from '../platform/random.ts';
 import { createReceiver, type ReceiverDependencies } from '../replication/receiver.ts';
 import { startReplication } from '../replication/replication.ts';
@@ -17,6 +19,8 @@ export interface ReplicationParts {
   readonly keys: ServerKeys;
   readonly clock: Clock;
   readonly random: Random;
+  readonly leases: Leases;
+  readonly outbound: OutboundClient;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly bound?: NonNullable<ReceiverDependencies['bound']>;
@@ -42,10 +46,10 @@ export async function serveReplication(
   listener: ReplicationListenerConfig,
   deps: ReplicationParts,
 ): Promise<RunningReplication> {
-  const { storage, keys, clock, random, logger, metrics } = deps;
+  const { storage, keys, clock, random, leases, outbound, logger, metrics } = deps;
   const { bound = async () => {}, unbound = async () => {}, clientFields, connectionTimes } = deps;
   const replication = startReplication(config, listener, {
-    ...{ storage, keys, clock, random, logger },
+    ...{ storage, keys, clock, random, leases, outbound, logger },
     metrics: metrics.replication,
   });
   try {

@@ -1,8 +1,9 @@
-import { X509Certificate } from 'node:crypto';
+import { hash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, getCACertificates } from 'node:tls';
 import type { ReplicationListenerConfig } from '../config/config.ts';
 import { ConfigError } from '../config/load.ts';
+import type { TlsIdentity } from '../platform/outbound/dialer.ts';
 
 /** With what this server shows itself to peers, in both directions, and whom it trusts to vouch for them. */
 export interface Certificates {
@@ -17,6 +18,12 @@ export interface Certificates {
 export const tlsOptions = ({ key, cert, ca }: Certificates) => ({
   ...{ key, cert, ca: [...ca] },
   minVersion: 'TLSv1.2' as const,
+});
+
+/** The same for requests to peers. */
+export const identityOf = (certificates: Certificates): TlsIdentity => ({
+  context: createSecureContext(tlsOptions(certificates)),
+  id: hash('sha256', JSON.stringify(certificates)),
 });
 
 function systemAuthorities(): string[] {

@@ -1,8 +1,6 @@
-import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
-import { Agent, request } from 'node:https';
-import { VERSION } from '../platform/version.ts';
-import { type Certificates, tlsOptions } from './certificates.ts';
+import type { OutboundClient } from '../platform/outbound/outbound.ts';
+import { codeOf, OutboundError } from '../platform/outbound/outbound-error.ts';
+import { type Certificates, identityOf } from './certificates.ts';
 
 /** What a peer said to a push. */
 export type PushAnswer =
@@ -20,37 +18,11 @@ export interface PeerClient {
   push(url: string, body: string, signal: AbortSignal): Promise<PushAnswer>;
   /** Uses these from the next connection on. */
   reload(certificates: Certificates): void;
-  close(): void;
 }
 
 /** Milliseconds for a whole push: a peer checks every signature before it answers. */
 const PUSH_TIMEOUT = 60_000;
-const MOST_ANSWER_BYTES = 256 * 1024;
-
-function createAgent(certificates: Certificates): Agent {
-  return new Agent({
-    ...tlsOptions(certificates),
-    rejectUnauthorized: true,
-    keepAlive: true,
-    // By peer; pushes to one follow one another.
-    maxSockets: 1,
-    maxFreeSockets: 1,
-  });
-}
-
-async function readBody(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MOST_ANSWER_BYTES) {
-      response.destroy();
-      return '';
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
+const MAX_ANSWER_BYTES = 256 * 1024;
 
 function parseError(body: string): { errcode: string; failedIds: number[] } {
   let parsed: unknown;
@@ -80,61 +52,50 @@ function toPushAnswer(status: number, body: string): PushAnswer {
   return { kind: 'failed', reason };
 }
 
-const isDropped = (error: unknown) =>
-  error instanceof Error && 'code' in error && /^(ECONNRESET|EPIPE)$/.test(String(error.code));
+/** Whether the connection broke: the push may have been too large for the peer. */
+const isDropped = ({ kind, cause }: OutboundError) =>
+  kind === 'unreachable' && /^(ECONNRESET|EPIPE)$/.test(codeOf(cause));
 
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (cause instanceof Error && cause.name === 'TimeoutError')
-    return `it did not answer within ${PUSH_TIMEOUT / 1000} s`;
-  return error.message.slice(0, 300);
+const MAX_REASON = 300;
+
+/** What failed, in words for the operator: of a certificate also what is wrong with it. */
+function reasonOf({ message, kind, cause }: OutboundError): string {
+  const more = kind === 'tls' && cause instanceof Error ? `: ${cause.message}` : '';
+  return `${message}${more}`.slice(0, MAX_REASON);
 }
 
-export function createPeerClient(certificates: Certificates): PeerClient {
-  let agent = createAgent(certificates);
-
-  async function exchange(url: string, body: string, signal: AbortSignal): Promise<PushAnswer> {
-    const bytes = Buffer.from(body);
-    const sent = request(url, {
-      method: 'POST',
-      agent,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(PUSH_TIMEOUT)]),
-      headers: {
-        // Sydent wants exactly this.
-        'content-type': 'application/json',
-        'content-length': bytes.length,
-        'user-agent': `Cognomen/${VERSION}`,
-      },
-    });
-    // It may also break after it was answered, when nobody waits for it any more.
-    sent.on('error', () => {});
-    try {
-      sent.end(bytes);
-      const [response] = (await once(sent, 'response')) as [IncomingMessage];
-      return toPushAnswer(response.statusCode ?? 0, await readBody(response));
-    } catch (error) {
-      // A connection kept from before may have been closed meanwhile; that says nothing of this push.
-      if (isDropped(error) && sent.reusedSocket && !signal.aborted) {
-        return exchange(url, body, signal);
-      }
-      return { kind: isDropped(error) ? 'dropped' : 'failed', reason: reasonOf(error) };
-    }
-  }
-
+/** Pushes go out by the one safe client; their URLs are the operator's, so that no address is refused. */
+export function createPeerClient(outbound: OutboundClient, certificates: Certificates): PeerClient {
+  let identity = identityOf(certificates);
   return {
     async push(url, body, signal) {
-      if (!URL.canParse(url)) {
-        return { kind: 'failed', reason: `${url} is no URL; give the peer one (peers add --url)` };
+      if (!/^https:/i.test(url) || !URL.canParse(url)) {
+        return {
+          kind: 'failed',
+          reason: `${url} is not an https:// URL; give the peer one (peers add --url)`,
+        };
       }
-      return exchange(url, body, signal);
+      try {
+        const answer = await outbound.request({
+          ...{ method: 'POST', url, body, identity, signal, room: 'peers', configured: true },
+          // Sydent wants exactly this.
+          headers: { 'content-type': 'application/json' },
+          // The peer ignores what it gets twice.
+          repeatable: true,
+          time: { answer: PUSH_TIMEOUT, total: PUSH_TIMEOUT },
+          maxBytes: MAX_ANSWER_BYTES,
+        });
+        return toPushAnswer(answer.status, answer.body.toString('utf8'));
+      } catch (error) {
+        if (!(error instanceof OutboundError)) {
+          if (signal.aborted) return { kind: 'failed', reason: 'this server is stopping' };
+          throw error;
+        }
+        return { kind: isDropped(error) ? 'dropped' : 'failed', reason: reasonOf(error) };
+      }
     },
     reload(renewed) {
-      // A push under way is finished as it began; its connection is not kept.
-      agent.maxFreeSockets = 0;
-      for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
-      agent = createAgent(renewed);
+      identity = identityOf(renewed);
     },
-    close: () => agent.destroy(),
   };
 }

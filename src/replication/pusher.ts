@@ -3,7 +3,7 @@ import type { Peer } from '../storage/stores/index.ts';
 import { ofPeer, takesPart } from './peers.ts';
 import { startWorker, type Worker, type WorkerDependencies } from './worker.ts';
 
-export interface PusherDependencies extends Omit<WorkerDependencies, 'holder' | 'configuredUrl'> {
+export interface PusherDependencies extends Omit<WorkerDependencies, 'configuredUrl'> {
   /** By the peer's name: where it is pushed to, from the configuration. */
   readonly configuredUrls: ReadonlyMap<string, string>;
 }
@@ -22,8 +22,7 @@ const POLL = 500;
 const targetOf = ({ port, url, keys }: Peer) => JSON.stringify([port, url, keys]);
 
 export function startPusher({ configuredUrls, ...deps }: PusherDependencies): Pusher {
-  const { storage, random, logger, metrics } = deps;
-  const holder = random.alphanumeric(16);
+  const { storage, logger, metrics } = deps;
   const workers = new Map<string, { worker: Worker; target: string }>();
 
   async function poll(): Promise<void> {
@@ -37,7 +36,7 @@ export function startPusher({ configuredUrls, ...deps }: PusherDependencies): Pu
       if (known === undefined) {
         const configuredUrl = ofPeer(configuredUrls, peer.name);
         workers.set(peer.name, {
-          worker: startWorker(peer.name, { ...deps, holder, configuredUrl }),
+          worker: startWorker(peer.name, { ...deps, configuredUrl }),
           target,
         });
         continue;

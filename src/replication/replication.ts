@@ -3,6 +3,8 @@ import type { Config, ReplicationListenerConfig } from '../config/config.ts';
 import { exposedCertificate } from '../config/exposed-files.ts';
 import type { ServerKeys } from '../identity/server-keys.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { Leases } from '../platform/leases.ts';
+import type { OutboundClient } from '../platform/outbound/outbound.ts';
 import type { Random } from '../platform/random.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
 import type { Storage } from '../storage/stores/index.ts';
@@ -15,6 +17,8 @@ export interface ReplicationDependencies {
   readonly keys: ServerKeys;
   readonly clock: Clock;
   readonly random: Random;
+  readonly leases: Leases;
+  readonly outbound: OutboundClient;
   readonly logger: Logger;
   readonly metrics: ReplicationMetrics;
 }
@@ -44,7 +48,7 @@ export function startReplication(
     return certificates;
   };
   const certificates = read();
-  const client = createPeerClient(certificates);
+  const client = createPeerClient(deps.outbound, certificates);
   const pusher = startPusher({
     ...deps,
     client,
@@ -64,9 +68,6 @@ export function startReplication(
       client.reload(renewed);
       return renewed;
     },
-    async stop() {
-      await pusher.stop();
-      client.close();
-    },
+    stop: () => pusher.stop(),
   };
 }

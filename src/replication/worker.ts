@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { ServerKeys } from '../identity/server-keys.ts';
+import { backoff } from '../platform/backoff.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { Leases } from '../platform/leases.ts';
 import { nextTurn } from '../platform/next-turn.ts';
 import type { Random } from '../platform/random.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
@@ -18,8 +20,7 @@ export interface WorkerDependencies {
   readonly logger: Logger;
   readonly metrics: ReplicationMetrics;
   readonly client: PeerClient;
-  /** Names this process among those on the same database. */
-  readonly holder: string;
+  readonly leases: Leases;
   /** The peer's URL in the configuration. */
   readonly configuredUrl: string | undefined;
   /** Milliseconds after which a refused association is given up; undefined: never. */
@@ -44,7 +45,7 @@ const SIZE_MEMORY = 60 * 60 * 1000;
 /** Log entries read at once. */
 const READ_AT_ONCE = 50;
 
-const FIRST_PAUSE = 1000;
+const PAUSE_AFTER_ERROR = 1000;
 const LONGEST_PAUSE = 2 * 60 * 1000;
 /** While another process pushes to the peer. */
 const CLAIMED_PAUSE = 250;
@@ -57,7 +58,7 @@ type Outcome = 'idle' | 'again' | { readonly pause: number };
 const lastOf = (entries: readonly StoredLocalAssociation[]) => entries.at(-1)?.id ?? 0;
 
 export function startWorker(name: string, deps: WorkerDependencies): Worker {
-  const { storage, keys, clock, random, logger, metrics, client, holder } = deps;
+  const { storage, keys, clock, random, logger, metrics, client, leases } = deps;
   const { peers } = storage.stores;
   const stopping = new AbortController();
   let size = SAFE_SIZE;
@@ -97,11 +98,10 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
 
   async function fail(reason: string): Promise<Outcome> {
     failures++;
-    const pause = Math.min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE);
-    const jittered = Math.round(pause * (0.5 + random.fraction() / 2));
-    logger.warn({ peer: name, reason, retryIn: jittered }, 'A peer did not take a push');
+    const pause = backoff(failures, { random, longest: LONGEST_PAUSE });
+    logger.warn({ peer: name, reason, retryIn: pause }, 'A peer did not take a push');
     await peers.noteFailure(name, reason, clock.now());
-    return { pause: jittered };
+    return { pause };
   }
 
   /** Smaller pushes from now on. */
@@ -195,8 +195,9 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
       metrics.backlog(name, 0);
       return 'idle';
     }
-    if (!(await peers.claim(name, holder, now, now + CLAIM))) return { pause: CLAIMED_PAUSE };
-    claimedUntil = now + CLAIM;
+    const lease = leases.lease(CLAIM);
+    if (!(await peers.claim(name, lease))) return { pause: CLAIMED_PAUSE };
+    claimedUntil = lease.until;
     // Another process may have pushed between the look at the peer and the claim.
     const [claimed] = await peers.list([name]);
     return claimed?.lastSent === peer.lastSent ? 'claimed' : 'again';
@@ -238,7 +239,7 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
     if (claimedUntil === 0) return;
     claimedUntil = 0;
     // It lapses by itself, too.
-    await peers.release(name, holder).catch(() => {});
+    await peers.release(name, leases.holder).catch(() => {});
   }
 
   async function run(): Promise<void> {
@@ -247,7 +248,7 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
       const outcome = await round().catch((error: unknown): Outcome => {
         logger.error({ err: error, peer: name }, 'Pushing to a peer went wrong');
         failures++;
-        return { pause: FIRST_PAUSE };
+        return { pause: PAUSE_AFTER_ERROR };
       });
       if (outcome === 'again' || stopping.signal.aborted) continue;
       await release();

@@ -5,6 +5,7 @@ import { createNoticeDelivery } from '../../src/homeservers/onbind/delivery.ts';
 import { startDispatcher } from '../../src/homeservers/onbind/dispatcher.ts';
 import { createNotices } from '../../src/identity/invitations/onbind-notices.ts';
 import { createServerKeys } from '../../src/identity/server-keys.ts';
+import { createLeases } from '../../src/platform/leases.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { openStorage } from '../../src/storage/open.ts';
@@ -98,6 +99,7 @@ test.each(ENGINES)(
     });
     const dispatcher = startDispatcher({
       ...parts,
+      leases: createLeases(parts),
       async deliver(id) {
         try {
           return await deliver(id);

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../platform/clock.ts';
+import type { Leases } from '../../platform/leases.ts';
 import type { OutboxMetrics } from '../../platform/outbox-metrics.ts';
 import type { Random } from '../../platform/random.ts';
 import type { ClaimedServer, Storage } from '../../storage/stores/index.ts';
@@ -20,6 +21,7 @@ export interface DispatcherDependencies {
   readonly deliver: DeliverNotice;
   readonly clock: Clock;
   readonly random: Random;
+  readonly leases: Leases;
   readonly logger: Logger;
   readonly metrics: OutboxMetrics;
   /** Milliseconds after which a notice to a homeserver that cannot be reached is given up. */
@@ -66,10 +68,10 @@ interface Place {
 }
 
 export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
-  const { storage, clock, random, logger, metrics } = deps;
+  const { storage, clock, leases, logger, metrics } = deps;
   const timings = { ...TIMINGS, ...deps.timings };
   const { outbox } = storage.stores;
-  const holder = random.alphanumeric(16);
+  const { holder } = leases;
   const setbacks = createSetbacks(storage, holder, logger);
   const places = new Map<string, Place>();
   let stopped = false;
@@ -129,7 +131,7 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
     const claimed = await storage.transaction(async (stores) => {
       // By turns: a crowd of new ones that do not answer keeps neither those behind nor itself waiting.
       newestFirst = !newestFirst;
-      const claims = { holder, newestFirst, now, until: now + timings.lease };
+      const claims = { ...leases.lease(timings.lease), newestFirst };
       const healthy = await stores.outbox.claim({ ...claims, troubled: false, limit: free.all });
       const limit = Math.min(free.all - healthy.length, ofTroubled);
       const troubled = await stores.outbox.claim({ ...claims, troubled: true, limit });
@@ -171,10 +173,9 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
 
   async function renew(): Promise<void> {
     if (places.size === 0) return;
-    const until = clock.now() + timings.lease;
     try {
       const asked = [...places];
-      const held = await outbox.renew(holder, [...places.keys()], until);
+      const held = await outbox.renew(leases.lease(timings.lease), [...places.keys()]);
       for (const [name, place] of asked) if (!held.has(name)) place.ending.abort();
     } catch (error) {
       logger.error({ err: error }, 'Claims on homeservers could not be renewed');

@@ -3,6 +3,9 @@ import { deleteInBatches } from '../../platform/delete-in-batches.ts';
 import type { Notice } from '../../storage/stores/index.ts';
 import type { DispatcherDependencies } from './dispatcher.ts';
 
+/** Milliseconds between two attempts, at most. */
+export const LONGEST_BACKOFF = 60 * 60 * 1000;
+
 /** Notes that a homeserver refused these: each is offered again, later each time, or given up. */
 export async function noteRefusals(
   serverName: string,
@@ -17,7 +20,12 @@ export async function noteRefusals(
     await associations.lockLog();
     await outbox.remove(notices.filter(isOver).map(({ id }) => id));
     for (const { id, attempts } of notices.filter((notice) => !isOver(notice))) {
-      await outbox.refuse(id, attempts + 1, now + backoff(attempts + 1, random), now);
+      await outbox.refuse(
+        id,
+        attempts + 1,
+        now + backoff(attempts + 1, { random, longest: LONGEST_BACKOFF }),
+        now,
+      );
     }
   });
   const count = notices.filter(isOver).length;

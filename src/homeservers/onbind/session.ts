@@ -3,7 +3,7 @@ import type { ClaimedServer, Notice } from '../../storage/stores/index.ts';
 import type { NoticeResult, NotNow } from './delivery.ts';
 import type { DispatcherDependencies } from './dispatcher.ts';
 import type { Setback } from './failures.ts';
-import { giveUpOld, noteRefusals } from './giving-up.ts';
+import { giveUpOld, LONGEST_BACKOFF, noteRefusals } from './giving-up.ts';
 
 export interface SessionDependencies extends DispatcherDependencies {
   /** The process that has the claim. */
@@ -96,7 +96,7 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
   async function backOff({ reason, wait }: NotNow): Promise<void> {
     const failures = (answered ? 0 : server.failures) + 1;
     const now = clock.now();
-    const retryInMs = Math.max(backoff(failures, random), wait);
+    const retryInMs = Math.max(backoff(failures, { random, longest: LONGEST_BACKOFF }), wait);
     metrics.notice('postponed', postponed.length);
     logger.warn(
       { homeserver: serverName, reason, failures, retryInMs },
@@ -105,7 +105,7 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
     await deps.noteSetback({
       ...{ serverName, failures, refusedDueAt: refusedDueAt(), dueAt: now + retryInMs },
       postponed: postponed.map(({ id, attempts }) => {
-        const until = now + backoff(attempts + 1, random);
+        const until = now + backoff(attempts + 1, { random, longest: LONGEST_BACKOFF });
         return { id, attempts: attempts + 1, until };
       }),
     });

@@ -2,6 +2,7 @@ import type { ThreePid } from '../../model/addresses.ts';
 import { IdentityError, isOutcomeUnknown } from '../../model/errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { deleteInBatches } from '../../platform/delete-in-batches.ts';
+import type { Leases } from '../../platform/leases.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Session, SessionStore, Storage } from '../../storage/stores/index.ts';
 import { sameSecret } from '../secrets.ts';
@@ -62,6 +63,7 @@ export interface ValidationDependencies {
   readonly storage: Storage;
   readonly clock: Clock;
   readonly random: Random;
+  readonly leases: Leases;
 }
 
 const SESSION_KEPT = 5 * SESSION_LIFETIME;
@@ -72,10 +74,20 @@ const SENDING_LIMIT = 2 * 60 * 1000;
 const PATIENCE = 30_000;
 const RETRY_AFTER = 5000;
 
+/** A session that a request goes on with. */
+interface Claim {
+  readonly sid: number;
+  /** Who sends for it; undefined: its message was sent before. */
+  readonly holder: string | undefined;
+  /** The session that this one was opened in place of. */
+  readonly replaced?: number | undefined;
+}
+
 /** The highest attempt of a session before any was sent; one must be greater to send. */
 const NOTHING_SENT = -1;
 
-export function createValidation({ storage, clock, random }: ValidationDependencies): Validation {
+export function createValidation(deps: ValidationDependencies): Validation {
+  const { storage, clock, random, leases } = deps;
   const turns = createTurns();
   const isExpired = (session: Session) => clock.now() >= session.modifiedAt + SESSION_LIFETIME;
 
@@ -105,35 +117,28 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
   }
 
   /** The session, claimed for this request unless its attempt was sent already. */
-  function claim(
-    request: ValidationRequest,
-    holder: string,
-  ): Promise<{
-    sid: number;
-    replaced?: number | undefined;
-    kind: 'claimed' | 'sent-before' | 'busy';
-  }> {
+  function claim(request: ValidationRequest): Promise<Claim | { readonly busy: number }> {
     return storage.transaction(async ({ sessions }) => {
       const { session, replaced } = await open(sessions, request);
       const { id: sid, sentAttempt, sendingUntil = 0 } = session;
       // One that only opens a session is no repeat: it is charged, though it sends nothing.
       const isRepeat = sentAttempt > NOTHING_SENT && request.sendAttempt <= sentAttempt;
-      if (isRepeat) return { sid, kind: 'sent-before' };
-      const now = clock.now();
-      if (sendingUntil > now) return { sid, kind: 'busy' };
-      await sessions.claimSend(sid, holder, now + SENDING_LIMIT);
-      return { sid, replaced, kind: 'claimed' };
+      if (isRepeat) return { sid, holder: undefined };
+      const lease = leases.leaseOfOne(SENDING_LIMIT);
+      if (sendingUntil > lease.now) return { busy: sid };
+      await sessions.claimSend(sid, lease);
+      return { sid, replaced, holder: lease.holder };
     });
   }
 
   /** As `claim`, once nobody else sends for the session. */
-  async function claimInTurn(request: ValidationRequest, holder: string) {
+  async function claimInTurn(request: ValidationRequest): Promise<Claim> {
     let patience: AbortSignal | undefined;
     for (;;) {
-      const { sid, replaced, kind } = await claim(request, holder);
-      if (kind !== 'busy') return { sid, replaced, isClaimed: kind === 'claimed' };
+      const claimed = await claim(request);
+      if (!('busy' in claimed)) return claimed;
       patience ??= AbortSignal.timeout(PATIENCE);
-      if (patience.aborted || !(await turns.next(sid))) {
+      if (patience.aborted || !(await turns.next(claimed.busy))) {
         throw new IdentityError('overloaded', 'A message is being sent already; try again later', {
           details: { retry_after_ms: RETRY_AFTER },
         });
@@ -144,7 +149,7 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
   /** Has the limits asked; what they refuse leaves the sessions as they were. */
   async function charge(
     request: ValidationRequest,
-    { sid, replaced }: { sid: number; replaced: number | undefined },
+    { sid, replaced }: Claim,
     holder: string,
   ): Promise<void> {
     try {
@@ -215,10 +220,9 @@ export function createValidation({ storage, clock, random }: ValidationDependenc
 
   return {
     async request(request) {
-      const holder = random.alphanumeric(16);
-      const claimed = await claimInTurn(request, holder);
-      const { sid } = claimed;
-      if (!claimed.isClaimed) return sid;
+      const claimed = await claimInTurn(request);
+      const { sid, holder } = claimed;
+      if (holder === undefined) return sid;
       const release = turns.take(sid);
       try {
         await charge(request, claimed, holder);

@@ -1,6 +1,11 @@
 import { once } from 'node:events';
 import { isIP, connect as netConnect, type Socket } from 'node:net';
-import { checkServerIdentity, createSecureContext, connect as tlsConnect } from 'node:tls';
+import {
+  checkServerIdentity,
+  createSecureContext,
+  type SecureContext,
+  connect as tlsConnect,
+} from 'node:tls';
 import type { Clock } from '../clock.ts';
 import type { AddressPolicy } from './address-policy.ts';
 import { abortable, codeOf, OutboundError, withinTime } from './outbound-error.ts';
@@ -14,6 +19,13 @@ export interface Target {
   readonly port: number;
 }
 
+/** A certificate to show to the other server, and the authorities that may vouch for that one. */
+export interface TlsIdentity {
+  readonly context: SecureContext;
+  /** Connections are kept for requests of the same. */
+  readonly id: string;
+}
+
 /** How a server is to be connected to. */
 export interface Route {
   /** Tried in this order; at least one. */
@@ -24,6 +36,8 @@ export interface Route {
         /** The name or address that the certificate has to be for. */
         readonly name: string;
         readonly anyCertificate: boolean;
+        /** In place of the usual authorities. */
+        readonly identity: TlsIdentity | undefined;
       }
     | undefined;
   /** The address lists do not apply. */
@@ -70,7 +84,7 @@ export function createDialer(deps: DialerDependencies): Dial {
     configured: boolean,
   ): Promise<readonly string[]> {
     const host = canonicalHost(given);
-    const addresses = isIP(host) === 0 ? await resolver.addresses(host, room) : [host];
+    const addresses = isIP(host) === 0 ? await resolver.addresses(host, room, configured) : [host];
     if (!configured && !addresses.every((address) => policy.allows(address))) {
       throw new OutboundError(
         'address-refused',
@@ -86,7 +100,7 @@ export function createDialer(deps: DialerDependencies): Dial {
     const socket = tlsConnect({
       host: address,
       port,
-      secureContext,
+      secureContext: tls.identity?.context ?? secureContext,
       // An IP address cannot be asked for by name, and the dot at the end of a name is left out (RFC 6066).
       servername: isIP(tls.name) === 0 ? tls.name.replace(/\.$/, '') : '',
       ALPNProtocols: ['http/1.1'],

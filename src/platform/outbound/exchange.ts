@@ -16,10 +16,10 @@ function routeTo(request: OutboundRequest, url: URL): Route {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const secure = url.protocol === 'https:';
   const port = Number(url.port) || (secure ? 443 : 80);
-  const { anyCertificate = false, configured = false } = request;
+  const { anyCertificate = false, configured = false, identity } = request;
   return {
     targets: request.via ?? [{ host, port }],
-    tls: secure ? { name: host, anyCertificate } : undefined,
+    tls: secure ? { name: host, anyCertificate, identity } : undefined,
     configured,
   };
 }
@@ -27,7 +27,9 @@ function routeTo(request: OutboundRequest, url: URL): Route {
 /** Equal for routes whose connections are exchangeable: to the same places, with the same checks. */
 function keyOf({ targets, tls, configured }: Route): string {
   const places = targets.map(({ host, port }) => `${host} ${port}`).toSorted();
-  return JSON.stringify([places, tls?.name, tls?.anyCertificate, configured]);
+  return JSON.stringify([
+    ...[places, tls?.name, tls?.anyCertificate, tls?.identity?.id, configured],
+  ]);
 }
 
 /** The body, as long as it is not too long. */
@@ -149,9 +151,11 @@ export function createExchange(dial: Dial, idle: IdleLimits): Exchange {
   }
 
   return {
-    // A POST cannot be repeated, so it does not go out on a connection that may be about to close.
-    run: (request, url, signal) =>
-      attempt(request, url, signal, request.method === 'POST' ? fresh : keeping),
+    // What cannot be repeated does not go out on a connection that may be about to close.
+    run(request, url, signal) {
+      const { repeatable = request.method !== 'POST' } = request;
+      return attempt(request, url, signal, repeatable ? keeping : fresh);
+    },
     close() {
       keeping.destroy();
       fresh.destroy();

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Metrics } from '../metrics.ts';
 import { createAddressPolicy } from './address-policy.ts';
 import type { IdleLimits } from './agent.ts';
-import { createDialer, type Target } from './dialer.ts';
+import { createDialer, type Target, type TlsIdentity } from './dialer.ts';
 import { createExchange } from './exchange.ts';
 import { OutboundError } from './outbound-error.ts';
 import type { NameResolver } from './resolver.ts';
@@ -38,6 +38,10 @@ export interface OutboundRequest {
   readonly via?: readonly Target[];
   /** Whether the server's certificate does not matter. */
   readonly anyCertificate?: boolean;
+  /** With what this server shows itself, and whom it trusts to vouch for the other one. */
+  readonly identity?: TlsIdentity;
+  /** Whether it does no harm when it arrives twice: a POST goes out on a new connection otherwise. */
+  readonly repeatable?: boolean;
   /** Gives up before the time is over, with its reason. */
   readonly signal?: AbortSignal;
 }
@@ -86,6 +90,8 @@ const ROOMS: Readonly<Record<RoomName, RoomLimits>> = {
   keys: { places: 250, ...HOST },
   // More than the dispatcher ever has under way.
   notices: { places: 600, ...HOST },
+  // One push at a time to each.
+  peers: { places: 1000, ...HOST },
 };
 const IDLE: IdleLimits = { perHost: 32, overall: 256, timeout: 5000 };
 const CONNECT = 5000;
@@ -112,7 +118,7 @@ function redirected(request: OutboundRequest, answer: OutboundAnswer): OutboundR
   if (to === undefined || !secure || to.username !== '' || to.password !== '') {
     throw new OutboundError('redirects', `${from.host} redirects to what is not followed`);
   }
-  // What was meant for the first host, its exemptions and headers, is not passed on to another.
+  // What was meant for the first host, its exemptions, identity and headers, is not passed on to another.
   if (to.origin !== from.origin) {
     return { method, url: to.href, room, time, maxBytes, anyCertificate };
   }

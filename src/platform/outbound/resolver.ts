@@ -1,4 +1,4 @@
-import { Resolver } from 'node:dns/promises';
+import { lookup, Resolver } from 'node:dns/promises';
 import type { Clock } from '../clock.ts';
 import { createExpiringCache } from '../expiring-cache.ts';
 import { createSingleFlight } from '../single-flight.ts';
@@ -17,8 +17,12 @@ export interface ServiceRecord {
 
 /** Names to addresses. Each room has places of its own for what is asked. */
 export interface NameResolver {
-  /** All addresses of the name, at least one. @throws OutboundError */
-  addresses(name: string, room: RoomName): Promise<readonly string[]>;
+  /**
+   * All addresses of the name, at least one.
+   * @param orAsSystem whether the system is asked where DNS has none: it may have other ways, and search domains
+   * @throws OutboundError
+   */
+  addresses(name: string, room: RoomName, orAsSystem?: boolean): Promise<readonly string[]>;
   /** The SRV records of the name; empty when there are none. @throws OutboundError */
   services(name: string, room: RoomName): Promise<readonly ServiceRecord[]>;
   /** Gives up what is under way. */
@@ -54,6 +58,13 @@ const explain = (name: string) => (error: unknown) => {
     { cause: error },
   );
 };
+
+/** The addresses that the system knows; none where it knows none. */
+const lookUpAsSystem = (name: string): Promise<string[]> =>
+  lookup(name, { all: true }).then(
+    (found) => found.map(({ address }) => address),
+    () => [],
+  );
 
 /**
  * `/etc/hosts` first, then DNS. Addresses are kept for as long as their TTL says. SRV records are asked for
@@ -119,7 +130,7 @@ export function createNameResolver(options: NameResolverOptions): NameResolver {
   }
 
   return {
-    async addresses(given, room) {
+    async addresses(given, room, orAsSystem = false) {
       const name = given.toLowerCase().replace(/\.$/, '');
       const known = await hosts.addresses(name);
       if (known !== undefined) return known;
@@ -127,7 +138,12 @@ export function createNameResolver(options: NameResolverOptions): NameResolver {
       if (/(^|\.)localhost$/.test(name)) return ['127.0.0.1', '::1'];
       const cached = cache.get(name);
       if (cached !== undefined) return cached;
-      return addressFlight(`${room} ${name}`, () => lookUp(name, room)).catch(explain(name));
+      try {
+        return await addressFlight(`${room} ${name}`, () => lookUp(name, room));
+      } catch (error) {
+        const known = orAsSystem ? await lookUpAsSystem(name) : [];
+        return known.length > 0 ? known : explain(name)(error);
+      }
     },
     services: (name, room) =>
       serviceFlight(`${room} ${name}`, () => lookUpServices(name, room)).catch(explain(name)),

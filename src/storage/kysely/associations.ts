@@ -1,6 +1,6 @@
 import type { Db, Engine } from '../engines/engine.ts';
 import type { AssociationStore, StoredLocalAssociation } from '../stores/index.ts';
-import { readKnown } from './known-of-address.ts';
+import { knownOfAddress } from './known-of-address.ts';
 import { deleteAssociations, insertKeys } from './lookup-keys.ts';
 
 export function associationStore(engine: Engine, db: Db): AssociationStore {
@@ -8,7 +8,7 @@ export function associationStore(engine: Engine, db: Db): AssociationStore {
     lockLog: () => engine.lockAssociationLog(db),
 
     known: (threepid, serverName, invites) =>
-      readKnown(engine, db, { ...threepid, serverName, invites }),
+      knownOfAddress(engine, db, { ...threepid, serverName, invites }),
 
     async appendToLog(entry, replaced) {
       const ids = replaced.map(({ id }) => id);

@@ -53,7 +53,7 @@ function part<DB, TB extends keyof DB>(
 }
 
 /** All that there is of an address, in one statement: whoever binds it holds everybody else up until it is read. */
-export async function readKnown(
+export async function knownOfAddress(
   engine: Engine,
   db: Db,
   { medium, address, serverName, invites }: AddressQuery,

@@ -63,7 +63,7 @@ export function outboxServers(engine: Engine, db: Db): OutboxServers {
       }));
     },
 
-    async renew(holder, serverNames, until) {
+    async renew({ holder, until }, serverNames) {
       if (serverNames.length === 0) return new Set();
       const rows = await db
         .updateTable('cognomen_notice_servers')

@@ -110,7 +110,7 @@ export function peerStore(engine: Engine, db: Db): PeerStore {
       return updated.numUpdatedRows > 0n;
     },
 
-    async claim(name, holder, now, until) {
+    async claim(name, { holder, now, until }) {
       // A SQLite file has one server.
       if (engine.name === 'sqlite') return true;
       const claim = { claimed_by: holder, claimed_until: until };

@@ -116,7 +116,7 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
       return rows.map((row) => ({ code: row.code, createdAt: row.created_ts }));
     },
 
-    async claimSend(id, holder, until) {
+    async claimSend(id, { holder, until }) {
       await db
         .updateTable('cognomen_sessions')
         .set({ sending_by: holder, sending_until: until, sending_attempt: null })

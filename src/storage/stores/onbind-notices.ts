@@ -1,3 +1,4 @@
+import type { Lease } from '../../platform/leases.ts';
 import type { OwedNotice } from './associations.ts';
 import type { Invite } from './invitations.ts';
 
@@ -36,16 +37,11 @@ export interface ClaimedServer {
   readonly refusedDueAt: number;
 }
 
-export interface Claim {
-  /** The process. */
-  readonly holder: string;
+export interface Claim extends Lease {
   /** Whether of those that have failed lately, or are owed only what they refused, or of the others. */
   readonly troubled: boolean;
   /** Whose turn came last, or first. */
   readonly newestFirst: boolean;
-  readonly now: number;
-  /** When the claim lapses unless renewed. */
-  readonly until: number;
   readonly limit: number;
 }
 
@@ -76,8 +72,8 @@ export interface OutboxServers {
   hasDue(troubled: boolean, now: number): Promise<boolean>;
   /** Claims homeservers whose turn it is. In a transaction. */
   claim(claim: Claim): Promise<ClaimedServer[]>;
-  /** Which of these claims still hold, and do so until then. */
-  renew(holder: string, serverNames: readonly string[], until: number): Promise<Set<string>>;
+  /** Which of these claims still hold, and do so until the lease's end. */
+  renew(lease: Lease, serverNames: readonly string[]): Promise<Set<string>>;
   /** Gives the claim back. */
   release(release: Release): Promise<void>;
   /** Ends the claim on a homeserver that nothing is owed to any more. */

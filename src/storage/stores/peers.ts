@@ -1,3 +1,5 @@
+import type { Lease } from '../../platform/leases.ts';
+
 /** A server of the replication mesh. Times are milliseconds since the epoch. */
 export interface Peer {
   /** Its `server.name`. */
@@ -37,8 +39,8 @@ export interface PeerStore {
   /** These two: whether there is such a peer. */
   remove(name: string): Promise<boolean>;
   setActive(name: string, active: boolean): Promise<boolean>;
-  /** Makes `holder` the one process that pushes to the peer until then; false while another is. */
-  claim(name: string, holder: string, now: number, until: number): Promise<boolean>;
+  /** Makes the lease's holder the one process that pushes to the peer; false while another is. */
+  claim(name: string, lease: Lease): Promise<boolean>;
   release(name: string, holder: string): Promise<void>;
   /** Moves on what the peer has, unless somebody else has moved it since `from` was read. */
   advance(name: string, from: number | undefined, to: number, now: number): Promise<void>;

@@ -1,4 +1,5 @@
 import type { Medium } from '../../model/addresses.ts';
+import type { Lease } from '../../platform/leases.ts';
 
 /** A validation session (section "Validation sessions" of docs/architecture.md). */
 export interface Session {
@@ -69,8 +70,8 @@ export interface SessionStore {
   /** Undoes that, where no other has taken its place. */
   restore(id: number, clientSecret: string): Promise<void>;
   codes(id: number): Promise<SessionCode[]>;
-  /** Gives the session to a holder, who alone sends for it until then. Nothing else of it changes. */
-  claimSend(id: number, holder: string, until: number): Promise<void>;
+  /** Gives the session to the lease's holder, who alone sends for it until then. Nothing else of it changes. */
+  claimSend(id: number, lease: Lease): Promise<void>;
   /**
    * Stores the code of the message that is about to go out, valid from now on.
    * @returns the wrong guesses until now
