@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Clock } from './clock.ts';
 
 /** Values that are good for a while. When it is full, the one unused for longest goes. */
@@ -8,24 +9,21 @@ export interface ExpiringCache<T> {
   set(key: string, value: T, lifetime: number): void;
 }
 
+/** The time is this server's clock's, which tests move. */
 export function createExpiringCache<T>(clock: Clock, capacity: number): ExpiringCache<T> {
-  // In the order of use: a Map iterates in the order of insertion.
-  const entries = new Map<string, { readonly value: T; readonly expires: number }>();
+  const entries = new LRUCache<string, { readonly value: T; readonly expires: number }>({
+    max: capacity,
+  });
   return {
     get(key) {
       const entry = entries.get(key);
-      if (entry === undefined) return undefined;
+      if (entry === undefined || entry.expires > clock.now()) return entry?.value;
       entries.delete(key);
-      if (entry.expires <= clock.now()) return undefined;
-      entries.set(key, entry);
-      return entry.value;
+      return undefined;
     },
     set(key, value, lifetime) {
-      entries.delete(key);
-      if (lifetime <= 0) return;
-      entries.set(key, { value, expires: clock.now() + lifetime });
-      const [oldest] = entries.keys();
-      if (entries.size > capacity && oldest !== undefined) entries.delete(oldest);
+      if (lifetime > 0) entries.set(key, { value, expires: clock.now() + lifetime });
+      else entries.delete(key);
     },
   };
 }

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import { parseHostsLine } from './hosts-file.ts';
 
 /** The names in a hosts file that stand on one line with this one. */
-function namesBeside(name: string, hosts: string): string[] {
+function namesBeside(name: string, hosts: string): readonly string[] {
   for (const line of hosts.split('\n')) {
-    const [, ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
+    const { names = [] } = parseHostsLine(line) ?? {};
     if (names.includes(name)) return names;
   }
   return [];

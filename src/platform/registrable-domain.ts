@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { getDomain } from 'tldts';
-import { beginsWith, dotted, hextets, MAPPED } from './ipv6.ts';
+import { ipv6Parts, mappedIpv4 } from './ip-addresses.ts';
 import { withoutTrailing } from './trailing.ts';
 
 /** Longer is no name of DNS. */
@@ -10,10 +10,10 @@ const LONGEST = 253;
 const NOWHERE = 'invalid';
 
 function ipv6Network(address: string): string {
-  const parts = hextets(address);
-  if (beginsWith(parts, MAPPED)) return dotted(parts[6], parts[7]);
-  const network = parts.slice(0, 4).map((part) => part.toString(16));
-  return `${network.join(':')}::/64`;
+  const network = ipv6Parts(address)
+    .slice(0, 4)
+    .map((part) => part.toString(16));
+  return mappedIpv4(address) ?? `${network.join(':')}::/64`;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { withSigningKey } from '../../src/config/first-start.ts';
@@ -53,8 +54,8 @@ import { lookupHash } from '../../src/model/lookup-hash.ts';
 import { homeserverOf, parseMxid } from '../../src/model/mxid.ts';
 import { isReachableName, isSameServer, isServerName } from '../../src/model/server-name.ts';
 import { createFingerprint } from '../../src/platform/fingerprint.ts';
-import { hextets } from '../../src/platform/ipv6.ts';
-import { isLoopback } from '../../src/platform/loopback.ts';
+import { parseHostsLine } from '../../src/platform/hosts-file.ts';
+import { ipv6Parts, isLoopback, mappedIpv4 } from '../../src/platform/ip-addresses.ts';
 import { createHostsFile } from '../../src/platform/outbound/hosts-file.ts';
 import { createPhoneNumbers } from '../../src/platform/phone-numbers.ts';
 import { registrableDomain } from '../../src/platform/registrable-domain.ts';
@@ -244,8 +245,11 @@ export const PARSERS: readonly Parser[] = [
     ...HOST,
   },
   {
-    names: ['hextets', 'clientNetwork', 'isLoopback'],
-    read: (text) => [hextets(`::${text.slice(0, 40)}`), clientNetwork(text), isLoopback(text)],
+    names: ['ipv6Parts', 'mappedIpv4', 'clientNetwork', 'isLoopback'],
+    read: (text) => [
+      isIPv6(`::${text}`) && ipv6Parts(`::${text}`),
+      ...[mappedIpv4(text), clientNetwork(text), isLoopback(text)],
+    ],
     ...HOST,
   },
   {
@@ -492,10 +496,10 @@ export const PARSERS: readonly Parser[] = [
     pieces: ['ab', '=='],
   },
   {
-    names: ['createHostsFile'],
+    names: ['createHostsFile', 'parseHostsLine'],
     read: (text) => {
       writeFileSync(file, text);
-      return createHostsFile(file).addresses('a');
+      return [parseHostsLine(text), createHostsFile(file).addresses('a')];
     },
     starts: ['', '::1 '],
     pieces: ['::1 a\n', ' a', '# ', '\n', '1.1.1.1 a b\n'],

@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs';
-import { isLoopback } from '../../platform/loopback.ts';
+import { isLoopback } from '../../platform/ip-addresses.ts';
 import type { HttpConfig, InternalListenerConfig, ReplicationListenerConfig } from '../config.ts';
 import {
   baseUrl,

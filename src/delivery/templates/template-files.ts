@@ -1,5 +1,6 @@
 import type { BigIntStats } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { Clock } from '../../platform/clock.ts';
 import { createSingleFlight } from '../../platform/single-flight.ts';
@@ -66,15 +67,11 @@ function compile(source: TemplateSource): Render {
 }
 
 export function createTemplateFiles({ clock, logger }: TemplateFilesDependencies): TemplateFiles {
-  // In the order of use: a Map iterates in the order of insertion.
-  const entries = new Map<string, Entry>();
+  const entries = new LRUCache<string, Entry>({ max: MAX_FILES });
   const loading = createSingleFlight<Entry | undefined>();
 
   function keep(file: string, entry: Entry): Entry {
-    entries.delete(file);
     entries.set(file, entry);
-    const [oldest] = entries.keys();
-    if (entries.size > MAX_FILES && oldest !== undefined) entries.delete(oldest);
     return entry;
   }
 

@@ -1,6 +1,11 @@
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import type { ClientNetwork } from '../../identity/limits/charges.ts';
-import { beginsWith, dotted, hextets, MAPPED } from '../../platform/ipv6.ts';
+import {
+  createNetworkList,
+  ipv6Parts,
+  mappedIpv4,
+  type NetworkList,
+} from '../../platform/ip-addresses.ts';
 
 /** An address without port, brackets and the prefix of IPv4 in IPv6; undefined when it is none. */
 function parseAddress(text: string): string | undefined {
@@ -10,25 +15,11 @@ function parseAddress(text: string): string | undefined {
   return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
-function blockList(entries: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const entry of entries) {
-    const [address = '', prefix] = entry.split('/');
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (prefix === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(prefix), family);
-  }
-  return list;
-}
-
 /** Networks that no client of a public service comes from. */
-const PRIVATE = blockList([
+const PRIVATE = createNetworkList([
   ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16'],
   ...['172.16.0.0/12', '192.168.0.0/16', '::/128', '::1/128', 'fc00::/7', 'fe80::/10', 'fec0::/10'],
 ]);
-
-const contains = (list: BlockList, address: string) =>
-  list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
 export interface ClientAddressConfig {
   readonly obeyXForwardedFor: boolean;
@@ -71,10 +62,10 @@ function headerOf({ headers }: Origin, name: string): string | undefined {
 }
 
 /** The right-most address that no trusted proxy has: what stands left of it anybody can write. */
-function behindProxies(direct: string, entries: readonly string[], trusted: BlockList): string {
+function behindProxies(direct: string, entries: readonly string[], trusted: NetworkList): string {
   let client = direct;
   for (const entry of [...entries].reverse()) {
-    if (!contains(trusted, client)) return client;
+    if (!trusted.contains(client)) return client;
     const address = parseAddress(entry);
     if (address === undefined) return client;
     client = address;
@@ -89,25 +80,25 @@ function behindProxies(direct: string, entries: readonly string[], trusted: Bloc
 function rightmostPublic(entries: readonly string[]): string | undefined {
   for (const entry of [...entries].reverse()) {
     const address = parseAddress(entry);
-    if (address === undefined || !contains(PRIVATE, address)) return address;
+    if (address === undefined || !PRIVATE.contains(address)) return address;
   }
   return undefined;
 }
 
 /** How to tell who sent a request: docs/limits.md, "Who is the client". */
 export function clientReader(config: ClientAddressConfig): (origin: Origin) => Client {
-  const proxies = blockList(config.trustedProxies);
-  const exempt = blockList(config.trustedNetworks);
+  const proxies = createNetworkList(config.trustedProxies);
+  const exempt = createNetworkList(config.trustedNetworks);
 
   const seen = (address: string | undefined): Client => ({
     address,
-    networks: address === undefined || contains(exempt, address) ? [] : networksOf(address),
+    networks: address === undefined || exempt.contains(address) ? [] : networksOf(address),
   });
   const unseen = (address: string | undefined, oddity?: Oddity): Client => ({
     address,
     networks: [],
     // Whom limits are not meant for they cannot miss.
-    ...(oddity === undefined || (address !== undefined && contains(exempt, address))
+    ...(oddity === undefined || (address !== undefined && exempt.contains(address))
       ? {}
       : { oddity }),
   });
@@ -115,7 +106,7 @@ export function clientReader(config: ClientAddressConfig): (origin: Origin) => C
   return (origin) => {
     const direct = parseAddress(origin.peer ?? '');
     if (direct === undefined) return unseen(undefined);
-    const isPrivate = contains(PRIVATE, direct);
+    const isPrivate = PRIVATE.contains(direct);
     const forwardedFor = headerOf(origin, 'x-forwarded-for');
     if (!config.obeyXForwardedFor) {
       if (isPrivate) return unseen(direct, 'hidden-clients');
@@ -137,9 +128,9 @@ export function clientReader(config: ClientAddressConfig): (origin: Origin) => C
 /** Of IPv6, whoever has one address may have a /64, a /56 or a /48; the larger, the more clients are in it. */
 function networksOf(address: string): ClientNetwork[] {
   if (isIP(address) !== 6) return [{ name: address, size: 1 }];
-  const parts = hextets(address);
-  if (beginsWith(parts, MAPPED)) return [{ name: dotted(parts[6], parts[7]), size: 1 }];
-  const [a = 0, b = 0, c = 0, d = 0] = parts;
+  const mapped = mappedIpv4(address);
+  if (mapped !== undefined) return [{ name: mapped, size: 1 }];
+  const [a = 0, b = 0, c = 0, d = 0] = ipv6Parts(address);
   const name = (prefix: number, ...of: number[]) =>
     `${of.map((part) => part.toString(16)).join(':')}::/${prefix}`;
   return [

@@ -1,5 +1,5 @@
-import { BlockList, isIP } from 'node:net';
-import { beginsWith, dotted, hextets, MAPPED } from '../ipv6.ts';
+import { isIP } from 'node:net';
+import { createNetworkList, dotted, ipv6Parts, type NetworkList } from '../ip-addresses.ts';
 
 /** Where outbound requests may go. */
 export interface AddressPolicy {
@@ -43,15 +43,19 @@ const DEFAULT_BLACKLIST = [
   'ff00::/8',
 ];
 
+const MAPPED = [0, 0, 0, 0, 0, 0xffff];
 const COMPATIBLE = [0, 0, 0, 0, 0, 0];
 const TRANSLATED = [0, 0, 0, 0, 0xffff, 0];
 const NAT64 = [0x64, 0xff9b, 0, 0, 0, 0];
 const SIX_TO_FOUR = 0x2002;
 
+const beginsWith = (parts: readonly number[], start: readonly number[]) =>
+  start.every((part, index) => parts[index] === part);
+
 /** The addresses that stand for where a connection to this one ends. */
 function meaningsOf(address: string): string[] {
   if (isIP(address) === 4) return [address];
-  const parts = hextets(address);
+  const parts = ipv6Parts(address);
   const last = dotted(parts[6], parts[7]);
   if (beginsWith(parts, NAT64)) return [last];
   if ([MAPPED, COMPATIBLE, TRANSLATED].some((start) => beginsWith(parts, start))) {
@@ -59,25 +63,6 @@ function meaningsOf(address: string): string[] {
   }
   if (parts[0] === SIX_TO_FOUR) return [address, dotted(parts[1], parts[2])];
   return [address];
-}
-
-const familyOf = (address: string) => (isIP(address) === 4 ? 'ipv4' : 'ipv6');
-
-function networkList(networks: readonly string[]): BlockList {
-  const blocks = new BlockList();
-  for (const network of networks) {
-    const [address = '', given] = network.split('/');
-    const family = familyOf(address);
-    const prefix = given === undefined ? (family === 'ipv4' ? 32 : 128) : Number(given);
-    blocks.addSubnet(address, prefix, family);
-    if (family === 'ipv6' && prefix >= 96) {
-      const parts = hextets(address);
-      if (beginsWith(parts, MAPPED)) {
-        blocks.addSubnet(dotted(parts[6], parts[7]), prefix - 96, 'ipv4');
-      }
-    }
-  }
-  return blocks;
 }
 
 /**
@@ -88,15 +73,16 @@ export function createAddressPolicy(lists: {
   readonly blacklist: readonly string[];
   readonly whitelist: readonly string[];
 }): AddressPolicy {
-  const blocked = networkList(lists.blacklist.length > 0 ? lists.blacklist : DEFAULT_BLACKLIST);
-  const excepted = networkList(lists.whitelist);
+  const blocked = createNetworkList(
+    lists.blacklist.length > 0 ? lists.blacklist : DEFAULT_BLACKLIST,
+  );
+  const excepted = createNetworkList(lists.whitelist);
   // "This host": it leads to loopback.
-  const unspecified = networkList(['0.0.0.0', '::']);
+  const unspecified = createNetworkList(['0.0.0.0', '::']);
   return {
     allows(address) {
       const meanings = meaningsOf(address);
-      const isIn = (list: BlockList) =>
-        meanings.some((meaning) => list.check(meaning, familyOf(meaning)));
+      const isIn = (list: NetworkList) => meanings.some((meaning) => list.contains(meaning));
       return !isIn(unspecified) && (isIn(excepted) || !isIn(blocked));
     },
   };

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { createInterface } from 'node:readline';
+import { parseHostsLine } from '../hosts-file.ts';
 
 /** The names that the machine itself knows. */
 export interface HostsFile {
@@ -12,7 +13,7 @@ export interface HostsFile {
 async function read(file: string): Promise<Map<string, string[]>> {
   const names = new Map<string, string[]>();
   for await (const line of createInterface({ input: createReadStream(file) })) {
-    const [address = '', ...aliases] = (line.split('#', 1)[0] ?? '').trim().split(/\s+/);
+    const { address = '', names: aliases = [] } = parseHostsLine(line) ?? {};
     if (isIP(address) === 0 || address.includes('%')) continue;
     for (const alias of aliases) {
       const name = alias.toLowerCase();

@@ -9,6 +9,7 @@ import {
   type SqliteStatement,
   sql,
 } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import type { Schema } from '../../kysely/schema.ts';
 import { TransactionScope, withinOneTransaction } from '../../kysely/transaction-scope.ts';
 import type { Engine } from '../engine.ts';
@@ -18,7 +19,7 @@ const CACHED_STATEMENTS = 200;
 
 /** Keeps statements prepared: preparing costs several times what running a small one does. */
 function withStatementCache(handle: Database.Database) {
-  const cache = new Map<string, SqliteStatement>();
+  const cache = new LRUCache<string, SqliteStatement>({ max: CACHED_STATEMENTS });
   return {
     close: () => {
       cache.clear();
@@ -27,8 +28,6 @@ function withStatementCache(handle: Database.Database) {
       let statement = cache.get(text);
       if (statement === undefined) {
         statement = handle.prepare(text) as SqliteStatement;
-        const oldest = cache.size >= CACHED_STATEMENTS ? cache.keys().next().value : undefined;
-        if (oldest !== undefined) cache.delete(oldest);
         cache.set(text, statement);
       }
       return statement;

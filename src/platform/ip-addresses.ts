@@ -1,0 +1,47 @@
+import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
+import ipaddr from 'ipaddr.js';
+
+/** The eight parts of an IPv6 address in whatever spelling; a zone is left out. */
+export const ipv6Parts = (address: string): readonly number[] => ipaddr.IPv6.parse(address).parts;
+
+/** The IPv4 address that two parts stand for. */
+export const dotted = (high = 0, low = 0) => `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
+
+/** The IPv4 address that an IPv4-mapped one (`::ffff:192.0.2.1`) stands for; of any other undefined. */
+export function mappedIpv4(address: string): string | undefined {
+  if (!isIPv6(address)) return undefined;
+  const parsed = ipaddr.IPv6.parse(address);
+  return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : undefined;
+}
+
+/** Whether only this machine reaches what listens there. */
+export const isLoopback = (address: string): boolean =>
+  address === 'localhost' || address === '::1' || (isIPv4(address) && address.startsWith('127.'));
+
+/** Networks, one of which an address may be in. */
+export interface NetworkList {
+  /** @param address an IP address; an IPv4 address is also found by its IPv4-mapped form */
+  contains(address: string): boolean;
+}
+
+const familyOf = (address: string) => (isIP(address) === 6 ? 'ipv6' : 'ipv4');
+
+/** A list of addresses and CIDRs; what of them is IPv4-mapped stands for the IPv4 network. */
+export function createNetworkList(networks: readonly string[]): NetworkList {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [given = '', prefix] = network.split('/');
+    const mapped = mappedIpv4(given);
+    const length = prefix === undefined ? undefined : Number(prefix);
+    const address = mapped !== undefined && (length ?? 128) >= 96 ? mapped : given;
+    const bits = familyOf(address) === 'ipv4' ? 32 : 128;
+    const shorter = address === given ? 0 : 96;
+    list.addSubnet(address, length === undefined ? bits : length - shorter, familyOf(address));
+  }
+  return {
+    contains(given) {
+      const address = mappedIpv4(given) ?? given;
+      return list.check(address, familyOf(address)) || list.check(given, familyOf(given));
+    },
+  };
+}
