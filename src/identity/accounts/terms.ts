@@ -17,7 +17,7 @@ export interface TermsPolicy {
 /** The terms of service, and who has accepted them (Identity Service API, "Terms of Service"). */
 export interface Terms {
   /** As they stand on the wire. */
-  policies(): object;
+  policies(): Readonly<Record<string, object>>;
   /**
    * Notes that the user accepts the documents at these URLs.
    * @throws IdentityError `terms-unknown` when one is no document's.

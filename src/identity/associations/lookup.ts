@@ -8,7 +8,7 @@ import type { FoundAssociation, LookupStore, Storage } from '../../storage/store
 import type { Caller } from '../limits/charges.ts';
 import type { LookupLimits } from '../limits/lookup-limits.ts';
 import type { ServerKeys } from '../server-keys.ts';
-import { forLookup } from './signed-association.ts';
+import { forLookup, type SignedAssociation } from './signed-association.ts';
 
 /**
  * Finding out whose an address is. Before anything is looked up the caller is charged for it.
@@ -16,7 +16,7 @@ import { forLookup } from './signed-association.ts';
  */
 export interface Lookup {
   /** The newest valid association of the address, signed; undefined when there is none. */
-  find(medium: string, address: string, caller: Caller): Promise<object | undefined>;
+  find(medium: string, address: string, caller: Caller): Promise<SignedAssociation | undefined>;
   /**
    * The users of many addresses at once: `[medium, address as stored, mxid]`, those without one left out.
    * @throws IdentityError `too-many-addresses`

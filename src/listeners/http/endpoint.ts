@@ -2,7 +2,7 @@ import type { Caller } from '../../identity/limits/charges.ts';
 import type { IdentityFault } from '../../model/errors.ts';
 import type { ArgumentStyle, Arguments, Fields } from './arguments.ts';
 import type { Refusal, Statuses } from './errors.ts';
-import type { Schema } from './schema.ts';
+import type { Described, Schema } from './schema.ts';
 
 /** Everything a handler is told of a request beside its arguments. */
 export interface RequestContext {
@@ -66,7 +66,12 @@ export class RedirectAnswer {
   }
 }
 
-interface EndpointDescription<F extends Fields> {
+/** What a handler may answer where success is described by that schema; undefined: a page. */
+type AnswerOf<S extends Schema | undefined> = S extends Schema
+  ? Described<S> | JsonAnswer
+  : PageAnswer | RedirectAnswer;
+
+interface EndpointDescription<F extends Fields, S extends Schema | undefined> {
   readonly method: 'GET' | 'POST';
   /** Under the root of its API, `:name` for a part that varies; empty for the root itself. */
   readonly path: string;
@@ -81,7 +86,7 @@ interface EndpointDescription<F extends Fields> {
   /** All that is wrong with a request, where it is read by rules of its own. */
   readonly refusals?: readonly Refusal[];
   /** The JSON of a success; undefined: a page. */
-  readonly answer: Schema | undefined;
+  readonly answer: S;
   /** The statuses of faults, where they are not as everywhere. */
   readonly statuses?: Statuses;
   /** What it takes; arguments not named here are ignored. */
@@ -108,17 +113,25 @@ interface EndpointDescription<F extends Fields> {
     args: Arguments<F>,
     context: RequestContext,
     texts: () => ReadonlyMap<string, string>,
-  ): Answer | Promise<Answer>;
+  ): AnswerOf<S> | Promise<AnswerOf<S>>;
   /** Answers an error in the endpoint's own way; what it throws is answered in the common one. */
   onError?(error: unknown, context: RequestContext): Answer | Promise<Answer>;
 }
 
-export type Endpoint = EndpointDescription<Fields>;
+export type Endpoint = Omit<EndpointDescription<Fields, Schema | undefined>, 'handle'> & {
+  handle(
+    args: Arguments<Fields>,
+    context: RequestContext,
+    texts: () => ReadonlyMap<string, string>,
+  ): Answer | Promise<Answer>;
+};
 
 /** What the API description needs of one. */
 export type DescribedEndpoint = Omit<Endpoint, 'handle'>;
 
-/** One endpoint, its handler's arguments typed by its fields. */
-export function endpoint<const F extends Fields>(description: EndpointDescription<F>): Endpoint {
+/** One endpoint: its handler's arguments are typed by its fields, its answers by their description. */
+export function endpoint<const F extends Fields, S extends Schema | undefined>(
+  description: EndpointDescription<F, S>,
+): Endpoint {
   return description as unknown as Endpoint;
 }

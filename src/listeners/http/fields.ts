@@ -1,5 +1,5 @@
 import { LONGEST_MXID, parseMxid } from '../../model/mxid.ts';
-import { aList, anObject, aString, type Schema } from './schema.ts';
+import { aList, anObject, aString, aTuple, type Schema } from './schema.ts';
 
 /** One argument of an endpoint: how it is read, and what the API description says of it. */
 export interface Field<T> {
@@ -74,7 +74,7 @@ export const integer: Field<number> = field(
 /** Pairs of medium and address. */
 export const threepids: Field<[string, string][]> = field(
   'a list of [medium, address] pairs',
-  aList({ type: 'array', prefixItems: [aString, aString], minItems: 2, maxItems: 2 }),
+  aList(aTuple(aString, aString)),
   (raw) => {
     const isPair = (pair: unknown): pair is [string, string] =>
       Array.isArray(pair) &&

@@ -6,7 +6,7 @@ import type { DescribedEndpoint } from '../http/endpoint.ts';
 import { ApiError, badJson } from '../http/errors.ts';
 import { type Field, field } from '../http/fields.ts';
 import { type JsonLimits, parseJson } from '../http/json.ts';
-import { aBoolean, aMap, anObject, replicatedAssociation } from '../http/schema.ts';
+import { aBoolean, aMap, anObject, type Described, replicatedAssociation } from '../http/schema.ts';
 
 /** What a body of the greatest length can hold of associations, each nested as deeply as can be signed. */
 const LIMITS: JsonLimits = { depth: 102, members: 50_000, lists: 50_000, items: 50_000 };
@@ -27,13 +27,15 @@ const sgAssocs: Field<PushedAssociation[]> = field(
   },
 );
 
+const answer = anObject({ success: aBoolean });
+
 /** `POST /_matrix/identity/replicate/v1/push`: a peer sends what it says of addresses. */
 export const replicationPush: DescribedEndpoint = {
   method: 'POST',
   path: PUSH_PATH,
   servlet: 'ReplicationPushServlet',
   summary: 'Take in the newest bindings and deletions of a peer',
-  answer: anObject({ success: aBoolean }),
+  answer,
   fields: { sgAssocs },
   refusals: [
     [400, 'M_NOT_JSON'],
@@ -66,7 +68,7 @@ export async function push(
   peer: Peer,
   body: Buffer | undefined,
   receiver: Receiver,
-): Promise<object> {
+): Promise<Described<typeof answer>> {
   const refused = await receiver.receive(peer, parseBody(body));
   if (refused.length === 0) return { success: true };
   throw new ApiError(

@@ -1,7 +1,7 @@
 import type { Terms } from '../../../identity/accounts/terms.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { texts } from '../../http/fields.ts';
-import { anObject } from '../../http/schema.ts';
+import { anEmptyObject } from '../../http/schema.ts';
 
 /** `POST terms`: the user accepts documents, each in one of its languages. */
 export const acceptTerms = (service: Terms) =>
@@ -12,7 +12,7 @@ export const acceptTerms = (service: Terms) =>
     needs: 'token',
     summary: 'Accept documents of the terms',
     faults: ['terms-unknown'],
-    answer: anObject({}),
+    answer: anEmptyObject,
     fields: { user_accepts: texts },
     async handle(args, { user = '' }) {
       await service.accept(user, args.user_accepts);

@@ -1,6 +1,6 @@
 import type { Accounts } from '../../../identity/accounts/accounts.ts';
 import { endpoint } from '../../http/endpoint.ts';
-import { anObject } from '../../http/schema.ts';
+import { anEmptyObject } from '../../http/schema.ts';
 
 /** `POST account/logout`: the access token works no more. Terms need not be accepted for that. */
 export const accountLogout = (accounts: Accounts) =>
@@ -11,7 +11,7 @@ export const accountLogout = (accounts: Accounts) =>
     needs: 'token',
     takesNoBody: true,
     summary: 'End an access token',
-    answer: anObject({}),
+    answer: anEmptyObject,
     fields: {},
     async handle(_args, { accessToken = '' }) {
       await accounts.logOut(accessToken);

@@ -10,5 +10,8 @@ export const account = endpoint({
   summary: 'Whose access token it is',
   answer: anObject({ user_id: aString }),
   fields: {},
-  handle: (_args, { user }) => ({ user_id: user }),
+  handle(_args, { user }) {
+    if (user === undefined) throw new Error('A request of nobody');
+    return { user_id: user };
+  },
 });

@@ -1,7 +1,7 @@
 import type { Lookup } from '../../../identity/associations/lookup.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { text } from '../../http/fields.ts';
-import { anObject, signedAssociation } from '../../http/schema.ts';
+import { anEmptyObject, eitherOf, signedAssociation } from '../../http/schema.ts';
 
 /** `GET lookup` of v1: the signed association of one address, or `{}`. */
 export const lookup = (lookups: Lookup) =>
@@ -11,7 +11,7 @@ export const lookup = (lookups: Lookup) =>
     servlet: 'LookupServlet',
     summary: 'The signed association of an address',
     faults: ['limit-exceeded'],
-    answer: { anyOf: [signedAssociation, anObject({})] },
+    answer: eitherOf(signedAssociation, anEmptyObject),
     fields: { medium: text, address: text },
     async handle({ medium, address }, { caller }) {
       return (await lookups.find(medium, address, caller)) ?? {};

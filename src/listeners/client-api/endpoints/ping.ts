@@ -1,5 +1,5 @@
 import { endpoint } from '../../http/endpoint.ts';
-import { anObject } from '../../http/schema.ts';
+import { anEmptyObject } from '../../http/schema.ts';
 
 /** `GET` of the API's root: whether there is an identity server here. */
 export const ping = (servlet: string) =>
@@ -8,7 +8,7 @@ export const ping = (servlet: string) =>
     path: '',
     servlet,
     summary: 'Whether there is an identity server here',
-    answer: anObject({}),
+    answer: anEmptyObject,
     fields: {},
     handle: () => ({}),
   });

@@ -9,7 +9,7 @@ export const terms = (service: Terms) =>
     path: '/terms',
     servlet: 'TermsServlet',
     summary: 'The documents to accept',
-    answer: anObject({ policies: aMap({ type: 'object' }) }),
+    answer: anObject({ policies: aMap(anObject({})) }),
     fields: {},
     handle: () => ({ policies: service.policies() }),
   });

@@ -2,7 +2,7 @@ import type { Unbinding } from '../../../identity/associations/unbinding.ts';
 import type { Caller } from '../../../identity/limits/charges.ts';
 import { endpoint, type SignedRequest } from '../../http/endpoint.ts';
 import { clientSecret, mxid, optional, sid, threepid } from '../../http/fields.ts';
-import { anObject } from '../../http/schema.ts';
+import { anEmptyObject } from '../../http/schema.ts';
 
 /** Which homeserver signed a request. */
 export type VerifyRequest = (
@@ -36,7 +36,7 @@ export const unbind = (unbinding: Unbinding, verifyRequest: VerifyRequest) =>
       'session-unknown': 401,
       'signature-refused': { v1: 401, v2: 403 },
     },
-    answer: anObject({}),
+    answer: anEmptyObject,
     fields: {
       threepid,
       mxid,

@@ -1,7 +1,6 @@
 import type { Validation } from '../../../identity/validation/validation.ts';
 import type { Medium } from '../../../model/addresses.ts';
 import {
-  type Answer,
   type Endpoint,
   endpoint,
   PageAnswer,
@@ -53,7 +52,7 @@ export function validateSubmitTokenPages(
   medium: Medium,
   { validation, renderPage, confirmFirst }: SubmitTokenPages,
 ): Endpoint[] {
-  const page = async (status: number, content: Parameters<RenderPage>[0]): Promise<Answer> => {
+  const page = async (status: number, content: Parameters<RenderPage>[0]): Promise<PageAnswer> => {
     const { html, contentSecurityPolicy } = await renderPage(content);
     return new PageAnswer(status, html, contentSecurityPolicy);
   };

@@ -1,7 +1,7 @@
 import type { Associations } from '../../../identity/associations/associations.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { anyMxid, text } from '../../http/fields.ts';
-import { anObject } from '../../http/schema.ts';
+import { anEmptyObject } from '../../http/schema.ts';
 import { readBound } from '../threepid.ts';
 
 /** `POST unbind`: takes back a binding without further proof. */
@@ -11,7 +11,7 @@ export const internalUnbind = (associations: Associations) =>
     path: '/unbind',
     servlet: 'AuthenticatedUnbindThreePidServlet',
     summary: 'Take back a binding',
-    answer: anObject({}),
+    answer: anEmptyObject,
     fields: { address: text, medium: text, mxid: anyMxid },
     async handle(args) {
       await associations.unbind(readBound(args.medium, args.address), args.mxid);
