@@ -20,14 +20,14 @@ import { createLimits } from '../identity/limits/limits.ts';
 import { createNetworkNames } from '../identity/network-names.ts';
 import { createServerKeys } from '../identity/server-keys.ts';
 import { createValidation } from '../identity/validation/validation.ts';
+import { type ApiServerOptions, createApiServer } from '../listeners/http/api-server.ts';
 import { clientReader } from '../listeners/http/client-address.ts';
 import type { ConnectionTimes } from '../listeners/http/connections.ts';
 import { listen } from '../listeners/http/listen.ts';
 import { warningOfOddities } from '../listeners/http/oddities.ts';
 import { clientFields } from '../listeners/http/request-lines.ts';
-import { type ApiServerOptions, createApiServer } from '../listeners/http/server.ts';
 import { internalApiRoutes } from '../listeners/internal-api/routes.ts';
-import { startMetricsListener } from '../listeners/metrics/server.ts';
+import { createMetricsServer } from '../listeners/metrics/server.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { createLeases } from '../platform/leases.ts';
 import { createMetrics } from '../platform/metrics.ts';
@@ -215,6 +215,11 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
 
     const { trustedNetworks } = config.limits;
     const clientOf = clientReader({ ...http, trustedNetworks });
+    const serveMetrics = async (listener: Listener) => {
+      const server = createMetricsServer({ metrics, logger, connectionTimes });
+      closing.defer(() => server.close());
+      return listen(server, 'metrics', listener, connectionTimes);
+    };
     const serve = async (
       name: string,
       listener: Listener,
@@ -230,10 +235,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       return listen(server, name, listener, connectionTimes);
     };
 
-    const metricsListener = general.prometheus
-      ? await startMetricsListener(general.prometheus, metrics, connectionTimes)
-      : undefined;
-    if (metricsListener) closing.defer(() => metricsListener.close());
+    const metricsAddress = general.prometheus && (await serveMetrics(general.prometheus));
     const internal = http.internalApi
       ? await serve('internal', http.internalApi, {
           mounts: internalApiRoutes(associations, http.internalApi.token !== undefined),
@@ -251,7 +253,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
       addresses: {
         client,
         internal,
-        metrics: metricsListener?.address,
+        metrics: metricsAddress,
         replication: replication?.address,
       },
       reload,

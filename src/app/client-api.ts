@@ -19,7 +19,7 @@ import { createEmailValidation } from '../identity/validation/email-validation.t
 import { createPhoneValidation } from '../identity/validation/phone-validation.ts';
 import type { Validation } from '../identity/validation/validation.ts';
 import { clientApiRoutes, ROOT } from '../listeners/client-api/routes.ts';
-import type { Mount } from '../listeners/http/server.ts';
+import type { Mount } from '../listeners/http/api-server.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { PhoneNumbers } from '../platform/phone-numbers.ts';

@@ -1,7 +1,7 @@
+import type { Mount } from './api-server.ts';
 import { endpoint } from './endpoint.ts';
 import { type ApiDescription, describeApi } from './openapi.ts';
 import { anObject } from './schema.ts';
-import type { Mount } from './server.ts';
 
 /** `GET openapi.json`: the description of all endpoints of a listener, and of itself. */
 export const openapi = (mounts: () => readonly Mount[], title: string) => {

@@ -1,8 +1,8 @@
 import { VERSION } from '../../platform/version.ts';
+import type { Mount } from './api-server.ts';
 import type { DescribedEndpoint } from './endpoint.ts';
 import { faultAnswer, type Refusal } from './errors.ts';
 import { anObject, aString, type Schema, standardError } from './schema.ts';
-import type { Mount } from './server.ts';
 
 interface Response {
   readonly description: string;

@@ -1,3 +1,4 @@
+import type { SecureContextOptions } from 'node:tls';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -7,33 +8,16 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import type { Logger } from 'pino';
-import { isBrandName } from '../../model/brand.ts';
-import type { Metrics } from '../../platform/metrics.ts';
-import { CORS, send, sendError } from './answers.ts';
-import {
-  type ArgumentStyle,
-  isComplete,
-  rawArguments,
-  readArguments,
-  textArguments,
-} from './arguments.ts';
-import { type Authenticate, requireToken, tokenReader } from './authentication.ts';
-import { type Client, clientNetwork, type Origin } from './client-address.ts';
+import { sendError } from './answers.ts';
 import { type ConnectionTimes, connectionOptions } from './connections.ts';
-import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
-import { type AnswerContext, ApiError, type Refusal } from './errors.ts';
-import { parseQuery } from './form.ts';
-import { requireHost } from './host.ts';
-import { parseJson } from './json.ts';
+import { type AnswerContext, ApiError } from './errors.ts';
 import { refuseConnection, refuseOddRequests } from './odd-requests.ts';
-import { type ClientFields, requestNoter } from './request-lines.ts';
+import type { ClientFields } from './request-lines.ts';
 
-const BODY_LIMIT = 512 * 1024;
+/** Bytes of a body, where nothing else is said. */
+export const BODY_LIMIT = 512 * 1024;
 /** More than a path can have: Node takes 16 KiB of headers. */
 const MAX_PARAMETER_LENGTH = 16 * 1024;
-
-/** What answers a request with an Origin where web pages are refused. */
-export const NOT_FOR_WEB_PAGES: Refusal = [403, 'M_FORBIDDEN'];
 
 const noSchemas = () => {
   throw new Error(
@@ -41,44 +25,9 @@ const noSchemas = () => {
   );
 };
 /** Without these, Fastify loads its schema compilers at start: time and memory for nothing. */
-export const WITHOUT_SCHEMAS = {
+const WITHOUT_SCHEMAS = {
   compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas },
 };
-
-/** Endpoints under a common root, with the argument form of its API version. */
-export interface Mount {
-  readonly root: string;
-  readonly style: ArgumentStyle;
-  readonly endpoints: readonly Endpoint[];
-  /** In the API description, where it is not the version. */
-  readonly tag?: string;
-  /** Whether the listener wants a token of its own, for the API description. */
-  readonly wantsToken?: boolean;
-  /** What the listener refuses by itself, for the API description. */
-  readonly refusals?: readonly Refusal[];
-}
-
-export interface ApiServerOptions {
-  /** For metrics and logs: `client`, `internal`. */
-  readonly name: string;
-  readonly mounts: readonly Mount[];
-  /** Whether web pages may use it: by CORS, or what comes from one is refused. */
-  readonly webClients: 'allowed' | 'refused';
-  /** Who sent a request. */
-  readonly clientOf: (origin: Origin) => Client;
-  /** What the log says of a client. */
-  readonly clientFields: ClientFields;
-  /** What every request has to show as its bearer token. */
-  readonly token?: string | undefined;
-  /** Needed where an endpoint needs an access token. */
-  readonly authenticate?: Authenticate;
-  /** Whether a GET may carry its access token in the query string. */
-  readonly queryTokens?: boolean;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  /** Where they are not to be the usual ones. */
-  readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
-}
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -87,164 +36,37 @@ declare module 'fastify' {
   }
 }
 
-function queryOf(request: FastifyRequest): string {
-  const url = request.raw.url ?? '';
-  const mark = url.indexOf('?');
-  return mark < 0 ? '' : url.slice(mark + 1);
+export interface HttpServerOptions {
+  readonly logger: Logger;
+  /** On every answer. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Bytes, where not as usual. */
+  readonly bodyLimit?: number;
+  /** With it the server speaks HTTPS, to clients whose certificates it trusts. */
+  readonly tls?: SecureContextOptions;
+  /** What the log says of who sends what is no request; undefined: nothing is logged of that. */
+  readonly clientFields?: ClientFields;
+  /** Told of each request that was answered. */
+  readonly note?: (request: FastifyRequest, reply: FastifyReply) => void;
+  /** Where they are not to be the usual ones. */
+  readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
 }
 
-/** The brand asked for, if it can be one. */
-function brandOf(query: string): string | undefined {
-  if (!query.includes('brand=')) return undefined;
-  const brand = parseQuery(query).get('brand');
-  return brand !== undefined && isBrandName(brand) ? brand : undefined;
-}
-
-/** The values of a header as they came; its name in lower case. */
-function headerValues(request: FastifyRequest, name: string): string[] {
-  const { rawHeaders } = request.raw;
-  return rawHeaders.filter(
-    (_value, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name,
-  );
-}
-
-function signedRequest(request: FastifyRequest): SignedRequest {
-  return {
-    method: request.method,
-    uri: request.raw.url ?? '',
-    authorization: headerValues(request, 'authorization'),
-    content: () => parseJson(request.body as Buffer | undefined),
-  };
-}
-
-/** Who sent a request; found out once, while its connection is there. */
-type ClientOf = (request: FastifyRequest) => Client;
-
-function rememberingClients(of: ApiServerOptions['clientOf']): ClientOf {
-  const clients = new WeakMap<object, Client>();
-  return ({ raw }) => {
-    const known = clients.get(raw);
-    if (known !== undefined) return known;
-    const client = of({ peer: raw.socket.remoteAddress, headers: raw.headers });
-    clients.set(raw, client);
-    return client;
-  };
-}
-
-/** Runs an endpoint: who asks, arguments in, one call, answer out. */
-function handler(
-  endpoint: Endpoint,
-  version: ArgumentStyle,
-  options: ApiServerOptions,
-  clientOf: ClientOf,
-) {
-  const tokenOf = tokenReader(options.queryTokens ?? false);
-  const needs = version === 'v2' ? endpoint.needs : undefined;
-  const { authenticate } = options;
-  if (needs !== undefined && authenticate === undefined) {
-    throw new Error(`${endpoint.path} needs a token, and there is nothing to check it with`);
-  }
-
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const query = queryOf(request);
-    const queryAlone =
-      endpoint.queryIsEnough && isComplete(endpoint.fields, parseQuery(query)) ? query : undefined;
-    const signed = signedRequest(request);
-    const protects = needs !== undefined && queryAlone === undefined;
-    const accessToken = protects ? tokenOf(signed, query) : undefined;
-    const user = protects ? await authenticate?.(accessToken, needs) : undefined;
-    const { address, networks } = clientOf(request);
-    const context: RequestContext = {
-      version,
-      user,
-      accessToken,
-      clientAddress: address,
-      caller: { version, user, address: clientNetwork(address), networks },
-      brand: brandOf(query),
-      pathParameters: request.params as Record<string, string>,
-      signed,
-    };
-    await endpoint.admit?.(context);
-    try {
-      const raw =
-        queryAlone !== undefined || endpoint.takesNoBody
-          ? parseQuery(query)
-          : rawArguments(endpoint.argumentStyle ?? version, {
-              method: request.method,
-              contentType: headerValues(request, 'content-type')[0],
-              query,
-              body: request.body as Buffer | undefined,
-            });
-      const args = readArguments(endpoint.fields, raw);
-      return await send(reply, await endpoint.handle(args, context, () => textArguments(raw)));
-    } catch (error) {
-      if (endpoint.onError === undefined) throw error;
-      return send(reply, await endpoint.onError(error, context));
-    }
-  };
-}
-
-/** Browsers send an Origin with every POST: no page is to act through the browser of who can reach this API. */
-function refuseWebPages({ headers }: FastifyRequest): void {
-  if (headers.origin === undefined) return;
-  throw new ApiError(
-    ...NOT_FOR_WEB_PAGES,
-    'This API is not for web pages: no request with an Origin',
-  );
-}
-
-function register(app: FastifyInstance, options: ApiServerOptions, clientOf: ClientOf): void {
-  const methodsByUrl = new Map<string, Set<HTTPMethods>>();
-  for (const { root, style, endpoints } of options.mounts) {
-    for (const endpoint of endpoints) {
-      const url = `${root}${endpoint.path}`;
-      const methods = methodsByUrl.get(url) ?? new Set<HTTPMethods>();
-      methodsByUrl.set(url, methods);
-      const { servlet, statuses } = endpoint;
-      const config = { servlet, answers: { version: style, statuses } };
-      const runs: HTTPMethods[] =
-        endpoint.method === 'GET' && !endpoint.changesOnGet ? ['GET', 'HEAD'] : [endpoint.method];
-      const { bodyLimit = BODY_LIMIT } = endpoint;
-      const run = handler(endpoint, style, options, clientOf);
-      app.route({ method: runs, url, config, bodyLimit, handler: run });
-      for (const method of runs) methods.add(method);
-      if (endpoint.changesOnGet) {
-        app.route({ method: 'HEAD', url, config, handler: (_request, reply) => reply.send() });
-        methods.add('HEAD');
-      }
-    }
-  }
-  for (const [url, methods] of methodsByUrl) {
-    const others = app.supportedMethods.filter((method) => !methods.has(method));
-    if (options.webClients === 'allowed') methods.add('OPTIONS');
-    app.route({
-      method: others,
-      url,
-      handler: () => {
-        throw new ApiError(405, 'M_UNRECOGNIZED', 'This path does not take this method', {
-          headers: { allow: [...methods].join(', ') },
-        });
-      },
-    });
-  }
-}
-
-/** The HTTP server of an API: its common conventions around its endpoints. Not listening yet. */
-export function createApiServer(options: ApiServerOptions): FastifyInstance {
-  const { logger, metrics, name, token } = options;
-  const forWeb = options.webClients === 'allowed';
-  const headers = forWeb ? CORS : {};
-  const { node, fastify } = connectionOptions(options.connectionTimes);
-  const clientOf = rememberingClients(options.clientOf);
-  const count = requestNoter(name, metrics);
-  const note = (request: FastifyRequest, reply: FastifyReply) =>
-    count(request, reply, options.clientFields(clientOf(request).address));
+/**
+ * An HTTP server as all listeners are: errors in Matrix's JSON, times and sizes limited, bodies as bytes. It has no
+ * routes yet, and does not listen.
+ */
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const { logger, headers = {}, bodyLimit = BODY_LIMIT, tls, clientFields } = options;
+  const { note = () => {}, connectionTimes } = options;
+  const { node, fastify, handshake } = connectionOptions(connectionTimes);
+  const secure = { requestCert: true, rejectUnauthorized: true, handshakeTimeout: handshake };
   const app = Fastify({
-    http: node,
+    ...(tls ? { https: { ...node, ...tls, ...secure } } : { http: node }),
     ...fastify,
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: BODY_LIMIT,
+    bodyLimit,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -252,37 +74,48 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAMETER_LENGTH },
     // Without hooks.
     frameworkErrors: (error, request, reply) => {
-      sendError((reply as FastifyReply).headers(headers), error);
-      note(request as FastifyRequest, reply as FastifyReply);
+      sendError((reply as unknown as FastifyReply).headers(headers), error);
+      note(request as unknown as FastifyRequest, reply as unknown as FastifyReply);
     },
-    clientErrorHandler: refuseConnection(headers, (address, refusal) =>
-      logger.info({ ...refusal, ...options.clientFields(address) }, 'Refused what is no request'),
-    ),
+    clientErrorHandler: refuseConnection(headers, (address, refusal) => {
+      if (clientFields === undefined) return;
+      logger.info({ ...refusal, ...clientFields(address) }, 'Refused what is no request');
+    }),
   }) as unknown as FastifyInstance;
   refuseOddRequests(app.server, headers);
-
+  if (tls) {
+    app.server.on('tlsClientError', (error, socket) =>
+      logger.info(
+        { reason: error.message, ...clientFields?.(socket.remoteAddress) },
+        'Refused a connection',
+      ),
+    );
+  }
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-
-  app.addHook('onRequest', async (request, reply) => {
-    reply.headers(headers);
-    clientOf(request);
-    requireHost(request.raw);
-    if (!forWeb) refuseWebPages(request);
-    if (token !== undefined) requireToken(request.headers.authorization, token);
-    if (forWeb && request.method === 'OPTIONS') return reply.code(200).send();
-    // Bodies are read by what their endpoints take; Fastify would refuse a type that is none.
-    request.raw.headers['content-type'] = 'application/octet-stream';
-  });
-  app.addHook('onResponse', async (request, reply) => {
-    note(request, reply);
-  });
+  app.addHook('onResponse', async (request, reply) => note(request, reply));
   app.setErrorHandler((error, request, reply) =>
     sendError(reply, error, request.routeOptions.config.answers),
   );
   app.setNotFoundHandler((_request, reply) =>
     sendError(reply, new ApiError(404, 'M_UNRECOGNIZED', 'There is nothing at this path')),
   );
-  register(app, options, clientOf);
   return app;
+}
+
+/** Answers 405 where a path is asked for by another method than these. */
+export function refuseOtherMethods(
+  app: FastifyInstance,
+  url: string,
+  { taken, named = taken }: { taken: ReadonlySet<HTTPMethods>; named?: ReadonlySet<HTTPMethods> },
+): void {
+  app.route({
+    method: app.supportedMethods.filter((method) => !taken.has(method)),
+    url,
+    handler: () => {
+      throw new ApiError(405, 'M_UNRECOGNIZED', 'This path does not take this method', {
+        headers: { allow: [...named].join(', ') },
+      });
+    },
+  });
 }

@@ -1,7 +1,7 @@
 import type { Associations } from '../../identity/associations/associations.ts';
+import { type Mount, NOT_FOR_WEB_PAGES } from '../http/api-server.ts';
 import { WITHOUT_TOKEN } from '../http/authentication.ts';
 import { openapi } from '../http/openapi-endpoint.ts';
-import { type Mount, NOT_FOR_WEB_PAGES } from '../http/server.ts';
 import { internalBind } from './endpoints/bind.ts';
 import { internalUnbind } from './endpoints/unbind.ts';
 

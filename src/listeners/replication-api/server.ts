@@ -1,24 +1,18 @@
 import type { Server } from 'node:https';
 import type { TLSSocket } from 'node:tls';
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyRequest,
-  LogController,
-} from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Metrics } from '../../platform/metrics.ts';
 import { type Certificates, tlsOptions } from '../../replication/certificates.ts';
 import { PUSH_PATH } from '../../replication/peers.ts';
 import type { Receiver } from '../../replication/receiver.ts';
 import type { Peer, Stores } from '../../storage/stores/index.ts';
-import { send, sendError } from '../http/answers.ts';
-import { type ConnectionTimes, connectionOptions } from '../http/connections.ts';
+import { send } from '../http/answers.ts';
+import type { ConnectionTimes } from '../http/connections.ts';
 import { ApiError } from '../http/errors.ts';
 import { requireHost } from '../http/host.ts';
-import { refuseConnection, refuseOddRequests } from '../http/odd-requests.ts';
 import { type ClientFields, requestNoter } from '../http/request-lines.ts';
-import { WITHOUT_SCHEMAS } from '../http/server.ts';
+import { createHttpServer, refuseOtherMethods } from '../http/server.ts';
 import { identifyCaller } from './caller.ts';
 import { push, replicationPush, requireJson } from './push.ts';
 
@@ -53,57 +47,21 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
   const note = requestNoter('replication', metrics);
   let pushes = 0;
 
-  const { node, fastify, handshake } = connectionOptions(options.connectionTimes);
-  const app = Fastify({
-    https: {
-      ...node,
-      ...tlsOptions(certificates),
-      requestCert: true,
-      rejectUnauthorized: true,
-      handshakeTimeout: handshake,
+  const app = createHttpServer({
+    ...{ logger, clientFields, bodyLimit: BODY_LIMIT, tls: tlsOptions(certificates) },
+    connectionTimes: options.connectionTimes,
+    note: (request, reply) => {
+      const address = addresses.get(request) ?? request.raw.socket.remoteAddress;
+      note(request, reply, { peer: callers.get(request)?.name, ...clientFields(address) });
     },
-    ...fastify,
-    loggerInstance: logger as FastifyBaseLogger,
-    logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: BODY_LIMIT,
-    forceCloseConnections: 'idle',
-    return503OnClosing: false,
-    schemaController: WITHOUT_SCHEMAS,
-    routerOptions: { ignoreTrailingSlash: true },
-    // Without hooks.
-    frameworkErrors: (error, request, reply) => {
-      sendError(reply as never, error);
-      const { remoteAddress } = request.raw.socket;
-      note(request as never, reply as never, clientFields(remoteAddress));
-    },
-    clientErrorHandler: refuseConnection({}, (address, refusal) =>
-      logger.info({ ...refusal, ...clientFields(address) }, 'Refused what is no request'),
-    ),
-  }) as unknown as FastifyInstance;
-  const server = app.server as unknown as Server;
-  refuseOddRequests(server);
-  server.on('tlsClientError', (error, socket) => {
-    const client = clientFields(socket.remoteAddress);
-    logger.info({ reason: error.message, ...client }, 'Refused a connection');
   });
-
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  const server = app.server as unknown as Server;
   // Nobody else gets as far as to send a body.
   app.addHook('onRequest', async (request) => {
     addresses.set(request, request.raw.socket.remoteAddress);
     requireHost(request.raw);
     callers.set(request, await identifyCaller(request.raw.socket as TLSSocket, stores));
   });
-  app.addHook('onResponse', async (request, reply) => {
-    const peer = callers.get(request)?.name;
-    note(request, reply, { peer, ...clientFields(addresses.get(request)) });
-  });
-  app.setErrorHandler((error, _request, reply) => sendError(reply, error));
-  app.setNotFoundHandler((_request, reply) =>
-    sendError(reply, new ApiError(404, 'M_UNRECOGNIZED', 'There is nothing at this path')),
-  );
-
   // Before the body is read, as what is no media type at all does not get further.
   const onRequest = async (request: FastifyRequest) => requireJson(request.headers['content-type']);
   const config = { servlet: replicationPush.servlet };
@@ -123,16 +81,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
       pushes--;
     }
   });
-  app.route({
-    method: app.supportedMethods.filter((method) => method !== 'POST'),
-    url: PUSH_PATH,
-    config,
-    handler: () => {
-      throw new ApiError(405, 'M_UNRECOGNIZED', 'This path does not take this method', {
-        headers: { allow: 'POST' },
-      });
-    },
-  });
+  refuseOtherMethods(app, PUSH_PATH, { taken: new Set(['POST']) });
 
   return {
     app,
