@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { Config, Listener } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import type { Listener } from '../config/listener.ts';
 import { loadTerms } from '../config/terms.ts';
 import { createDelivery } from '../delivery/delivery.ts';
 import { canSendSms } from '../delivery/sms/sms.ts';

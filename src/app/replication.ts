@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
-import type { Config, Listener, ReplicationListenerConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import type { Listener } from '../config/listener.ts';
+import type { ReplicationListenerConfig } from '../config/sections/replication-listener.ts';
 import type { ServerKeys } from '../identity/server-keys.ts';
 import type { ConnectionTimes } from '../listeners/http/connections.ts';
 import { listen } from '../listeners/http/listen.ts';

@@ -7,7 +7,7 @@ import { RIGHTS_OF_OTHERS } from './exposed-files.ts';
 import type { Key } from './keys.ts';
 import { FAMILIES, SECTIONS } from './known-keys.ts';
 import { DEFAULT_SECTION, parseIni } from './parser.ts';
-import { inEnvironment, type Surroundings } from './reader.ts';
+import { type Environment, inEnvironment } from './reader.ts';
 import { CRYPTO } from './sections/crypto.ts';
 import { GENERAL } from './sections/general.ts';
 
@@ -69,7 +69,7 @@ function liveLine(key: Key<unknown>, value: string): string {
  * over the environment, so what that says goes into it.
  */
 function renderFirstConfig(
-  env: Surroundings['env'],
+  env: Environment['env'],
   values: { serverName: string; signingKey: string },
 ): string {
   const given = new Map([
@@ -98,7 +98,7 @@ function renderFirstConfig(
 /** Writes the first configuration, readable by its owner only; the text written. */
 export async function writeFirstConfig(
   file: string,
-  { env, serverName }: { env: Surroundings['env']; serverName: string },
+  { env, serverName }: { env: Environment['env']; serverName: string },
   random: Random,
 ): Promise<string> {
   const text = renderFirstConfig(env, { serverName, signingKey: newKey(random) });

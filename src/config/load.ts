@@ -7,7 +7,7 @@ import { exposedFiles } from './exposed-files.ts';
 import { addSigningKey, writeFirstConfig } from './first-start.ts';
 import { unknownNames } from './known-keys.ts';
 import { ConfigSyntaxError, type IniFile, parseIni } from './parser.ts';
-import { createReader, type Surroundings } from './reader.ts';
+import { createReader, type Environment } from './reader.ts';
 import { readAccess } from './sections/access.ts';
 import { hasSigningKey, readCrypto } from './sections/crypto.ts';
 import { readDatabase } from './sections/db.ts';
@@ -34,7 +34,7 @@ export class ConfigError extends OperatorError {
   }
 }
 
-export interface LoadOptions extends Surroundings {
+export interface LoadOptions extends Environment {
   readonly file: string;
   readonly random: Random;
 }
@@ -77,9 +77,9 @@ async function read(file: string): Promise<string | undefined> {
 }
 
 /** Reads and validates configuration text. @throws ConfigError that names every fault. */
-export function parseConfig(file: string, text: string, surroundings: Surroundings): LoadedConfig {
+export function parseConfig(file: string, text: string, environment: Environment): LoadedConfig {
   const ini = parse(file, text);
-  const reader = createReader(ini, surroundings);
+  const reader = createReader(ini, environment);
   const general = readGeneral(reader);
   const config: Config = {
     file,
@@ -98,14 +98,14 @@ export function parseConfig(file: string, text: string, surroundings: Surroundin
 }
 
 /** Reads and validates an existing configuration; changes nothing. @throws ConfigError */
-export async function readConfig(file: string, surroundings: Surroundings): Promise<LoadedConfig> {
+export async function readConfig(file: string, environment: Environment): Promise<LoadedConfig> {
   const text = await read(file);
   if (text === undefined) throw new ConfigError(file, ['it does not exist']);
-  return withExposed(parseConfig(file, text, surroundings), hasKey(file, text, surroundings));
+  return withExposed(parseConfig(file, text, environment), hasKey(file, text, environment));
 }
 
-const hasKey = (file: string, text: string, surroundings: Surroundings) =>
-  hasSigningKey(createReader(parse(file, text), surroundings));
+const hasKey = (file: string, text: string, environment: Environment) =>
+  hasSigningKey(createReader(parse(file, text), environment));
 
 const withExposed = ({ config, warnings }: LoadedConfig, isKeyed: boolean): LoadedConfig => ({
   config,
@@ -121,7 +121,7 @@ export const loadConfig = async (options: LoadOptions): Promise<LoadedConfig> =>
   withExposed(await loadOrWrite(options), true);
 
 async function loadOrWrite(options: LoadOptions): Promise<LoadedConfig> {
-  const { file, random, ...surroundings } = options;
+  const { file, random, ...environment } = options;
   const existing = await read(file);
   const refuse = (error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
@@ -129,25 +129,25 @@ async function loadOrWrite(options: LoadOptions): Promise<LoadedConfig> {
   };
   if (existing === undefined) {
     // What the environment says is found good before it is written down.
-    const { serverName } = parseConfig(file, '', surroundings).config.general;
-    const { env } = surroundings;
+    const { serverName } = parseConfig(file, '', environment).config.general;
+    const { env } = environment;
     const text = await writeFirstConfig(file, { env, serverName }, random).catch(
       (error: unknown) => {
         throw refuse(error);
       },
     );
-    const { config, warnings } = parseConfig(file, text, surroundings);
+    const { config, warnings } = parseConfig(file, text, environment);
     const written = `There was no configuration; wrote ${file} with the defaults and a new signing key`;
     return { config, warnings: [written, ...warnings] };
   }
-  const loaded = parseConfig(file, existing, surroundings);
-  if (hasKey(file, existing, surroundings)) return loaded;
+  const loaded = parseConfig(file, existing, environment);
+  if (hasKey(file, existing, environment)) return loaded;
   const text = await addSigningKey(file, existing, random).catch((error: unknown) => {
     throw refuse(error);
   });
   // Anything else would sign with a key that is none.
-  if (!hasKey(file, text, surroundings))
+  if (!hasKey(file, text, environment))
     throw new Error(`The new signing key cannot be read from ${file}`);
-  const { config, warnings } = parseConfig(file, text, surroundings);
+  const { config, warnings } = parseConfig(file, text, environment);
   return { config, warnings: [`Added a new signing key to ${file}`, ...warnings] };
 }

@@ -1,6 +1,6 @@
 import { isEmailAddress } from '../model/addresses.ts';
-import type { EmailConfig } from './config.ts';
 import { InvalidValueError, type Warn } from './keys.ts';
+import type { RelayConfig } from './sections/relay.ts';
 
 const TLS_MODES = new Map([
   ['0', 'none'],
@@ -10,7 +10,7 @@ const TLS_MODES = new Map([
 ] as const);
 
 /** How the relay is talked to. What Sydent does not know it takes for no protection, and so it stays. */
-export function tlsMode(value: string, warn: Warn): EmailConfig['smtp']['tlsMode'] {
+export function tlsMode(value: string, warn: Warn): RelayConfig['tlsMode'] {
   const upper = value.toUpperCase();
   const mode = [...TLS_MODES].find(([name]) => name === upper)?.[1];
   if (mode === undefined) {

@@ -2,7 +2,7 @@ import { InvalidValueError, type Key } from './keys.ts';
 import { ConfigSyntaxError, DEFAULT_SECTION, type IniFile } from './parser.ts';
 
 /** What the machine and its environment say where the file is silent. */
-export interface Surroundings {
+export interface Environment {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The machine's host name, as the system has it. */
   readonly hostname: string;
@@ -11,7 +11,7 @@ export interface Surroundings {
 }
 
 /** Takes values out of a file, key by key, and collects what is wrong with them. */
-export interface ConfigReader extends Surroundings {
+export interface ConfigReader extends Environment {
   /** The key's value, or its default's after noting the problem. */
   read<T>(key: Key<T>): T;
   /** Whether the file has the key: not so where it is empty and `emptyCounts` does not say otherwise. */
@@ -33,10 +33,10 @@ const counting = (key: Key<unknown>, text: string | undefined) =>
   text === '' && !key.emptyCounts ? undefined : text;
 
 /** What the environment says of the key. */
-export const inEnvironment = (key: Key<unknown>, env: Surroundings['env']): string | undefined =>
+export const inEnvironment = (key: Key<unknown>, env: Environment['env']): string | undefined =>
   key.environment === undefined ? undefined : counting(key, env[key.environment]);
 
-export function createReader(ini: IniFile, surroundings: Surroundings): ConfigReader {
+export function createReader(ini: IniFile, environment: Environment): ConfigReader {
   const problems: string[] = [];
   const warnings: string[] = [];
 
@@ -65,9 +65,9 @@ export function createReader(ini: IniFile, surroundings: Surroundings): ConfigRe
     const written = inFile(key);
     const own = counting(key, written);
     if (own !== undefined) return { given: own, origin: '' };
-    const environment = inEnvironment(key, surroundings.env);
-    const origin = environment === undefined ? '' : ` (from ${key.environment})`;
-    const given = environment ?? key.default ?? '';
+    const inherited = inEnvironment(key, environment.env);
+    const origin = inherited === undefined ? '' : ` (from ${key.environment})`;
+    const given = inherited ?? key.default ?? '';
     if (written === '' && given !== '') {
       const instead = origin === '' ? (key.defaultNote ?? given) : given + origin;
       warn(`[${key.section}] ${key.name} is empty and counts as not there: it is ${instead}`);
@@ -76,7 +76,7 @@ export function createReader(ini: IniFile, surroundings: Surroundings): ConfigRe
   }
 
   return {
-    ...surroundings,
+    ...environment,
     problems,
     warnings,
     has: (key) => counting(key, inFile(key)) !== undefined,

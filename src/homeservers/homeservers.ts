@@ -1,5 +1,4 @@
 import type { Logger } from 'pino';
-import type { GeneralConfig, HttpConfig } from '../config/config.ts';
 import type { Asking } from '../identity/limits/asking.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Metrics } from '../platform/metrics.ts';
@@ -27,8 +26,8 @@ export interface Homeservers {
 
 /** What of the configuration concerns homeservers. */
 export interface HomeserversConfig {
-  readonly general: Pick<GeneralConfig, 'serverName' | 'serverAliases'>;
-  readonly http: Pick<HttpConfig, 'clientHttpBase' | 'federationVerifyCerts'>;
+  readonly general: { readonly serverName: string; readonly serverAliases: readonly string[] };
+  readonly http: { readonly clientHttpBase: string; readonly federationVerifyCerts: boolean };
 }
 
 export interface HomeserversDependencies {

@@ -1,8 +1,8 @@
 import { hash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext, getCACertificates } from 'node:tls';
-import type { ReplicationListenerConfig } from '../config/config.ts';
 import { ConfigError } from '../config/load.ts';
+import type { ReplicationListenerConfig } from '../config/sections/replication-listener.ts';
 import type { TlsIdentity } from '../platform/outbound/dialer.ts';
 
 /** With what this server shows itself to peers, in both directions, and whom it trusts to vouch for them. */

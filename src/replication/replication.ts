@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
-import type { Config, ReplicationListenerConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { exposedCertificate } from '../config/exposed-files.ts';
+import type { ReplicationListenerConfig } from '../config/sections/replication-listener.ts';
 import type { ServerKeys } from '../identity/server-keys.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Leases } from '../platform/leases.ts';

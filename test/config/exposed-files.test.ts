@@ -19,11 +19,11 @@ beforeEach(async () => {
 });
 afterEach(() => folder.remove());
 
-const surroundings = { env: {}, hostname: 'host.test' };
+const environment = { env: {}, hostname: 'host.test' };
 const exposed = ({ warnings }: { warnings: readonly string[] }) =>
   warnings.filter((warning) => /every user of this machine/.test(warning));
-const load = async () => exposed(await loadConfig({ file, random: secureRandom, ...surroundings }));
-const check = async () => exposed(await readConfig(file, surroundings));
+const load = async () => exposed(await loadConfig({ file, random: secureRandom, ...environment }));
+const check = async () => exposed(await readConfig(file, environment));
 
 /** Writes it with exactly that mode, whatever the umask. */
 async function write(name: string, text: string, mode: number): Promise<string> {

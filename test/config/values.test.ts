@@ -5,12 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError, parseConfig } from '../../src/config/load.ts';
 import { SIGNING_KEY } from '../support/server.ts';
 
-const surroundings = { env: {}, hostname: 'host.example.org' };
+const environment = { env: {}, hostname: 'host.example.org' };
 const CRYPTO = `[crypto]\ned25519.signingkey = ${SIGNING_KEY}\n`;
 
 const parse = (text: string, env: Record<string, string> = {}) =>
   parseConfig('test.conf', `${text}\n${text.includes('[crypto]') ? '' : CRYPTO}`, {
-    ...surroundings,
+    ...environment,
     env,
   });
 

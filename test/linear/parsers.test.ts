@@ -25,13 +25,14 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   'reads what parseConfig has read': [
     ...['readAccess', 'readCrypto', 'readDatabase', 'readEmail', 'readGeneral', 'readHttp'],
     ...['peerKeys', 'readLimits', 'readLog', 'readPeers', 'readSms', 'readWebClients'],
+    ...['readPrometheus', 'readProvider', 'readRelay', 'readReplication'],
   ],
   'chooses between two that are in the table': ['compileTemplate'],
   'reads arguments by the fields, which are in the table': ['readArguments', 'field'],
   'takes bytes of a known length': ['createVerifier', 'keyPairFromSeed', 'verifySignature'],
   'makes an error or looks at one': [
     ...['badJson', 'codeOf', 'connectionError', 'gaveNoSign', 'invalidParam', 'isOutcomeUnknown'],
-    ...['cannotListen', 'nonsense'],
+    'nonsense',
     'toApiError',
   ],
   'is given names and texts of this server’s own': [

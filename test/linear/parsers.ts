@@ -140,7 +140,7 @@ const readers = [[], ['10.0.0.0/8', '::/8']].map((trustedProxies) =>
 );
 const phones = createPhoneNumbers();
 const fingerprint = createFingerprint(Buffer.alloc(8));
-const surroundings = { env: {}, hostname: 'id.test', random: undefined } as never;
+const environment = { env: {}, hostname: 'id.test', random: undefined } as never;
 const file = path.join(tmpdir(), `cognomen-hosts-${process.pid}`);
 
 const FIELDS = Object.values(fields).filter((value) => typeof value === 'object');
@@ -449,7 +449,7 @@ export const PARSERS: readonly Parser[] = [
   },
   {
     names: ['parseConfig'],
-    read: (text) => parseConfig('sydent.conf', text, surroundings),
+    read: (text) => parseConfig('sydent.conf', text, environment),
     ...INI,
     starts: ['', '[general]\n', '[sms]\noriginators.default = ', '[general]\nserver.name = %('],
     pieces: [...INI.pieces, 'long:1,', 'smsrule.1 = allow\n'],

@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { afterEach } from 'vitest';
-import type { EmailConfig } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import type { EmailConfig } from '../../src/config/sections/email.ts';
 import { createMailer, type MailerDependencies } from '../../src/delivery/mail/mailer.ts';
 import { renderConfig, SIGNING_KEY } from './server.ts';
 import { startScriptedRelay, startSmtpServer, type TestRelay } from './smtp.ts';

@@ -1,7 +1,16 @@
-import type { AccessConfig } from '../config.ts';
 import { boolean, burst, days, type Key, orAbsent, rate } from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
 import { trustedHomeservers } from '../server-lists.ts';
+
+/** What users may do. */
+export interface AccessConfig {
+  /** Milliseconds that an access token lives unused; 0: for ever. */
+  readonly tokenLifetime: number;
+  /** Whether v2 lookups take addresses that are not hashed. */
+  readonly lookupAllowNone: boolean;
+  /** Lower case: those whose users share no limit of lookups. */
+  readonly lookupTrustedHomeservers: readonly string[];
+}
 
 const section = 'general';
 

@@ -1,7 +1,27 @@
 import { decodeBase64 } from '../../signing/base64.ts';
-import type { CryptoConfig, OldKeyConfig, SigningKeyConfig } from '../config.ts';
 import { InvalidValueError, type Key, lines, type Warn } from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
+
+export interface CryptoConfig {
+  readonly signingKey: SigningKeyConfig;
+  /** Keys that signed before: still served and valid. */
+  readonly oldKeys: readonly OldKeyConfig[];
+  /** The same with their seeds: they sign invitations still. */
+  readonly oldSigningKeys: readonly SigningKeyConfig[];
+}
+
+export interface SigningKeyConfig {
+  /** The part behind `ed25519:`. */
+  readonly version: string;
+  /** 32 bytes. */
+  readonly seed: Uint8Array;
+}
+
+export interface OldKeyConfig {
+  readonly version: string;
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+}
 
 const section = 'crypto';
 

@@ -1,4 +1,3 @@
-import type { EmailConfig } from '../config.ts';
 import {
   days,
   InvalidValueError,
@@ -7,15 +6,49 @@ import {
   list,
   numberFrom,
   orAbsent,
-  port,
   positive,
   rate,
   sydentBurst,
   text,
 } from '../keys.ts';
-import { addressIn, oneLine, tlsMode } from '../mail-values.ts';
+import { addressIn, oneLine } from '../mail-values.ts';
 import type { ConfigReader } from '../reader.ts';
+import { RELAY, RELAY_TLS, type RelayConfig, readRelay } from './relay.ts';
 import { readWebClients, WEB_CLIENTS } from './web-clients.ts';
+
+export interface EmailConfig {
+  /** The From header, `{hostname}` filled in. */
+  readonly from: string;
+  /** The address inside `from`. */
+  readonly envelopeFrom: string;
+  readonly subject: string;
+  /** Raw, with Python's %-format markers. */
+  readonly inviteSubject: string;
+  readonly inviteSubjectSpace: string;
+  readonly smtp: RelayConfig;
+  /** The name this server gives itself to the relay and in Message-IDs. */
+  readonly hostname: string;
+  /** Deprecated single template files; empty: none. */
+  readonly template: string;
+  readonly inviteTemplate: string;
+  readonly defaultWebClientLocation: string;
+  /** Base URLs of the web clients that invitations may link to; empty: see the key. */
+  readonly webClientAllowList: readonly string[];
+  /** Shown at the start; negative: hidden at the end. */
+  readonly obfuscateUsernameCharacters: number;
+  readonly obfuscateDomainCharacters: number;
+  readonly homeserverBlocklist: readonly string[];
+  readonly roomBlocklist: readonly string[];
+  readonly keywordBlocklist: readonly string[];
+  readonly invites: {
+    /** Names of store-invite arguments that reach the template beside the specification's. */
+    readonly extraFields: readonly string[];
+    /** Milliseconds that an invitation stays pending; 0: for ever. */
+    readonly expiry: number;
+    /** Milliseconds that an invitation's key stays valid once it is no longer pending. */
+    readonly keyGrace: number;
+  };
+}
 
 const section = 'email';
 
@@ -58,38 +91,7 @@ export const EMAIL = {
     parse: oneLine,
     about: 'The subject of invitations to a space.',
   },
-  smtpHost: {
-    section,
-    name: 'email.smtphost',
-    default: 'localhost',
-    parse: (value: string) => {
-      if (/^[^\s/]+$/.test(value)) return value;
-      throw new InvalidValueError('a host name or address');
-    },
-    about: 'The SMTP relay.',
-  },
-  smtpPort: {
-    section,
-    name: 'email.smtpport',
-    default: '25',
-    parse: port,
-    about: 'The port of the relay. 0: the usual one, 25, or 465 with TLS.',
-  },
-  smtpUsername: {
-    section,
-    name: 'email.smtpusername',
-    default: '',
-    parse: text,
-    about: 'The user name at the relay. Empty: no authentication.',
-  },
-  smtpPassword: {
-    section,
-    name: 'email.smtppassword',
-    default: '',
-    parse: text,
-    secret: true,
-    about: 'The password at the relay.',
-  },
+  ...RELAY,
   hostname: {
     section,
     name: 'email.hostname',
@@ -102,14 +104,7 @@ export const EMAIL = {
     about:
       'The name this server gives itself towards the relay and in Message-IDs. Empty: the host name.',
   },
-  tlsMode: {
-    section,
-    name: 'email.tlsmode',
-    default: '0',
-    parse: tlsMode,
-    about:
-      'How the connection to the relay is protected: 0 (not at all), STARTTLS, or TLS. Certificates are verified.',
-  },
+  ...RELAY_TLS,
   template: {
     section,
     name: 'email.template',
@@ -226,26 +221,6 @@ export const EMAIL = {
       'For how many days the key of an invitation stays valid after the invitation was delivered or has expired.',
   },
 } satisfies Record<string, Key<unknown>>;
-
-const HAS_PORT = 'must be a host name or address alone; the port stands in email.smtpport';
-
-/** As Python's smtplib: instead of port 0 it takes one behind the host's name, else the usual one. */
-function readRelay(reader: ConfigReader): EmailConfig['smtp'] {
-  const relay = {
-    host: reader.read(EMAIL.smtpHost),
-    port: reader.read(EMAIL.smtpPort),
-    username: reader.read(EMAIL.smtpUsername),
-    password: reader.read(EMAIL.smtpPassword),
-    tlsMode: reader.read(EMAIL.tlsMode),
-  };
-  const [, host, behind] = /^([^:]+):(\d{1,5})$/.exec(relay.host) ?? [];
-  if (relay.port !== 0) {
-    if (host !== undefined) reader.problem(section, EMAIL.smtpHost.name, HAS_PORT);
-    return relay;
-  }
-  const usual = relay.tlsMode === 'tls' ? 465 : 25;
-  return { ...relay, host: host ?? relay.host, port: Number(behind ?? 0) || usual };
-}
 
 export function readEmail(reader: ConfigReader): EmailConfig {
   const hostname = reader.read(EMAIL.hostname) || reader.fullHostname || reader.hostname;

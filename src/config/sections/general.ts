@@ -1,5 +1,4 @@
 import { isServerName } from '../../model/server-name.ts';
-import type { GeneralConfig, Listener } from '../config.ts';
 import {
   addressesWithPort,
   brand,
@@ -9,14 +8,46 @@ import {
   type Key,
   numberFrom,
   onlyTrue,
-  port,
   text,
   type Warn,
 } from '../keys.ts';
+import type { Listener } from '../listener.ts';
 import { networks } from '../networks.ts';
 import { type ConfigReader, inEnvironment } from '../reader.ts';
 import { aliases, homeservers } from '../server-lists.ts';
-import { LOG, readLog } from './log.ts';
+import { LOG, type LogConfig, readLog } from './log.ts';
+import { PROMETHEUS, readPrometheus } from './prometheus.ts';
+
+export interface GeneralConfig {
+  /** The name that signs; lower case. */
+  readonly serverName: string;
+  readonly log: LogConfig;
+  /** Empty: none is written. */
+  readonly pidFile: string;
+  /** Empty: no terms. */
+  readonly termsPath: string;
+  /** 0 or less: none can be looked up. */
+  readonly addressLookupLimit: number;
+  readonly templatesPath: string;
+  readonly defaultBrand: string;
+  readonly prometheus: Listener | undefined;
+  readonly sentryDsn: string | undefined;
+  readonly enableV1Associations: boolean;
+  readonly enableV1Access: boolean;
+  readonly deleteTokensOnBind: boolean;
+  /** Addresses and CIDRs. */
+  readonly ipBlacklist: readonly string[];
+  readonly ipWhitelist: readonly string[];
+  readonly homeserverAllowList: readonly string[];
+  /** Hosts with a port and a path maybe: names of this server beside server.name and client_http_base. */
+  readonly serverAliases: readonly string[];
+  /** Addresses with a port maybe; empty: the system's. */
+  readonly dnsServers: readonly string[];
+  /** Milliseconds after which a notice that its homeserver never took is given up. */
+  readonly noticeLifetime: number;
+  /** Milliseconds after which a notice that its homeserver refuses again and again is given up. */
+  readonly refusedNoticeLifetime: number;
+}
 
 const section = 'general';
 
@@ -85,22 +116,7 @@ export const GENERAL = {
     about:
       'The brand of those who ask for none, or for one that does not exist. Empty: the templates stand in templates.path itself.',
   },
-  prometheusPort: {
-    section,
-    name: 'prometheus_port',
-    default: undefined,
-    parse: (value: string) => (value === '' ? undefined : port(value)),
-    about: 'The port of the Prometheus metrics. Needs prometheus_addr as well.',
-  },
-  prometheusAddress: {
-    section,
-    name: 'prometheus_addr',
-    default: undefined,
-    parse: text,
-    emptyCounts: true,
-    about:
-      'The address on which Prometheus metrics are served, for example 127.0.0.1. Empty, but there: every address. Needs prometheus_port as well.',
-  },
+  ...PROMETHEUS,
   sentryDsn: {
     section,
     name: 'sentry_dsn',
@@ -207,21 +223,6 @@ function readServerName(reader: ConfigReader): string {
   return name;
 }
 
-function readMetrics(reader: ConfigReader): Listener | undefined {
-  const metricsPort = reader.read(GENERAL.prometheusPort);
-  const hasAddress = reader.has(GENERAL.prometheusAddress);
-  if (metricsPort === undefined && !hasAddress) return undefined;
-  if (metricsPort === undefined || !hasAddress) {
-    reader.warn('[general] prometheus_port and prometheus_addr are both needed; metrics are off');
-    return undefined;
-  }
-  const address = reader.read(GENERAL.prometheusAddress);
-  if (address === '') {
-    reader.warn('[general] prometheus_addr is empty: metrics are served at every address');
-  }
-  return { address: address || '::', port: metricsPort };
-}
-
 export function readGeneral(reader: ConfigReader): GeneralConfig {
   const name = readServerName(reader);
   const enableV1Access = reader.read(GENERAL.enableV1Access);
@@ -249,7 +250,7 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
     addressLookupLimit: reader.read(GENERAL.addressLookupLimit),
     templatesPath: reader.read(GENERAL.templatesPath),
     defaultBrand: reader.read(GENERAL.defaultBrand),
-    prometheus: readMetrics(reader),
+    prometheus: readPrometheus(reader),
     sentryDsn: reader.read(GENERAL.sentryDsn) || undefined,
     enableV1Associations: reader.read(GENERAL.enableV1Associations),
     enableV1Access,

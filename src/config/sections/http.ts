@@ -1,6 +1,4 @@
-import { accessSync, constants } from 'node:fs';
 import { isLoopback } from '../../platform/ip-addresses.ts';
-import type { HttpConfig, InternalListenerConfig, ReplicationListenerConfig } from '../config.ts';
 import {
   baseUrl,
   boolean,
@@ -10,14 +8,44 @@ import {
   port,
   text,
   type Warn,
-  wholeNumber,
 } from '../keys.ts';
+import type { Listener } from '../listener.ts';
 import { networks } from '../networks.ts';
 import type { ConfigReader } from '../reader.ts';
+import {
+  REPLICATION,
+  type ReplicationListenerConfig,
+  readReplication,
+} from './replication-listener.ts';
+
+export interface InternalListenerConfig extends Listener {
+  /** What requests have to show; undefined: nothing. */
+  readonly token: string | undefined;
+}
+
+export interface HttpConfig {
+  readonly clientApi: Listener;
+  readonly internalApi: InternalListenerConfig | undefined;
+  readonly replication: ReplicationListenerConfig | undefined;
+  readonly obeyXForwardedFor: boolean;
+  /** Addresses and CIDRs; empty: any proxy is believed. */
+  readonly trustedProxies: readonly string[];
+  readonly federationVerifyCerts: boolean;
+  /** Whether a GET may carry its access token in the query string. */
+  readonly queryAccessTokens: boolean;
+  /** Deprecated single template file; empty: none. */
+  readonly verifyResponseTemplate: string;
+  /** Public base URL for links, without a slash at the end. Never empty: `https://` and server.name stand in. */
+  readonly clientHttpBase: string;
+  /** Schemes beside `http` and `https` that a `next_link` may have; lower case, without colon. */
+  readonly nextLinkSchemes: readonly string[];
+  /** Whether the page of a mailed link asks for a click before it validates. */
+  readonly pageAsksFirst: boolean;
+  /** Content-Security-Policy of pages made from operators' templates. */
+  readonly pageContentSecurityPolicy: string;
+}
 
 const section = 'http';
-
-const DAY = 24 * 60 * 60 * 1000;
 
 const NEVER_REDIRECTED_TO = ['javascript', 'data', 'file', 'vbscript', 'blob', 'about'];
 
@@ -82,44 +110,7 @@ export const HTTP = {
     about:
       'A secret that every request to the internal API has to show, as Authorization: Bearer. Empty: none; whoever reaches it may use it.',
   },
-  replicationCertFile: {
-    section,
-    name: 'replication.https.certfile',
-    default: '',
-    parse: text,
-    about:
-      'One PEM file with key and certificate, for replication in both directions. Empty: no replication.',
-  },
-  replicationCaCert: {
-    section,
-    name: 'replication.https.cacert',
-    default: '',
-    parse: text,
-    about: 'The certificate authority of the peers. Empty: those the system trusts.',
-  },
-  replicationAddress: {
-    section,
-    name: 'replication.https.bind_address',
-    default: '::',
-    parse: text,
-    about: 'The address on which peers are listened to.',
-  },
-  replicationPort: {
-    section,
-    name: 'replication.https.port',
-    default: '4434',
-    parse: port,
-    about: 'The port on which peers are listened to.',
-  },
-  replicationSkipRefused: {
-    section,
-    name: 'replication.skip_refused_after_days',
-    default: '0',
-    parse: wholeNumber(0, 3650),
-    own: true,
-    about:
-      'Days after which an association that a peer refuses is given up, so that what follows reaches the peer. 0: never.',
-  },
+  ...REPLICATION,
   obeyXForwardedFor: {
     section,
     name: 'obey_x_forwarded_for',
@@ -203,35 +194,6 @@ export const HTTP = {
       'The Content-Security-Policy of pages made from your own templates. The built-in pages have a stricter one.',
   },
 } satisfies Record<string, Key<unknown>>;
-
-const isReadable = (file: string) => {
-  try {
-    accessSync(file, constants.R_OK);
-    return true;
-  } catch {
-    return false;
-  }
-};
-
-function readReplication(reader: ConfigReader): ReplicationListenerConfig | undefined {
-  const certFile = reader.read(HTTP.replicationCertFile);
-  const caCert = reader.read(HTTP.replicationCaCert);
-  const address = reader.read(HTTP.replicationAddress);
-  const listenPort = reader.read(HTTP.replicationPort);
-  const skipDays = reader.read(HTTP.replicationSkipRefused);
-  if (caCert !== '' && !isReadable(caCert)) {
-    reader.problem(section, HTTP.replicationCaCert.name, `${caCert} cannot be read`);
-  }
-  if (certFile === '') return undefined;
-  if (!isReadable(certFile)) {
-    reader.warn(
-      `[http] ${HTTP.replicationCertFile.name}: ${certFile} cannot be read; replication is off`,
-    );
-    return undefined;
-  }
-  const skipRefusedAfter = skipDays === 0 ? undefined : skipDays * DAY;
-  return { address, port: listenPort, certFile, caCert, skipRefusedAfter };
-}
 
 function readForwarding(
   reader: ConfigReader,

@@ -3,15 +3,22 @@ import {
   type LimitDescription,
   type LimitName,
   type LimitSetting,
+  type LimitSettings,
   wholeOf,
 } from '../../model/limits.ts';
-import type { LimitsConfig } from '../config.ts';
 import { burst, type Key, oneOf, orAbsent, positive, rateOrOff } from '../keys.ts';
 import { networks } from '../networks.ts';
 import type { ConfigReader } from '../reader.ts';
 import { ACCESS } from './access.ts';
 import { EMAIL } from './email.ts';
 import { SMS } from './sms.ts';
+
+/** How often things may be done; `settings` holds one entry for each limit that is on. */
+export interface LimitsConfig {
+  readonly settings: LimitSettings;
+  /** Addresses and CIDRs to which limits by client network do not apply. */
+  readonly trustedNetworks: readonly string[];
+}
 
 const section = 'limits';
 

@@ -1,7 +1,12 @@
-import type { GeneralConfig } from '../config.ts';
+import type { LogOptions } from '../../platform/logger.ts';
 import { boolean, type Key, oneOf, text } from '../keys.ts';
 import { logLevel } from '../log-level.ts';
 import type { ConfigReader } from '../reader.ts';
+
+export interface LogConfig extends LogOptions {
+  /** Whether requests are logged with the address of their client. */
+  readonly clientAddress: boolean;
+}
 
 const section = 'general';
 
@@ -42,7 +47,7 @@ export const LOG = {
   },
 } satisfies Record<string, Key<unknown>>;
 
-export const readLog = (reader: ConfigReader): GeneralConfig['log'] => ({
+export const readLog = (reader: ConfigReader): LogConfig => ({
   path: reader.read(LOG.logPath),
   level: reader.read(LOG.logLevel),
   format: reader.read(LOG.logFormat),

@@ -1,6 +1,10 @@
-import type { PeerConfig } from '../config.ts';
 import { baseUrl, InvalidValueError, type Key } from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
+
+export interface PeerConfig {
+  /** Without a slash at the end; undefined: `https://NAME:PORT`. */
+  readonly baseReplicationUrl: string | undefined;
+}
 
 export const PEER_PREFIX = 'peer.';
 

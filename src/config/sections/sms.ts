@@ -1,16 +1,20 @@
-import type { Originator, SmsConfig, SmsProviderConfig } from '../config.ts';
-import {
-  baseUrl,
-  httpUrl,
-  InvalidValueError,
-  type Key,
-  oneOf,
-  rate,
-  sydentBurst,
-  text,
-  type Warn,
-} from '../keys.ts';
+import { InvalidValueError, type Key, rate, sydentBurst, type Warn } from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
+import { PROVIDER, readProvider, type SmsProviderConfig } from './sms-provider.ts';
+
+export interface Originator {
+  readonly type: 'long' | 'short' | 'alpha';
+  readonly text: string;
+}
+
+export interface SmsConfig {
+  readonly bodyTemplate: string;
+  readonly provider: SmsProviderConfig;
+  /** By calling code, and `default`. Never empty lists. */
+  readonly originators: ReadonlyMap<string, readonly Originator[]>;
+  /** By calling code. */
+  readonly rules: ReadonlyMap<string, 'allow' | 'reject'>;
+}
 
 const section = 'sms';
 
@@ -25,12 +29,6 @@ function bodyTemplate(value: string, warn: Warn): string {
   return value;
 }
 
-/** It becomes part of a path. */
-function twilioSid(value: string): string {
-  if (/^[A-Za-z0-9]*$/.test(value)) return value;
-  throw new InvalidValueError('letters and digits');
-}
-
 export const SMS = {
   bodyTemplate: {
     section,
@@ -39,97 +37,7 @@ export const SMS = {
     parse: bodyTemplate,
     about: 'The text of the message; {token} is the code.',
   },
-  username: {
-    section,
-    name: 'username',
-    default: '',
-    parse: text,
-    about: 'The account at OpenMarket. Without one no message is sent.',
-  },
-  password: {
-    section,
-    name: 'password',
-    default: '',
-    parse: text,
-    secret: true,
-    about: 'The password of the account at OpenMarket.',
-  },
-  provider: {
-    section,
-    name: 'sms.provider',
-    default: 'openmarket',
-    parse: oneOf('openmarket', 'twilio', 'webhook'),
-    own: true,
-    about:
-      'Who delivers the messages: openmarket (with username and password), twilio or webhook (a program of your own), each with the keys of its name.',
-  },
-  openMarketUrl: {
-    section,
-    name: 'sms.openmarket.url',
-    default: 'https://smsc.openmarket.com/sms/v4/mt',
-    parse: httpUrl,
-    own: true,
-    about: 'Where OpenMarket takes messages.',
-  },
-  twilioUrl: {
-    section,
-    name: 'sms.twilio.url',
-    default: 'https://api.twilio.com',
-    parse: (value: string, warn: Warn) => baseUrl(httpUrl(value), warn),
-    own: true,
-    about: 'The base of Twilio’s API, as far as /2010-04-01.',
-  },
-  twilioAccountSid: {
-    section,
-    name: 'sms.twilio.account_sid',
-    default: '',
-    parse: twilioSid,
-    own: true,
-    about: 'The account at Twilio: AC and 32 more characters.',
-  },
-  twilioAuthToken: {
-    section,
-    name: 'sms.twilio.auth_token',
-    default: '',
-    parse: text,
-    secret: true,
-    own: true,
-    about: 'The auth token of the account at Twilio.',
-  },
-  twilioFrom: {
-    section,
-    name: 'sms.twilio.from',
-    default: '',
-    parse: text,
-    own: true,
-    about:
-      'Who messages come from where no originator is set: a number such as +15005550006, or a name. Twilio needs this or a messaging service.',
-  },
-  twilioMessagingServiceSid: {
-    section,
-    name: 'sms.twilio.messaging_service_sid',
-    default: '',
-    parse: twilioSid,
-    own: true,
-    about: 'The messaging service at Twilio that picks a sender where no originator is set.',
-  },
-  webhookUrl: {
-    section,
-    name: 'sms.webhook.url',
-    default: '',
-    parse: httpUrl,
-    own: true,
-    about: 'Where messages are posted to, as JSON.',
-  },
-  webhookSecret: {
-    section,
-    name: 'sms.webhook.secret',
-    default: '',
-    parse: text,
-    secret: true,
-    own: true,
-    about: 'What the posts to sms.webhook.url are signed with, by HMAC-SHA256.',
-  },
+  ...PROVIDER,
   msisdnBurst: {
     section,
     name: 'msisdn.ratelimit.burst',
@@ -234,48 +142,6 @@ function readRules(reader: ConfigReader): Map<string, 'allow' | 'reject'> {
     }
   }
   return rules;
-}
-
-/** What a provider cannot do without. */
-const REQUIRED = {
-  openmarket: [],
-  twilio: [SMS.twilioAccountSid, SMS.twilioAuthToken],
-  webhook: [SMS.webhookUrl, SMS.webhookSecret],
-} as const;
-
-function readProvider(reader: ConfigReader): SmsProviderConfig {
-  const openmarket = {
-    name: 'openmarket',
-    url: reader.read(SMS.openMarketUrl),
-    username: reader.read(SMS.username),
-    password: reader.read(SMS.password),
-  } as const;
-  const twilio = {
-    name: 'twilio',
-    url: reader.read(SMS.twilioUrl),
-    accountSid: reader.read(SMS.twilioAccountSid),
-    authToken: reader.read(SMS.twilioAuthToken),
-    from: reader.read(SMS.twilioFrom),
-    messagingServiceSid: reader.read(SMS.twilioMessagingServiceSid),
-  } as const;
-  const webhook = {
-    name: 'webhook',
-    url: reader.read(SMS.webhookUrl),
-    secret: reader.read(SMS.webhookSecret),
-  } as const;
-  const usable = openmarket.username !== '' || openmarket.url !== SMS.openMarketUrl.default;
-  const providers = { openmarket: { ...openmarket, usable }, twilio, webhook };
-
-  const name = reader.read(SMS.provider);
-  const needs = `for sms.provider = ${name}`;
-  for (const key of REQUIRED[name].filter((required) => reader.read(required) === '')) {
-    reader.problem(section, key.name, `must be set ${needs}`);
-  }
-  if (name === 'twilio' && twilio.from === '' && twilio.messagingServiceSid === '') {
-    const or = `must be set, or ${SMS.twilioMessagingServiceSid.name},`;
-    reader.problem(section, SMS.twilioFrom.name, `${or} ${needs}`);
-  }
-  return providers[name];
 }
 
 export function readSms(reader: ConfigReader): SmsConfig {

@@ -1,7 +1,7 @@
 import { parseWebClient } from '../../identity/validation/web-client.ts';
-import type { EmailConfig } from '../config.ts';
 import { baseUrl, InvalidValueError, type Key, list } from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
+import type { EmailConfig } from './email.ts';
 
 const section = 'email';
 const ELEMENT = 'https://app.element.io';

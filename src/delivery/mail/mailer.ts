@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { EmailConfig } from '../../config/config.ts';
+import type { EmailConfig } from '../../config/sections/email.ts';
 import { IdentityError, UnknownOutcomeError } from '../../model/errors.ts';
 import { createSemaphore } from '../../platform/semaphore.ts';
 import { asciiDomain } from './message.ts';

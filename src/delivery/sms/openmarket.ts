@@ -1,4 +1,5 @@
-import type { OpenMarketConfig, Originator } from '../../config/config.ts';
+import type { Originator } from '../../config/sections/sms.ts';
+import type { OpenMarketConfig } from '../../config/sections/sms-provider.ts';
 import {
   basicAuthorization,
   headerText,

@@ -1,4 +1,4 @@
-import type { Originator } from '../../config/config.ts';
+import type { Originator } from '../../config/sections/sms.ts';
 import type { OutboundClient, TimeLimits } from '../../platform/outbound/outbound.ts';
 
 /** A text message on its way to a provider. */

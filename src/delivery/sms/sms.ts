@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { Originator, SmsConfig, SmsProviderConfig } from '../../config/config.ts';
+import type { Originator, SmsConfig } from '../../config/sections/sms.ts';
+import type { SmsProviderConfig } from '../../config/sections/sms-provider.ts';
 import type { VerificationSms } from '../../identity/validation/phone-validation.ts';
 import { IdentityError, UnknownOutcomeError } from '../../model/errors.ts';
 import type { Metrics } from '../../platform/metrics.ts';

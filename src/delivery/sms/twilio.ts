@@ -1,4 +1,5 @@
-import type { Originator, TwilioConfig } from '../../config/config.ts';
+import type { Originator } from '../../config/sections/sms.ts';
+import type { TwilioConfig } from '../../config/sections/sms-provider.ts';
 import {
   basicAuthorization,
   isSuccess,

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { WebhookConfig } from '../../config/config.ts';
+import type { WebhookConfig } from '../../config/sections/sms-provider.ts';
 import {
   isSuccess,
   type SmsProvider,

@@ -1,10 +1,15 @@
 import type { FastifyInstance } from 'fastify';
-import type { Listener } from '../../config/config.ts';
 import { OperatorError } from '../../platform/operator-error.ts';
 import { type ConnectionTimes, connectionOptions, watchConnections } from './connections.ts';
 
+/** Where a server listens. */
+export interface ListenAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** What the system says of an address where nothing can listen, for the operator; other errors stay as they are. */
-export function cannotListen(name: string, error: unknown): unknown {
+function cannotListen(name: string, error: unknown): unknown {
   const isSystems = error instanceof Error && 'syscall' in error;
   if (!isSystems) return error;
   return new OperatorError(`The ${name} listener cannot listen: ${error.message}`, {
@@ -16,9 +21,9 @@ export function cannotListen(name: string, error: unknown): unknown {
 export async function listen(
   app: FastifyInstance,
   name: string,
-  { address, port }: Listener,
+  { address, port }: ListenAddress,
   times?: Partial<ConnectionTimes>,
-): Promise<Listener> {
+): Promise<ListenAddress> {
   const closeUnused = watchConnections(app.server, connectionOptions(times).stop);
   app.addHook('preClose', async () => closeUnused());
   const listenTextResolver = (url: string) => `The ${name} API listens at ${url}`;

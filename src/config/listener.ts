@@ -1,0 +1,5 @@
+/** Where this server listens. */
+export interface Listener {
+  readonly address: string;
+  readonly port: number;
+}

@@ -1,0 +1,82 @@
+import { InvalidValueError, type Key, port, text } from '../keys.ts';
+import { tlsMode } from '../mail-values.ts';
+import type { ConfigReader } from '../reader.ts';
+
+/** The SMTP relay. */
+export interface RelayConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Empty: no authentication. */
+  readonly username: string;
+  readonly password: string;
+  readonly tlsMode: 'none' | 'starttls' | 'tls';
+}
+
+const section = 'email';
+
+/** Keys of `[email]`: the relay. */
+export const RELAY = {
+  smtpHost: {
+    section,
+    name: 'email.smtphost',
+    default: 'localhost',
+    parse: (value: string) => {
+      if (/^[^\s/]+$/.test(value)) return value;
+      throw new InvalidValueError('a host name or address');
+    },
+    about: 'The SMTP relay.',
+  },
+  smtpPort: {
+    section,
+    name: 'email.smtpport',
+    default: '25',
+    parse: port,
+    about: 'The port of the relay. 0: the usual one, 25, or 465 with TLS.',
+  },
+  smtpUsername: {
+    section,
+    name: 'email.smtpusername',
+    default: '',
+    parse: text,
+    about: 'The user name at the relay. Empty: no authentication.',
+  },
+  smtpPassword: {
+    section,
+    name: 'email.smtppassword',
+    default: '',
+    parse: text,
+    secret: true,
+    about: 'The password at the relay.',
+  },
+} satisfies Record<string, Key<unknown>>;
+
+export const RELAY_TLS = {
+  tlsMode: {
+    section,
+    name: 'email.tlsmode',
+    default: '0',
+    parse: tlsMode,
+    about:
+      'How the connection to the relay is protected: 0 (not at all), STARTTLS, or TLS. Certificates are verified.',
+  },
+} satisfies Record<string, Key<unknown>>;
+
+const HAS_PORT = 'must be a host name or address alone; the port stands in email.smtpport';
+
+/** As Python's smtplib: instead of port 0 it takes one behind the host's name, else the usual one. */
+export function readRelay(reader: ConfigReader): RelayConfig {
+  const relay = {
+    host: reader.read(RELAY.smtpHost),
+    port: reader.read(RELAY.smtpPort),
+    username: reader.read(RELAY.smtpUsername),
+    password: reader.read(RELAY.smtpPassword),
+    tlsMode: reader.read(RELAY_TLS.tlsMode),
+  };
+  const [, host, behind] = /^([^:]+):(\d{1,5})$/.exec(relay.host) ?? [];
+  if (relay.port !== 0) {
+    if (host !== undefined) reader.problem(section, RELAY.smtpHost.name, HAS_PORT);
+    return relay;
+  }
+  const usual = relay.tlsMode === 'tls' ? 465 : 25;
+  return { ...relay, host: host ?? relay.host, port: Number(behind ?? 0) || usual };
+}
