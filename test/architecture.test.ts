@@ -5,22 +5,19 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url));
 
-/** Which folders each folder of src may import from. The one that wires things sees all. */
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  model: [],
-  platform: [],
-  signing: [],
-  // Of storage only the interfaces: see below.
-  identity: ['model', 'signing', 'platform', 'storage'],
-  // Of storage only what it is opened with.
-  config: ['identity', 'model', 'signing', 'platform', 'storage'],
-  storage: ['model', 'platform'],
-  delivery: ['config', 'identity', 'model', 'platform'],
-  homeservers: ['config', 'identity', 'model', 'platform', 'signing', 'storage'],
-  replication: ['config', 'identity', 'model', 'platform', 'signing', 'storage'],
-  listeners: ['config', 'identity', 'model', 'platform', 'replication', 'storage'],
-  cli: ['app', 'config', 'identity', 'model', 'platform', 'replication', 'signing', 'storage'],
+/** Which folders each folder of src imports from; the one that wires things sees all. Anything new is put here on purpose. */
+const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   '.': ['cli'],
+  // Of storage only what it is opened with.
+  config: ['model', 'platform', 'signing', 'storage'],
+  cli: ['app', 'config', 'model', 'platform', 'replication', 'storage'],
+  delivery: ['config', 'identity', 'model', 'platform'],
+  homeservers: ['identity', 'model', 'platform', 'signing', 'storage'],
+  // Of storage only the interfaces: see below.
+  identity: ['model', 'platform', 'signing', 'storage'],
+  listeners: ['identity', 'model', 'platform', 'replication'],
+  replication: ['config', 'identity', 'model', 'platform', 'signing', 'storage'],
+  storage: ['model', 'platform'],
 };
 
 interface Import {
@@ -54,21 +51,27 @@ beforeAll(async () => {
 });
 
 describe('imports', () => {
-  test('go one way only', () => {
+  test('are those between folders that are meant, and no others', () => {
+    const found: Record<string, string[]> = {};
+    for (const { from, to } of imports.filter((one) => files.has(one.to))) {
+      const [source, target] = [folderOf(from), folderOf(to)];
+      if (source === 'app' || source === target || found[source]?.includes(target)) continue;
+      found[source] = [...(found[source] ?? []), target].sort();
+    }
+    expect(found).toEqual(IMPORTS);
+  });
+
+  test('of a start catching up with Sydent are left to the wiring', () => {
+    const room = 'identity/adoption/';
     const wrong = imports
-      .filter(({ to }) => files.has(to))
-      .filter(({ from, to }) => {
-        const [source, target] = [folderOf(from), folderOf(to)];
-        return source !== 'app' && source !== target && !MAY_IMPORT[source]?.includes(target);
-      });
+      .filter(({ to }) => to.startsWith(room))
+      .filter(({ from }) => !from.startsWith(room) && !from.startsWith('app/'));
     expect(wrong).toEqual([]);
   });
 
   test('of storage show nothing but its interfaces to those who are given it', () => {
     const wrong = imports
-      .filter(({ from }) =>
-        ['identity', 'homeservers', 'listeners', 'replication'].includes(folderOf(from)),
-      )
+      .filter(({ from }) => ['identity', 'homeservers', 'replication'].includes(folderOf(from)))
       .filter(({ to }) => folderOf(to) === 'storage')
       .filter(({ to, typeOnly }) => !to.startsWith('storage/stores/') || !typeOnly);
     expect(wrong).toEqual([]);

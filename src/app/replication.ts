@@ -12,6 +12,7 @@ import type { Leases } from '../platform/leases.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { OutboundClient } from '../platform/outbound/outbound.ts';
 import type { Random } from '../platform/random.ts';
+import { createFindPeers } from '../replication/peers.ts';
 import { createReceiver, type ReceiverDependencies } from '../replication/receiver.ts';
 import { startReplication } from '../replication/replication.ts';
 import type { Storage } from '../storage/stores/index.ts';
@@ -61,7 +62,8 @@ export async function serveReplication(
         ...{ storage, clock, logger, bound, unbound },
         metrics: metrics.replication,
       }),
-      ...{ stores: storage.stores, logger, metrics, clientFields, connectionTimes },
+      findPeers: createFindPeers(storage.stores.peers),
+      ...{ logger, metrics, clientFields, connectionTimes },
     });
     const address = await listen(server.app, 'replication', listener, connectionTimes);
     return {

@@ -1,10 +1,15 @@
+import { newSigningKey } from '../config/first-start.ts';
 import { secureRandom } from '../platform/random.ts';
-import { encodeBase64 } from '../signing/base64.ts';
+import type { Command } from './command.ts';
 
 /** Prints a signing key in the form of the configuration file. */
-export async function generateKey(): Promise<number> {
-  // A version of its own keeps the key apart from others this server had.
-  const version = secureRandom.alphanumeric(6);
-  process.stdout.write(`ed25519 ${version} ${encodeBase64(secureRandom.bytes(32))}\n`);
-  return 0;
-}
+export const generateKey: Command = {
+  name: 'generate-key',
+  summary: 'Print a new signing key for [crypto] ed25519.signingkey',
+  async run() {
+    // A version of its own keeps the key apart from others this server had.
+    const version = secureRandom.alphanumeric(6);
+    process.stdout.write(`${newSigningKey(secureRandom, version)}\n`);
+    return 0;
+  },
+};

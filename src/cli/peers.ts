@@ -7,8 +7,8 @@ import { withoutTrailing } from '../platform/trailing.ts';
 import { ofPeer, peerKey, pushUrl } from '../replication/peers.ts';
 import { openForCommand } from '../storage/for-command.ts';
 import type { Peer, PeerSettings, PeerStore, Storage } from '../storage/stores/index.ts';
+import type { Command, CommandLine } from './command.ts';
 import { report } from './report.ts';
-import type { CommandOptions } from './run.ts';
 import { UsageError } from './usage-error.ts';
 
 const USAGE = `peers wants one of
@@ -30,7 +30,7 @@ interface Work {
 /** Reads NAME and the options of `add`. @throws UsageError */
 function parsePeer(
   name: string,
-  own: CommandOptions['own'],
+  own: CommandLine['own'],
   serverName: string,
 ): Omit<PeerSettings, 'name'> {
   const refuse = (message: string) => {
@@ -87,7 +87,7 @@ async function spelling(peers: PeerStore, name: string): Promise<string> {
 type Change = (peers: PeerStore) => Promise<string>;
 
 /** What the command line asks to be changed; undefined when it asks for something else. */
-function change({ args, own }: CommandOptions, serverName: string): Change | undefined {
+function change({ args, own }: CommandLine, serverName: string): Change | undefined {
   const [action, name = '', ...more] = args;
   if (name === '' || more.length > 0) return undefined;
   const known =
@@ -117,34 +117,37 @@ function change({ args, own }: CommandOptions, serverName: string): Change | und
   }
 }
 
-async function perform(options: CommandOptions, work: Work): Promise<void> {
-  const [action, ...rest] = options.args;
+async function perform(line: CommandLine, work: Work): Promise<void> {
+  const [action, ...rest] = line.args;
   if (rest.length === 0 && action === 'list') return list(work);
   if (rest.length === 0 && action === 'status') return status(work);
-  const wanted = change(options, work.config.general.serverName);
+  const wanted = change(line, work.config.general.serverName);
   if (wanted === undefined) throw new UsageError(USAGE);
   say(await work.storage.transaction(({ peers }) => wanted(peers)));
 }
 
-/**
- * Looks after the peers in the database, also beside a running server, which sees changes within seconds.
- * @throws UsageError
- */
-export async function peers(options: CommandOptions): Promise<number> {
-  let unusable: UsageError | undefined;
-  const done = await report(async () => {
-    const { config } = await readConfig(options.config, { env: process.env, ...hostNames() });
-    const storage = await openForCommand(config.db, pino({ level: 'silent' }));
-    try {
-      await perform(options, { config, storage });
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      unusable = error;
-    } finally {
-      await storage.close();
-    }
-    return 0;
-  });
-  if (unusable !== undefined) throw unusable;
-  return done ?? 1;
-}
+/** Looks after the peers in the database, also beside a running server, which sees changes within seconds. */
+export const peers: Command = {
+  name: 'peers',
+  summary: 'Servers that replicate with this one: list, add, remove, enable, disable, status',
+  options: ['key', 'port', 'url'],
+  takesArguments: true,
+  async run(line) {
+    let unusable: UsageError | undefined;
+    const done = await report(async () => {
+      const { config } = await readConfig(line.config, { env: process.env, ...hostNames() });
+      const storage = await openForCommand(config.db, pino({ level: 'silent' }));
+      try {
+        await perform(line, { config, storage });
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+        unusable = error;
+      } finally {
+        await storage.close();
+      }
+      return 0;
+    });
+    if (unusable !== undefined) throw unusable;
+    return done ?? 1;
+  },
+};

@@ -1,52 +1,12 @@
 import { parseArgs } from 'node:util';
 import { VERSION } from '../platform/version.ts';
-import { checkConfig } from './check-config.ts';
-import { generateKey } from './generate-key.ts';
-import { peers } from './peers.ts';
-import { serve } from './serve.ts';
+import { optionsOf } from './command.ts';
+import { COMMANDS } from './commands.ts';
 import { UsageError } from './usage-error.ts';
 
-export interface CommandOptions {
-  /** The configuration file. */
-  readonly config: string;
-  /** What stands behind the command's name. */
-  readonly args: readonly string[];
-  /** Options of the command's own. */
-  readonly own: Partial<Record<OwnOption, readonly string[]>>;
-}
-
-export type OwnOption = 'key' | 'port' | 'url';
-
-interface Command {
-  readonly summary: string;
-  /** The options it takes beside those of every command; one that takes any, or arguments, says so. */
-  readonly takes?: readonly OwnOption[];
-  /** Resolves to the exit status. */
-  readonly run: (options: CommandOptions) => Promise<number>;
-}
-
-const COMMANDS: Readonly<Record<string, Command>> = {
-  serve: { summary: 'Run the server (the default)', run: serve },
-  'check-config': {
-    summary: 'Read the configuration and say what is wrong with it',
-    run: checkConfig,
-  },
-  'generate-key': {
-    summary: 'Print a new signing key for [crypto] ed25519.signingkey',
-    run: generateKey,
-  },
-  peers: {
-    summary: 'Servers that replicate with this one: list, add, remove, enable, disable, status',
-    takes: ['key', 'port', 'url'],
-    run: peers,
-  },
-};
-
 function help(): string {
-  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
-  const commands = Object.entries(COMMANDS).map(
-    ([name, command]) => `  ${name.padEnd(width)}  ${command.summary}`,
-  );
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+  const commands = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
   return `cognomen ${VERSION}, a Matrix identity server
 
 Usage: cognomen [COMMAND] [OPTIONS]
@@ -86,20 +46,20 @@ export async function run(args: readonly string[]): Promise<number> {
     process.stdout.write(`${VERSION}\n`);
     return 0;
   }
-  const [name = 'serve', ...rest] = positionals;
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  const [name = COMMANDS[0].name, ...rest] = positionals;
+  const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command === undefined) return usageError(`there is no command ${name}`);
-  if (rest.length > 0 && command.takes === undefined) {
+  if (rest.length > 0 && !command.takesArguments) {
     return usageError(`${name} takes no further argument: ${rest.join(' ')}`);
   }
   const { config, help: _help, version: _version, ...own } = values;
-  const foreign = Object.keys(own).find((option) => !command.takes?.some((o) => o === option));
+  const foreign = Object.keys(own).find((option) => !command.options?.includes(option));
   if (foreign !== undefined) return usageError(`${name} takes no --${foreign}`);
   try {
     return await command.run({
       config: config ?? (process.env['SYDENT_CONF'] || 'sydent.conf'),
       args: rest,
-      own,
+      own: own as Record<string, string[]>,
     });
   } catch (error) {
     if (error instanceof UsageError) return usageError(error.message);
@@ -112,12 +72,10 @@ function parse(args: readonly string[]) {
     args: [...args],
     allowPositionals: true,
     options: {
+      ...optionsOf(COMMANDS),
       config: { type: 'string', short: 'c' },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'V' },
-      key: { type: 'string', multiple: true },
-      port: { type: 'string', multiple: true },
-      url: { type: 'string', multiple: true },
     },
   });
 }

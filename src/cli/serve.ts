@@ -9,14 +9,20 @@ import { OperatorError } from '../platform/operator-error.ts';
 import { writePidFile } from '../platform/pid-file.ts';
 import { secureRandom } from '../platform/random.ts';
 import { VERSION } from '../platform/version.ts';
+import type { Command, CommandLine } from './command.ts';
 import { report } from './report.ts';
-import type { CommandOptions } from './run.ts';
 
 /** Requests under way get so long to finish after SIGTERM. */
 const DRAIN_LIMIT = 10_000;
 
-/** Runs the server until it is told to stop; resolves to the exit status. */
-export async function serve({ config: file }: CommandOptions): Promise<number> {
+/** Runs the server until it is told to stop. */
+export const serve: Command = {
+  name: 'serve',
+  summary: 'Run the server (the default)',
+  run: serveUntilStopped,
+};
+
+async function serveUntilStopped({ config: file }: CommandLine): Promise<number> {
   const loaded = await report(() =>
     loadConfig({ file, env: process.env, ...hostNames(), random: secureRandom }),
   );

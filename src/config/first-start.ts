@@ -13,7 +13,9 @@ import { GENERAL } from './sections/general.ts';
 
 const { section: KEY_SECTION, name: KEY_NAME } = CRYPTO.signingKey;
 
-const newKey = (random: Random) => `ed25519 0 ${encodeBase64(random.bytes(32))}`;
+/** A new signing key, as the configuration has it. @param version tells it from others that the server had */
+export const newSigningKey = (random: Random, version = '0') =>
+  `ed25519 ${version} ${encodeBase64(random.bytes(32))}`;
 
 /** Writes the file whole or not at all, and so that it is there after a power failure. */
 async function writeDurably(
@@ -101,7 +103,7 @@ export async function writeFirstConfig(
   { env, serverName }: { env: Environment['env']; serverName: string },
   random: Random,
 ): Promise<string> {
-  const text = renderFirstConfig(env, { serverName, signingKey: newKey(random) });
+  const text = renderFirstConfig(env, { serverName, signingKey: newSigningKey(random) });
   try {
     await writeDurably(file, text, { mode: 0o600 });
   } catch (error) {
@@ -150,7 +152,7 @@ export function withSigningKey(text: string, key: string): string {
  */
 export async function addSigningKey(file: string, text: string, random: Random): Promise<string> {
   const target = await realpath(file);
-  const added = withSigningKey(text, newKey(random));
+  const added = withSigningKey(text, newSigningKey(random));
   try {
     await access(target, constants.W_OK);
     const { mode, uid, gid } = await stat(target);

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { TermsDocument, TermsPolicy } from '../identity/accounts/terms.ts';
+import type { TermsDocument, TermsPolicy } from '../model/terms.ts';
 import { ConfigError } from './load.ts';
 
 /** What is to be known of places in the file: the paths of keys that lead there. */

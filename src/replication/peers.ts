@@ -1,7 +1,7 @@
 import { isSameServer } from '../model/server-name.ts';
 import { decodeBase64 } from '../signing/base64.ts';
 import { createVerifier, type Verifier } from '../signing/ed25519.ts';
-import type { Peer } from '../storage/stores/index.ts';
+import type { Peer, PeerStore } from '../storage/stores/index.ts';
 
 const DEFAULT_PORT = 1001;
 export const PUSH_PATH = '/_matrix/identity/replicate/v1/push';
@@ -37,3 +37,13 @@ export function pushUrl(peer: Peer, configuredUrl: string | undefined): string {
     configuredUrl ?? peer.url ?? `https://${peer.name}:${String(peer.port ?? DEFAULT_PORT)}`;
   return base + PUSH_PATH;
 }
+
+/** Finds the peers that take part under any of these names, which are in lower case. */
+export type FindPeers = (names: readonly string[]) => Promise<readonly Peer[]>;
+
+export const createFindPeers =
+  (store: PeerStore): FindPeers =>
+  async (names) =>
+    (await store.named(names)).filter(takesPart);
+
+export type { Peer };

@@ -1,4 +1,4 @@
-import { parseWebClient } from '../../identity/validation/web-client.ts';
+import { parseWebClient } from '../../model/web-client.ts';
 import { baseUrl, InvalidValueError, type Key, list } from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
 import type { EmailConfig } from './email.ts';

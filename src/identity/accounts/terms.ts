@@ -1,18 +1,6 @@
 import { IdentityError } from '../../model/errors.ts';
+import type { TermsDocument, TermsPolicy } from '../../model/terms.ts';
 import type { Storage } from '../../storage/stores/index.ts';
-
-/** One document of the terms, in several languages. */
-export interface TermsDocument {
-  readonly version: string;
-  readonly languages: Readonly<Record<string, { readonly name: string; readonly url: string }>>;
-}
-
-/** What users have to accept. */
-export interface TermsPolicy {
-  /** Of the terms as a whole: a new one asks everybody again. */
-  readonly masterVersion: string;
-  readonly documents: Readonly<Record<string, TermsDocument>>;
-}
 
 /** The terms of service, and who has accepted them (Identity Service API, "Terms of Service"). */
 export interface Terms {

@@ -1,6 +1,6 @@
-import { WEB_CLIENT_LOCATION } from '../validation/web-client.ts';
 import { bareWords } from './bare-words.ts';
 import { visibleText } from './visible-text.ts';
+import { WEB_CLIENT_LOCATION } from './web-client.ts';
 
 /**
  * What an invitation says, made of what the inviting side sent: all of it is theirs to make up, and it

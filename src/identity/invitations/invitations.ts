@@ -2,6 +2,7 @@ import { mailboxOf, parseThreePid, type ThreePid } from '../../model/addresses.t
 import { foldCase } from '../../model/case-folding.ts';
 import { IdentityError } from '../../model/errors.ts';
 import { parseMxid } from '../../model/mxid.ts';
+import type { WebClient } from '../../model/web-client.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Random } from '../../platform/random.ts';
 import { decodeBase64 } from '../../signing/base64.ts';
@@ -12,12 +13,6 @@ import { currentMxid, type Lookup } from '../associations/lookup.ts';
 import { type Caller, mailCharges } from '../limits/charges.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { ServerKeys } from '../server-keys.ts';
-import {
-  WEB_CLIENT_LOCATION,
-  type WebClient,
-  type WebClientRules,
-  webClientChooser,
-} from '../validation/web-client.ts';
 import type { InvitationRoom, Place } from './invitation-room.ts';
 import { deleteOldInvitations } from './invitation-sweep.ts';
 import {
@@ -27,6 +22,7 @@ import {
   redactAddress,
   textsOf,
 } from './invitation-text.ts';
+import { WEB_CLIENT_LOCATION, type WebClientRules, webClientChooser } from './web-client.ts';
 
 /** Inviting those whom nobody knows but by their address (Identity Service API, "Invitation storage"). */
 export interface Invitations {

@@ -1,11 +1,10 @@
 import type { TLSSocket } from 'node:tls';
 import { namesOf } from '../../replication/certificates.ts';
-import { takesPart } from '../../replication/peers.ts';
-import type { Peer, Stores } from '../../storage/stores/index.ts';
+import type { FindPeers, Peer } from '../../replication/peers.ts';
 import { ApiError } from '../http/errors.ts';
 
 /** Most names a certificate is looked at for. */
-const MOST_NAMES = 100;
+const MAX_NAMES = 100;
 
 /** The names in the caller's certificate, which TLS has verified. */
 function namesOfCaller(socket: TLSSocket): string[] {
@@ -21,9 +20,9 @@ function namesOfCaller(socket: TLSSocket): string[] {
  * The peer that calls: the active one whose name stands in its certificate, as the Common Name first.
  * @throws ApiError `M_UNKNOWN_PEER`
  */
-export async function identifyCaller(socket: TLSSocket, stores: Stores): Promise<Peer> {
-  const names = namesOfCaller(socket).slice(0, MOST_NAMES);
-  const known = (await stores.peers.named(names)).filter(takesPart);
+export async function identifyCaller(socket: TLSSocket, findPeers: FindPeers): Promise<Peer> {
+  const names = namesOfCaller(socket).slice(0, MAX_NAMES);
+  const known = await findPeers(names);
   const peer = names
     .map((name) => known.find((candidate) => candidate.name.toLowerCase() === name))
     .find((candidate) => candidate !== undefined);

@@ -1,7 +1,6 @@
-import { PUSH_PATH } from '../../replication/peers.ts';
+import { type Peer, PUSH_PATH } from '../../replication/peers.ts';
 import type { PushedAssociation, Receiver } from '../../replication/receiver.ts';
 import { parseAsWritten } from '../../replication/written-numbers.ts';
-import type { Peer } from '../../storage/stores/index.ts';
 import type { DescribedEndpoint } from '../http/endpoint.ts';
 import { ApiError, badJson } from '../http/errors.ts';
 import { type Field, field } from '../http/fields.ts';

@@ -4,9 +4,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Metrics } from '../../platform/metrics.ts';
 import { type Certificates, tlsOptions } from '../../replication/certificates.ts';
-import { PUSH_PATH } from '../../replication/peers.ts';
+import { type FindPeers, type Peer, PUSH_PATH } from '../../replication/peers.ts';
 import type { Receiver } from '../../replication/receiver.ts';
-import type { Peer, Stores } from '../../storage/stores/index.ts';
 import { send } from '../http/answers.ts';
 import type { ConnectionTimes } from '../http/connections.ts';
 import { ApiError } from '../http/errors.ts';
@@ -19,12 +18,12 @@ import { push, replicationPush, requireJson } from './push.ts';
 /** Twice what Sydent takes; more would keep the event loop too long with parsing. */
 const BODY_LIMIT = 1024 * 1024;
 /** Pushes that are worked on or wait their turn. */
-const MOST_PUSHES = 32;
+const MAX_PUSHES = 32;
 
 export interface ReplicationServerOptions {
   readonly certificates: Certificates;
   readonly receiver: Receiver;
-  readonly stores: Stores;
+  readonly findPeers: FindPeers;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** What the log says of who calls. */
@@ -41,7 +40,7 @@ export interface ReplicationServer {
 
 /** The HTTPS server for peers, who show who they are by certificates. Not listening yet. */
 export function createReplicationServer(options: ReplicationServerOptions): ReplicationServer {
-  const { certificates, receiver, stores, logger, metrics, clientFields } = options;
+  const { certificates, receiver, findPeers, logger, metrics, clientFields } = options;
   const callers = new WeakMap<object, Peer>();
   const addresses = new WeakMap<object, string | undefined>();
   const note = requestNoter('replication', metrics);
@@ -60,7 +59,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
   app.addHook('onRequest', async (request) => {
     addresses.set(request, request.raw.socket.remoteAddress);
     requireHost(request.raw);
-    callers.set(request, await identifyCaller(request.raw.socket as TLSSocket, stores));
+    callers.set(request, await identifyCaller(request.raw.socket as TLSSocket, findPeers));
   });
   // Before the body is read, as what is no media type at all does not get further.
   const onRequest = async (request: FastifyRequest) => requireJson(request.headers['content-type']);
@@ -68,7 +67,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
   app.post(PUSH_PATH, { onRequest, config }, async (request, reply) => {
     const peer = callers.get(request);
     if (peer === undefined) throw new Error('A push by nobody');
-    if (pushes >= MOST_PUSHES) {
+    if (pushes >= MAX_PUSHES) {
       throw new ApiError(429, 'M_LIMIT_EXCEEDED', 'Too many pushes at once', {
         details: { retry_after_ms: 1000 },
         headers: { 'retry-after': '1' },

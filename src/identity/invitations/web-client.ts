@@ -1,29 +1,8 @@
 import { IdentityError } from '../../model/errors.ts';
-import { withoutTrailing } from '../../platform/trailing.ts';
-
-/** A web client that an invitation links to. */
-export interface WebClient {
-  /** Its base URL as browsers read it, without a slash at its end. */
-  readonly location: string;
-  /** Where that leads: the host, and the port where it is not the usual one. */
-  readonly host: string;
-}
+import { parseWebClient, type WebClient } from '../../model/web-client.ts';
 
 /** The argument of store-invite that names the web client to link to. */
 export const WEB_CLIENT_LOCATION = 'org.matrix.web_client_location';
-
-const MAX_URL_LENGTH = 1000;
-
-/** Without what browsers read otherwise than people do: backslashes, missing slashes, white space. */
-const PLAIN = /^https?:\/\/[^\s"<>\\^`{|}\p{C}]+$/iu;
-
-/** The web client at an http or https URL; undefined when the text is no plain one. */
-export function parseWebClient(text: string): WebClient | undefined {
-  if (text.length > MAX_URL_LENGTH || !PLAIN.test(text) || !URL.canParse(text)) return undefined;
-  const { href, host, username, password } = new URL(text);
-  if (username !== '' || password !== '') return undefined;
-  return { location: withoutTrailing(href, '/'), host };
-}
 
 export interface WebClientRules {
   readonly defaultWebClientLocation: string;

@@ -1,0 +1,33 @@
+import type { ParseArgsOptionDescriptor } from 'node:util';
+
+/** What the command line says, as far as it concerns the command. */
+export interface CommandLine {
+  /** The configuration file. */
+  readonly config: string;
+  /** What stands behind the command's name. */
+  readonly args: readonly string[];
+  /** The command's own options: the values of each, in their order. */
+  readonly own: Readonly<Record<string, readonly string[]>>;
+}
+
+/** A command: a file of this folder each, in the list of commands.ts. */
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  /** Its own options, such as `key`: each has a value, and may be given several times. */
+  readonly options?: readonly string[];
+  /** Whether something may stand behind its name. */
+  readonly takesArguments?: boolean;
+  /** Resolves to the exit status. @throws UsageError */
+  run(line: CommandLine): Promise<number>;
+}
+
+/** How the options of these commands are to be read. */
+export const optionsOf = (
+  commands: readonly Command[],
+): Readonly<Record<string, ParseArgsOptionDescriptor>> =>
+  Object.fromEntries(
+    commands
+      .flatMap(({ options = [] }) => options)
+      .map((option) => [option, { type: 'string', multiple: true }]),
+  );
