@@ -12,6 +12,7 @@ import type { HomeserverTimings } from '../homeservers/timings.ts';
 import { createAccounts } from '../identity/accounts/accounts.ts';
 import { createTerms } from '../identity/accounts/terms.ts';
 import { adoptSydentData } from '../identity/adoption/adopt.ts';
+import { dateTokens } from '../identity/adoption/tokens.ts';
 import { createAssociations } from '../identity/associations/associations.ts';
 import { createNotices } from '../identity/invitations/onbind-notices.ts';
 import { createAsking } from '../identity/limits/asking.ts';
@@ -151,7 +152,9 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
     const terms = createTerms({ storage, current: () => termsPolicy });
     const { tokenLifetime } = access;
     const accounts = createAccounts({ storage, clock, random, terms, tokenLifetime });
-    const adoption = inBackground(logger, 'Dating access tokens', () => accounts.adoptTokens());
+    const adoption = inBackground(logger, 'Dating access tokens', () =>
+      dateTokens({ storage, clock }),
+    );
     closing.defer(() => adoption);
     const pruning = repeat(PRUNING_INTERVAL, () => pruneLog(storage, clock, logger));
     closing.defer(() => pruning.stop());

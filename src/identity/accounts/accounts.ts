@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { IdentityError } from '../../model/errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { deleteInBatches } from '../../platform/delete-in-batches.ts';
-import { nextTurn } from '../../platform/next-turn.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Storage, Stores } from '../../storage/stores/index.ts';
 import type { Terms } from './terms.ts';
@@ -24,8 +23,6 @@ export interface Accounts {
   logOut(token: string): Promise<void>;
   /** Deletes tokens that nobody has used for too long; the number deleted. */
   deleteUnused(): Promise<number>;
-  /** Dates the tokens that Sydent made: unused from now on. */
-  adoptTokens(): Promise<void>;
 }
 
 export interface AccountsDependencies {
@@ -43,7 +40,6 @@ const HASHED = 'sha256:';
 const MAX_TOKEN_LENGTH = 255;
 /** A token's last use is noted this precisely: most requests write nothing. */
 const USE_PRECISION = 6 * 60 * 60 * 1000;
-const BATCH = 500;
 /** More than anyone has homeservers and devices; each row costs room, and whoever asks gets one. */
 const MOST_TOKENS = 100;
 /** So many that the last of an account with very many are soon gone. */
@@ -114,17 +110,6 @@ export function createAccounts(deps: AccountsDependencies): Accounts {
       return deleteInBatches((limit) =>
         storage.transaction(({ accounts }) => accounts.deleteTokensUnusedSince(before, limit)),
       );
-    },
-
-    async adoptTokens() {
-      let last: string | undefined = '';
-      while (last !== undefined) {
-        const after: string = last;
-        last = await storage.transaction(({ accounts }) =>
-          accounts.dateTokens(after, clock.now(), BATCH),
-        );
-        await nextTurn();
-      }
     },
   };
 }

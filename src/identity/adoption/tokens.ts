@@ -1,0 +1,19 @@
+import { nextTurn } from '../../platform/next-turn.ts';
+import type { AdoptionDependencies } from './dependencies.ts';
+
+const BATCH = 500;
+
+/** Dates the access tokens that Sydent made: unused from now on. Takes its time while the server runs. */
+export async function dateTokens({
+  storage,
+  clock,
+}: Pick<AdoptionDependencies, 'storage' | 'clock'>): Promise<void> {
+  let last: string | undefined = '';
+  while (last !== undefined) {
+    const after: string = last;
+    last = await storage.transaction(({ accounts }) =>
+      accounts.dateTokens(after, clock.now(), BATCH),
+    );
+    await nextTurn();
+  }
+}
