@@ -121,8 +121,12 @@ async function measure(count: number): Promise<{ single: number; bulk: number }>
   await fill(storage, count);
   const withLimits = (limits: Pick<LookupLimits, 'admit'>) =>
     createLookup({
-      ...{ storage, keys, clock: systemClock, limits },
-      ...{ addressLimit: BULK, allowNone: true },
+      storage,
+      keys,
+      clock: systemClock,
+      limits,
+      addressLimit: BULK,
+      allowNone: true,
     });
   const lookup = withLimits({ admit: async () => {} });
   const single = await time(3, LOOKUPS, async () => {

@@ -77,8 +77,10 @@ async function makeServer(root: string, name: string): Promise<BenchServer> {
   const folder = await mkdtemp(path.join(root, `${name}-`));
   const seed = secureRandom.bytes(32);
   const ports = {
-    ...{ client: await freePort(), internal: await freePort() },
-    ...{ replication: await freePort(), metrics: await freePort() },
+    client: await freePort(),
+    internal: await freePort(),
+    replication: await freePort(),
+    metrics: await freePort(),
   };
   await writeFile(
     path.join(folder, 'sydent.conf'),
@@ -109,8 +111,11 @@ async function fillLog({ folder, name }: BenchServer): Promise<void> {
   const storage = await openStorage(
     { engine: 'sqlite', file, backup: false, exclusive: false },
     {
-      ...{ logger: pino({ level: 'silent' }), clock: systemClock, random: secureRandom },
-      ...{ serverName: name, pidFile: '' },
+      logger: pino({ level: 'silent' }),
+      clock: systemClock,
+      random: secureRandom,
+      serverName: name,
+      pidFile: '',
     },
   );
   const now = systemClock.now();
@@ -147,7 +152,11 @@ const addPeer = (to: BenchServer, peer: BenchServer) =>
   once(
     cognomen(
       to,
-      ...['peers', 'add', peer.name, '--key', peer.publicKey],
+      'peers',
+      'add',
+      peer.name,
+      '--key',
+      peer.publicKey,
       ...['--url', `https://127.0.0.1:${peer.ports.replication}`],
     ),
     'close',

@@ -82,16 +82,14 @@ describe('a clone in which nothing is built', { timeout: 60_000 }, () => {
     expect(names.some((name: string) => name.startsWith('res/'))).toBe(true);
     const folders = new Set(names.map((name: string) => name.split('/')[0]));
     expect([...folders].sort()).toEqual([
-      ...[
-        'CHANGELOG.md',
-        'LICENSE',
-        'README.md',
-        'SECURITY.md',
-        'dist',
-        'docs',
-        'package.json',
-        'res',
-      ],
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'SECURITY.md',
+      'dist',
+      'docs',
+      'package.json',
+      'res',
     ]);
   });
 });

@@ -52,18 +52,31 @@ export async function serveReplication(
   const { storage, keys, clock, random, leases, outbound, logger, metrics } = deps;
   const { bound = async () => {}, unbound = async () => {}, clientFields, connectionTimes } = deps;
   const replication = startReplication(config, listener, {
-    ...{ storage, keys, clock, random, leases, outbound, logger },
+    storage,
+    keys,
+    clock,
+    random,
+    leases,
+    outbound,
+    logger,
     metrics: metrics.replication,
   });
   try {
     const server = createReplicationServer({
       certificates: replication.certificates,
       receiver: createReceiver({
-        ...{ storage, clock, logger, bound, unbound },
+        storage,
+        clock,
+        logger,
+        bound,
+        unbound,
         metrics: metrics.replication,
       }),
       findPeers: createFindPeers(storage.stores.peers),
-      ...{ logger, metrics, clientFields, connectionTimes },
+      logger,
+      metrics,
+      clientFields,
+      connectionTimes,
     });
     const address = await listen(server.app, 'replication', listener, connectionTimes);
     return {

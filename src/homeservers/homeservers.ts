@@ -57,7 +57,8 @@ export function createHomeservers(
     federation,
     openIdUser: createOpenIdUser({ ...deps, federation }),
     verifyRequest: createRequestVerifier({
-      ...{ ...deps, findKeys },
+      ...deps,
+      findKeys,
       ownNames: ownNames({ ...general, ...http }),
     }),
     sendNotice: createOnbind(federation, timings),

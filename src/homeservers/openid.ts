@@ -64,7 +64,11 @@ export function createOpenIdUser(deps: OpenIdUserDependencies): OpenIdUser {
     const path = `${PATH}?access_token=${encodeURIComponent(token)}`;
     const ask = () =>
       federation.request({
-        ...{ method: 'GET', serverName, path, room: 'logins', time: timings.login },
+        method: 'GET',
+        serverName,
+        path,
+        room: 'logins',
+        time: timings.login,
         maxBytes: MAX_BYTES,
       });
     const answer = await asking.run(serverName, caller, () => askNamed(serverName, ask));

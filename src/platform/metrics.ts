@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { createOutboxMetrics, type OutboxMetrics } from './outbox-metrics.ts';
+import { createOnbindMetrics, type OnbindMetrics } from './onbind-metrics.ts';
 import { createReplicationMetrics, type ReplicationMetrics } from './replication-metrics.ts';
 import { VERSION } from './version.ts';
 
@@ -25,7 +25,7 @@ export interface OutboundRoom {
 export interface Metrics {
   readonly registry: Registry;
   httpRequest(measure: HttpRequestMeasure): void;
-  readonly outbox: OutboxMetrics;
+  readonly onbind: OnbindMetrics;
   /** A mail handed to the relay, or tried to. */
   emailSent(): void;
   /** A text message handed to the provider, or tried to. */
@@ -123,7 +123,7 @@ export function createMetrics(): Metrics {
   });
   return {
     registry,
-    outbox: createOutboxMetrics(registers),
+    onbind: createOnbindMetrics(registers),
     httpRequest({ listener, route, servlet, method: given, status, seconds }) {
       // Anyone can make up methods; labels are kept for ever.
       const method = KNOWN_METHODS.has(given) ? given : 'other';

@@ -10,14 +10,16 @@ export interface Batch {
 }
 
 /** Bytes of a body that even Sydent takes: it drops the connection of one over 512 KiB. */
-const MOST_BYTES = 480 * 1024;
+const MAX_BYTES = 480 * 1024;
 /** Signed at the same time: a fraction of a millisecond of work here, more of it in other threads. */
 const SIGNED_AT_ONCE = 8;
 
 async function sign(entry: StoredLocalAssociation, keys: ServerKeys): Promise<string> {
   const { id, medium, address, mxid, ts, notBefore, notAfter } = entry;
   const signed = await keys.signForPeers({
-    ...{ medium, address, ts },
+    medium,
+    address,
+    ts,
     // Peers want every member, of a deletion too.
     mxid: mxid ?? null,
     not_before: notBefore ?? null,
@@ -37,7 +39,7 @@ export async function signBatch(
     const portion = entries.slice(from, from + SIGNED_AT_ONCE);
     for (const member of await Promise.all(portion.map((entry) => sign(entry, keys)))) {
       bytes += Buffer.byteLength(member) + 1;
-      if (bytes > MOST_BYTES && members.length > 0) return batchOf(entries, members);
+      if (bytes > MAX_BYTES && members.length > 0) return batchOf(entries, members);
       members.push(member);
     }
     await nextTurn();

@@ -16,7 +16,9 @@ export interface Certificates {
 
 /** What Node takes for both ends of a connection. */
 export const tlsOptions = ({ key, cert, ca }: Certificates) => ({
-  ...{ key, cert, ca: [...ca] },
+  key,
+  cert,
+  ca: [...ca],
   minVersion: 'TLSv1.2' as const,
 });
 

@@ -77,7 +77,13 @@ export function createPeerClient(outbound: OutboundClient, certificates: Certifi
       }
       try {
         const answer = await outbound.request({
-          ...{ method: 'POST', url, body, identity, signal, room: 'peers', configured: true },
+          method: 'POST',
+          url,
+          body,
+          identity,
+          signal,
+          room: 'peers',
+          configured: true,
           // Sydent wants exactly this.
           headers: { 'content-type': 'application/json' },
           // The peer ignores what it gets twice.

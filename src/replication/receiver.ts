@@ -65,7 +65,7 @@ interface LeftOut {
 }
 
 /** So many ids of what was left out are in the log, once a push. */
-const MOST_LOGGED = 20;
+const MAX_LOGGED = 20;
 
 /**
  * Bindings before deletions, unless a push has both for one address: only there their order matters, and
@@ -114,7 +114,14 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
     return {
       kind: 'bind',
       association: {
-        ...{ medium, address, mxid, ts, notBefore, notAfter, signedJson, keys },
+        medium,
+        address,
+        mxid,
+        ts,
+        notBefore,
+        notAfter,
+        signedJson,
+        keys,
         originServer: peer.name,
         originId: id,
         lookupHash: lookupHash(address, medium, storage.pepper),
@@ -158,8 +165,10 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
     for (const kind of UNUSABLE) metrics.leftOut(peer.name, kind, reasons[kind] ?? 0);
     logger.warn(
       {
-        ...{ peer: peer.name, count: leftOut.length, reasons },
-        ids: leftOut.slice(0, MOST_LOGGED).map(({ id }) => id),
+        peer: peer.name,
+        count: leftOut.length,
+        reasons,
+        ids: leftOut.slice(0, MAX_LOGGED).map(({ id }) => id),
       },
       'Left out what a peer sent that is no association, or is dated more than a day ahead',
     );

@@ -24,7 +24,7 @@ export interface ReplicationDependencies {
   readonly metrics: ReplicationMetrics;
 }
 
-/** This server's part in the mesh, as far as it acts by itself. */
+/** This server's part in replication, as far as it acts by itself. */
 export interface Replication {
   readonly certificates: Certificates;
   /** An association was committed. */

@@ -65,7 +65,7 @@ export const verifySignedJson = (object: object, ...signature: Parameters<Signat
   signatureChecker(object)(...signature);
 
 /** Nobody signs one object with more keys. */
-const MOST_SIGNATURES = 10;
+const MAX_SIGNATURES = 10;
 
 /** Characters of a key id: no honest one is as long. */
 const LONGEST_KEY_ID = 64;
@@ -84,11 +84,13 @@ export async function fittingSignatures(
     .filter(([name]) => name.toLowerCase() === serverName.toLowerCase())
     .flatMap(([name, byServer]) =>
       Object.entries(isObject(byServer) ? byServer : {}).map(([keyId, text]) => ({
-        ...{ name, keyId, text },
+        name,
+        keyId,
+        text,
       })),
     )
     .filter(({ keyId }) => keyId.startsWith('ed25519:') && keyId.length <= LONGEST_KEY_ID)
-    .slice(0, MOST_SIGNATURES);
+    .slice(0, MAX_SIGNATURES);
   if (signatures.length === 0) return undefined;
   try {
     const message = signedPart(object);

@@ -15,7 +15,9 @@ describe('a mailed link that asks for a click', () => {
     const client_secret = 'abcd';
     const { sid } = (
       await postJson(`${v1()}/validate/email/requestToken?brand=vector-im`, {
-        ...{ email: `ada${Object.keys(more).length}@sample.test`, client_secret, send_attempt: 1 },
+        email: `ada${Object.keys(more).length}@sample.test`,
+        client_secret,
+        send_attempt: 1,
         ...more,
       })
     ).json;

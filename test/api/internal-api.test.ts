@@ -8,7 +8,7 @@ import { verifySignedJson } from '../../src/signing/signed-json.ts';
 import { ENGINES } from '../support/databases.ts';
 import { get, postJson, request, type TestAnswer } from '../support/http.ts';
 import { invite } from '../support/invitations.ts';
-import { introduce, lookup, startMeshServer, unbind } from '../support/mesh.ts';
+import { introduce, lookup, startMeshServer, unbind } from '../support/replicating-servers.ts';
 import { PUBLIC_KEY, SERVER_NAME, startTestServer, type TestServer } from '../support/server.ts';
 import { createTestCa } from '../support/tls.ts';
 

@@ -54,7 +54,9 @@ const mail = (email: string, from: From = {}) =>
   post(
     `${from.token === undefined ? '/api/v1' : '/v2'}/validate/email/requestToken`,
     {
-      ...{ email, client_secret: `secret${secrets++}`, send_attempt: 1 },
+      email,
+      client_secret: `secret${secrets++}`,
+      send_attempt: 1,
     },
     from,
   );
@@ -63,7 +65,10 @@ const invite = (address: string, sender: string, from: From = {}) =>
   post(
     `${from.token === undefined ? '/api/v1' : '/v2'}/store-invite`,
     {
-      ...{ medium: 'email', address, room_id: '!tea:sample.test', sender },
+      medium: 'email',
+      address,
+      room_id: '!tea:sample.test',
+      sender,
     },
     from,
   );
@@ -72,7 +77,10 @@ const message = (phone_number: string, country: string, from: From = {}) =>
   post(
     `${from.token === undefined ? '/api/v1' : '/v2'}/validate/msisdn/requestToken`,
     {
-      ...{ phone_number, country, client_secret: `secret${secrets++}`, send_attempt: 1 },
+      phone_number,
+      country,
+      client_secret: `secret${secrets++}`,
+      send_attempt: 1,
     },
     from,
   );

@@ -304,7 +304,9 @@ describe('who collects addresses', () => {
     const token = await server.token(ADA);
     const bind = (address: string) =>
       postJson(`${server.internalUrl}/_matrix/identity/internal/bind`, {
-        ...{ medium: 'email', address, mxid: '@bound:sample.test' },
+        medium: 'email',
+        address,
+        mxid: '@bound:sample.test',
       });
     for (let n = 0; n < 6; n++) await bind(`b${n}@sample.test`);
     for (let n = 0; n < 3; n++) {

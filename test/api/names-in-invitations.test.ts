@@ -8,9 +8,19 @@ import { startTestServer, type TestServer } from '../support/server.ts';
 
 /** What of an invitation people read, where a template shows it. */
 const READ = [
-  ...['sender_display_name', 'room_name', 'room_alias', 'room_join_rules', 'room_type', 'sender'],
-  ...['sender_avatar_url', 'room_avatar_url', 'guest_user_id', 'colour', 'bracketed_room_name'],
-  ...['bracketed_verified_sender', 'subject_header_value'],
+  'sender_display_name',
+  'room_name',
+  'room_alias',
+  'room_join_rules',
+  'room_type',
+  'sender',
+  'sender_avatar_url',
+  'room_avatar_url',
+  'guest_user_id',
+  'colour',
+  'bracketed_room_name',
+  'bracketed_verified_sender',
+  'subject_header_value',
 ];
 const TEMPLATE = `From: %(from)s
 To: %(to)s

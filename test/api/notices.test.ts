@@ -47,7 +47,8 @@ describe.each(ENGINES)('a homeserver is told of bindings, on %s:', (engine) => {
     server = await startTestServer({
       engine,
       trustedCa: ca.pem,
-      ...{ noticeTimings: PACE, homeserverTimings },
+      noticeTimings: PACE,
+      homeserverTimings,
       sections: { general: `${hs.reachable}onbind.give_up_after_days = 1000` },
     });
     // A delivery that a busy machine spoilt is tried again.
@@ -97,13 +98,21 @@ describe.each(ENGINES)('a homeserver is told of bindings, on %s:', (engine) => {
     expect(notice).toMatchObject({ medium: 'email', address, mxid: user });
     expect(notice.invites).toEqual([
       {
-        ...{ medium: 'email', address, mxid: user, token: first.token },
-        ...{ room_id: '!tea:sample.test', sender: '@ada:sample.test' },
+        medium: 'email',
+        address,
+        mxid: user,
+        token: first.token,
+        room_id: '!tea:sample.test',
+        sender: '@ada:sample.test',
         signed: { mxid: user, token: first.token, signatures: expect.anything() },
       },
       {
-        ...{ medium: 'email', address, mxid: user, token: second.token },
-        ...{ room_id: '!v12room', sender: '@b:x.test' },
+        medium: 'email',
+        address,
+        mxid: user,
+        token: second.token,
+        room_id: '!v12room',
+        sender: '@b:x.test',
         signed: { mxid: user, token: second.token, signatures: expect.anything() },
       },
     ]);
@@ -250,7 +259,8 @@ describe.each(ENGINES)('on %s', (engine) => {
     startTestServer({
       engine,
       trustedCa: ca.pem,
-      ...{ noticeTimings: PACE, homeserverTimings },
+      noticeTimings: PACE,
+      homeserverTimings,
       sections: { general: hs.reachable + general },
       ...more,
     });

@@ -64,7 +64,8 @@ bind.session.burst = 10`,
       true,
     );
     const signed = await postJson(`${v1}/sign-ed25519`, {
-      ...{ mxid: '@grace:sample.test', token: gone?.json.token },
+      mxid: '@grace:sample.test',
+      token: gone?.json.token,
       private_key: Buffer.alloc(32, 1).toString('base64url'),
     });
     expect([signed.status, signed.json.errcode]).toEqual([404, 'M_UNRECOGNIZED']);

@@ -41,7 +41,9 @@ describe.each(ENGINES)('what is bound is the mailbox that was proven, on %s:', (
   ])('%s', async (typed, bound) => {
     const secret = { client_secret: 'secret' };
     const asked = await postJson(v1('/validate/email/requestToken'), {
-      ...{ ...secret, email: typed, send_attempt: 1 },
+      ...secret,
+      email: typed,
+      send_attempt: 1,
     });
     expect(asked.status).toBe(200);
     const mail = await server.smtp.nextMail();
@@ -57,7 +59,9 @@ describe.each(ENGINES)('what is bound is the mailbox that was proven, on %s:', (
 
   test('an invitation goes to the mailbox for which it is kept', async () => {
     const { status } = await postJson(v1('/store-invite'), {
-      ...{ medium: 'email', address: 'guest@faß.example', room_id: '!r:hs.test' },
+      medium: 'email',
+      address: 'guest@faß.example',
+      room_id: '!r:hs.test',
       sender: '@ada:hs.test',
     });
     expect(status).toBe(200);
@@ -66,7 +70,9 @@ describe.each(ENGINES)('what is bound is the mailbox that was proven, on %s:', (
 
   test('a domain that DNS cannot have is refused', async () => {
     const { json } = await postJson(v1('/validate/email/requestToken'), {
-      ...{ email: 'a@\u0300bad.example', client_secret: 'secret', send_attempt: 1 },
+      email: 'a@\u0300bad.example',
+      client_secret: 'secret',
+      send_attempt: 1,
     });
     expect(json.errcode).toBe('M_INVALID_EMAIL');
   });

@@ -48,7 +48,8 @@ describe.each(ENGINES)('what a homeserver refuses, on %s,', (engine) => {
     server = await startTestServer({
       engine,
       trustedCa: ca.pem,
-      ...{ noticeTimings: PACE, homeserverTimings },
+      noticeTimings: PACE,
+      homeserverTimings,
       sections: { general: `${hs.reachable}onbind.give_up_refused_after_hours = 2` },
     });
   });
@@ -330,7 +331,8 @@ describe.each(ENGINES)('something new, on %s,', (engine) => {
       engine,
       trustedCa: ca.pem,
       // Nobody looks for what is to be offered again.
-      ...{ noticeTimings: { ...PACE, poll: HOUR }, homeserverTimings },
+      noticeTimings: { ...PACE, poll: HOUR },
+      homeserverTimings,
       sections: { general: hs.reachable },
     });
     try {
@@ -363,7 +365,8 @@ describe.each(ENGINES)('an invitation given up, on %s,', (engine) => {
     const server = await startTestServer({
       engine,
       trustedCa: ca.pem,
-      ...{ noticeTimings: PACE, homeserverTimings },
+      noticeTimings: PACE,
+      homeserverTimings,
       sections: {
         general: `${hs.reachable}onbind.give_up_refused_after_hours = 0`,
         email: 'email.invite.expiry_days = 3',

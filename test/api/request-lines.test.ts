@@ -8,8 +8,13 @@ import { secureRandom } from '../../src/platform/random.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
 import { get, request } from '../support/http.ts';
-import { certificateFolder, PUSH_PATH, rawPush, replicationLines } from '../support/mesh.ts';
 import { freePort } from '../support/process.ts';
+import {
+  certificateFolder,
+  PUSH_PATH,
+  rawPush,
+  replicationLines,
+} from '../support/replicating-servers.ts';
 import { SERVER_NAME, startTestServer, TestClock, type TestServer } from '../support/server.ts';
 import { createTestCa } from '../support/tls.ts';
 

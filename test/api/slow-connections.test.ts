@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../support/process.ts';
 import {
   certificateFolder,
   introduce,
   newSigningKey,
   PUSH_PATH,
   replicationLines,
-} from '../support/mesh.ts';
-import { freePort } from '../support/process.ts';
+} from '../support/replicating-servers.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
@@ -33,7 +33,10 @@ beforeAll(async () => {
   server = await startTestServer({
     sections: { http: replicationLines(ownCertificate.file, ca, await freePort()) },
     connectionTimes: {
-      ...{ request: REQUEST, keepAlive: KEEP_ALIVE, silence: SILENCE, handshake: HANDSHAKE },
+      request: REQUEST,
+      keepAlive: KEEP_ALIVE,
+      silence: SILENCE,
+      handshake: HANDSHAKE,
       check: 20,
     },
   });

@@ -175,7 +175,9 @@ email.third_party_invite_keyword_blocklist =
     const { token } = (await invite({ room_id })).json;
     await server.smtp.nextMail();
     const bound = await postJson(`${internal()}/bind`, {
-      ...{ medium: 'email', address, mxid: '@grace:sample.test' },
+      medium: 'email',
+      address,
+      mxid: '@grace:sample.test',
     });
     expect(bound.json.invites).toMatchObject([{ token, room_id }]);
   });
@@ -287,7 +289,8 @@ test('a subject of anything fits the lines that relays take', async () => {
   });
   try {
     const stored = await postJson(`${server.url}/_matrix/identity/api/v1/store-invite`, {
-      ...{ ...INVITE, address: 'x@sample.test' },
+      ...INVITE,
+      address: 'x@sample.test',
       room_alias: `#x${'\u{1f375}'.repeat(1000)}`,
     });
     expect(stored.status).toBe(200);

@@ -3,7 +3,7 @@ import { ENGINES } from '../support/databases.ts';
 import { answerJson, startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
 import { get, request } from '../support/http.ts';
 import { bind, invite } from '../support/invitations.ts';
-import { unbind } from '../support/mesh.ts';
+import { unbind } from '../support/replicating-servers.ts';
 import { noticesWithin, startTestServer, type TestServer } from '../support/server.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
@@ -68,7 +68,8 @@ describe.each(ENGINES)('of a binding that was taken back, on %s,', (engine) => {
     server = await startTestServer({
       engine,
       trustedCa: ca.pem,
-      ...{ noticeTimings: PACE, homeserverTimings },
+      noticeTimings: PACE,
+      homeserverTimings,
       sections: { general: GENERAL },
     });
   });

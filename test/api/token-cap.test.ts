@@ -33,7 +33,9 @@ describe.each(ENGINES)('an account on %s', (engine) => {
 
   const start = () =>
     startTestServer({
-      ...{ engine, database, trustedCa: ca.pem },
+      engine,
+      database,
+      trustedCa: ca.pem,
       sections: { general: homeserver.reachable },
     });
   const user = (name: string) => {
@@ -77,7 +79,9 @@ describe.each(ENGINES)('an account on %s', (engine) => {
     expect(await tokensOf(ada)).toBe(MOST);
     // The first was used since, the second never was.
     expect([await works(first), await works(second), await works(other)]).toEqual([
-      ...[true, false, true],
+      true,
+      false,
+      true,
     ]);
     await register('ada');
     expect([await works(tokens[0] ?? ''), await works(tokens[1] ?? '')]).toEqual([false, true]);

@@ -39,7 +39,9 @@ describe.each(ENGINES)('unbinding on %s', (engine) => {
   const bound = async (mxid = ada()) => {
     const address = `ada${++number}@sample.test`;
     await postJson(`${server.internalUrl}/_matrix/identity/internal/bind`, {
-      ...{ medium: 'email', address, mxid },
+      medium: 'email',
+      address,
+      mxid,
     });
     return address;
   };
@@ -50,7 +52,9 @@ describe.each(ENGINES)('unbinding on %s', (engine) => {
     const client_secret = `secret${++number}`;
     const { sid } = (
       await postJson(`${root('v1')}/validate/email/requestToken`, {
-        ...{ email, client_secret, send_attempt: 1 },
+        email,
+        client_secret,
+        send_attempt: 1,
       })
     ).json;
     const mail = await server.smtp.nextMail();
@@ -132,7 +136,8 @@ describe.each(ENGINES)('unbinding on %s', (engine) => {
       const elsewhere = await signed(about(address), { destination: 'other.test' });
       expect(code(elsewhere)).toEqual(refused);
       const fitting = homeserver.authorization({
-        ...{ uri: `${uri}/3pid/unbind`, content: about('someone@sample.test') },
+        uri: `${uri}/3pid/unbind`,
+        content: about('someone@sample.test'),
       });
       expect(code(await unbind(about(address), [fitting]))).toEqual(refused);
       const key = fitting.replace(/key="[^"]*"/, 'key="ed25519:none"');

@@ -13,7 +13,9 @@ test.each(ENGINES)(
     const server = await startTestServer({ engine });
     const root = `${server.url}/_matrix/identity`;
     const bound = await postJson(`${server.internalUrl}/_matrix/identity/internal/bind`, {
-      ...{ medium: 'email', address: ADDRESS, mxid: USER },
+      medium: 'email',
+      address: ADDRESS,
+      mxid: USER,
     });
     expect(bound.status).toBe(200);
     const token = await server.token('@grace:sample.test');
@@ -29,7 +31,10 @@ test.each(ENGINES)(
       const query = { algorithm: 'sha256', pepper, addresses: [hash] };
       const mapped = await postJson(`${root}/v2/lookup`, query, token);
       const invited = await postJson(`${root}/api/v1/store-invite`, {
-        ...{ medium: 'email', address: ADDRESS, room_id: '!tea:sample.test', sender: USER },
+        medium: 'email',
+        address: ADDRESS,
+        room_id: '!tea:sample.test',
+        sender: USER,
       });
       return [
         one.json.mxid,

@@ -81,7 +81,9 @@ test('mails are counted when they are tried, taken or not', async () => {
   try {
     const ask = (send_attempt: number) =>
       postJson(`${server.url}/_matrix/identity/api/v1/validate/email/requestToken`, {
-        ...{ email: 'ada@sample.test', client_secret: 'secret', send_attempt },
+        email: 'ada@sample.test',
+        client_secret: 'secret',
+        send_attempt,
       });
     expect((await ask(1)).status).toBe(200);
     server.smtp.refuse(550);

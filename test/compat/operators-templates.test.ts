@@ -31,16 +31,26 @@ const shown = (text = '') =>
 
 const VERIFICATION = ['ipaddress', 'link', 'token', 'multipart_boundary'];
 const INVITATION = [
-  ...['token', 'ephemeral_private_key', 'subject_header_value', 'web_client_location'],
-  ...[
-    'web_client_host',
-    'bracketed_verified_sender',
-    'bracketed_room_name',
-    'sender_display_name',
-    'room_name',
-  ],
-  ...['room_avatar_url', 'sender_avatar_url', 'guest_user_id', 'guest_access_token', 'room_type'],
-  ...['room_alias', 'room_join_rules', 'medium', 'address', 'room_id', 'sender'],
+  'token',
+  'ephemeral_private_key',
+  'subject_header_value',
+  'web_client_location',
+  'web_client_host',
+  'bracketed_verified_sender',
+  'bracketed_room_name',
+  'sender_display_name',
+  'room_name',
+  'room_avatar_url',
+  'sender_avatar_url',
+  'guest_user_id',
+  'guest_access_token',
+  'room_type',
+  'room_alias',
+  'room_join_rules',
+  'medium',
+  'address',
+  'room_id',
+  'sender',
 ];
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -114,7 +124,9 @@ describe.each([
   test.each(['api/v1', 'v2'])('make the mail of an invitation by %s', async (version) => {
     const invitation = {
       ...INVITE,
-      ...{ address: newAddress(), room_type: 'm.space', room_alias: '#tea:a.test' },
+      address: newAddress(),
+      room_type: 'm.space',
+      room_alias: '#tea:a.test',
       ...{
         sender_avatar_url: 'mxc://a/b',
         guest_user_id: '@9:a.test',
@@ -140,13 +152,19 @@ describe.each([
       bracketed_room_name: '(Tea) ',
       sender_display_name: 'Ada',
       room_name: 'Tea',
-      ...{ medium, room_join_rules, room_avatar_url, room_id, sender },
+      medium,
+      room_join_rules,
+      room_avatar_url,
+      room_id,
+      sender,
       ...{
         sender_avatar_url: 'mxc://a/b',
         guest_user_id: '@9:a.test',
         guest_access_token: 'guest',
       },
-      ...{ room_type: 'm.space', room_alias: '#tea:a.test', address: invitation.address },
+      room_type: 'm.space',
+      room_alias: '#tea:a.test',
+      address: invitation.address,
     });
   });
 });
@@ -189,7 +207,9 @@ test('values of %-templates come in forms for HTML and URLs', async () => {
   const v1 = `${root()}/api/v1`;
   const sender_display_name = 'A & <b> "ü/~"';
   await postJson(`${v1}/store-invite?brand=forms`, {
-    ...{ ...INVITE, sender_display_name, address: 'forms@sample.test' },
+    ...INVITE,
+    sender_display_name,
+    address: 'forms@sample.test',
   });
   const { parsed } = await server.smtp.nextMail();
   expect(parsed.text).toContain('100%\n');

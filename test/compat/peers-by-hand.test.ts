@@ -4,12 +4,12 @@ import {
   bind,
   certificateFolder,
   lookup,
-  type MeshServer,
   newSigningKey,
+  type ReplicatingServer,
   rawPush,
   signedAssociation,
   startMeshServer,
-} from '../support/mesh.ts';
+} from '../support/replicating-servers.ts';
 import { type StandInPeer, startStandInPeer } from '../support/standin-peer.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
@@ -18,7 +18,7 @@ const PATIENCE = { timeout: 15_000 };
 describe.each(ENGINES)('a peer that was written into the tables by hand, on %s,', (engine) => {
   const key = newSigningKey();
   let ca: TestCa;
-  let server: MeshServer;
+  let server: ReplicatingServer;
   let peer: StandInPeer;
 
   beforeAll(async () => {
@@ -72,7 +72,9 @@ describe.each(ENGINES)('a peer that was written into the tables by hand, on %s,'
     );
     const { status } = await rawPush({
       url: server.replicationUrl,
-      ...{ ca: ca.pem, cert: certificate.cert, key: certificate.key },
+      ca: ca.pem,
+      cert: certificate.cert,
+      key: certificate.key,
       body: JSON.stringify({ sgAssocs: { 7: association } }),
     });
     await certificate.remove();
@@ -85,7 +87,9 @@ describe.each(ENGINES)('a peer that was written into the tables by hand, on %s,'
     const certificate = await certificateFolder(ca, 'sydent.test');
     const refused = await rawPush({
       url: server.replicationUrl,
-      ...{ ca: ca.pem, cert: certificate.cert, key: certificate.key },
+      ca: ca.pem,
+      cert: certificate.cert,
+      key: certificate.key,
       body: '{"sgAssocs": {}}',
     });
     await certificate.remove();

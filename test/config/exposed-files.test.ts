@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadConfig, readConfig } from '../../src/config/load.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { temporaryFolder } from '../support/databases.ts';
-import { startMeshServer } from '../support/mesh.ts';
 import { type ServerProcess, spawnCognomen } from '../support/process.ts';
+import { startMeshServer } from '../support/replicating-servers.ts';
 import { SIGNING_KEY } from '../support/server.ts';
 import { createTestCa } from '../support/tls.ts';
 

@@ -12,8 +12,8 @@ import { type EngineName, temporaryFolder } from '../support/databases.ts';
 import { startDnsServer } from '../support/dns-server.ts';
 import { startHomeserver } from '../support/homeserver.ts';
 import { get, postJson, request } from '../support/http.ts';
-import { certificateFolder, introduce, replicationLines } from '../support/mesh.ts';
 import { freePort } from '../support/process.ts';
+import { certificateFolder, introduce, replicationLines } from '../support/replicating-servers.ts';
 import { startTestServer } from '../support/server.ts';
 import { startOpenMarket } from '../support/sms.ts';
 import { createTestCa } from '../support/tls.ts';
@@ -118,16 +118,23 @@ export async function startWorld(engine: EngineName, http: string): Promise<Worl
   const mailed = await requestMail('grace@sample.test');
   await postJson(`${v1}/validate/email/submitToken`, { ...proven, client_secret: SECRET });
   const phone = await postJson(`${v1}/validate/msisdn/requestToken`, {
-    ...{ phone_number: '07700 900751', country: 'GB', client_secret: SECRET, send_attempt: 1 },
+    phone_number: '07700 900751',
+    country: 'GB',
+    client_secret: SECRET,
+    send_attempt: 1,
   });
   await postJson(`${v1}/validate/msisdn/submitToken`, {
-    ...{ sid: phone.json.sid, client_secret: SECRET, token: sms.lastCode() },
+    sid: phone.json.sid,
+    client_secret: SECRET,
+    token: sms.lastCode(),
   });
 
   const access = await server.token(USER);
   const bearer = { authorization: `Bearer ${access}` };
   await request(`${server.url}${ROOT}/v2/terms`, {
-    ...{ method: 'POST', headers: bearer, body: JSON.stringify({ user_accepts: [TERMS] }) },
+    method: 'POST',
+    headers: bearer,
+    body: JSON.stringify({ user_accepts: [TERMS] }),
   });
   const invited = { medium: 'email', address: 'eve@sample.test', room_id: '!r', sender: USER };
   const { json: invitation } = await postJson(`${v1}/store-invite`, invited);

@@ -3,7 +3,7 @@ import pino from 'pino';
 import { expect, test } from 'vitest';
 import { createNoticeDelivery } from '../../src/homeservers/onbind/delivery.ts';
 import { startDispatcher } from '../../src/homeservers/onbind/dispatcher.ts';
-import { createNotices } from '../../src/identity/invitations/onbind-notices.ts';
+import { createOnbindNotices } from '../../src/identity/invitations/onbind-notices.ts';
 import { createServerKeys } from '../../src/identity/server-keys.ts';
 import { createLeases } from '../../src/platform/leases.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
@@ -16,7 +16,7 @@ import { SERVER_NAME, TestClock } from '../support/server.ts';
 
 const BUSY = 'busy.test';
 const OWED = 5000;
-/** As many as are scheduled of one host at most; the outbox stays far below. */
+/** As many as are scheduled of one host at most; the onbindNotices stays far below. */
 const SCHEDULED = 1000;
 const AT_ONCE = 4;
 
@@ -27,25 +27,37 @@ test.each(ENGINES)(
     const clock = new TestClock();
     const logger = pino({ level: 'silent' });
     const storage = await openStorage(configOf(database), {
-      ...{ logger, clock, random: secureRandom, serverName: SERVER_NAME, pidFile: '' },
+      logger,
+      clock,
+      random: secureRandom,
+      serverName: SERVER_NAME,
+      pidFile: '',
     });
     const noticeTo = (serverName: string, number = 0): NewNotice => {
       const address = `${number}@${serverName}`;
       const association = {
-        ...{ medium: 'email', address, mxid: `@a:${serverName}` },
-        ...{ ts: 1, not_before: 1, not_after: clock.now() * 2 },
+        medium: 'email',
+        address,
+        mxid: `@a:${serverName}`,
+        ts: 1,
+        not_before: 1,
+        not_after: clock.now() * 2,
       };
       return {
-        ...{ id: secureRandom.integer53(), serverName, address, tokens: [] },
+        id: secureRandom.integer53(),
+        serverName,
+        address,
+        tokens: [],
         association: JSON.stringify(association),
-        ...{ createdAt: clock.now(), dueAt: clock.now() },
+        createdAt: clock.now(),
+        dueAt: clock.now(),
       };
     };
     const owe = (notices: readonly NewNotice[]) =>
-      storage.transaction(async ({ associations, outbox }) => {
+      storage.transaction(async ({ associations, onbindNotices }) => {
         await associations.lockLog();
         for (let from = 0; from < notices.length; from += 500) {
-          await outbox.add(notices.slice(from, from + 500));
+          await onbindNotices.add(notices.slice(from, from + 500));
         }
       });
     await owe(Array.from({ length: OWED }, (_, number) => noticeTo(BUSY, number)));
@@ -53,7 +65,7 @@ test.each(ENGINES)(
     /** Notices of the busy host that were read and are not done with. */
     const held = new Set<number>();
     let mostHeld = 0;
-    const { outbox } = storage.stores;
+    const { onbindNotices } = storage.stores;
     const noteHeld = (notices: readonly Notice[]) => {
       for (const { id, serverName } of notices) if (serverName === BUSY) held.add(id);
       mostHeld = Math.max(mostHeld, held.size);
@@ -63,27 +75,31 @@ test.each(ENGINES)(
       ...storage,
       stores: {
         ...storage.stores,
-        outbox: {
-          ...outbox,
-          due: async (...query) => noteHeld(await outbox.due(...query)),
-          dueRefused: async (...query) => noteHeld(await outbox.dueRefused(...query)),
+        onbindNotices: {
+          ...onbindNotices,
+          due: async (...query) => noteHeld(await onbindNotices.due(...query)),
+          dueRefused: async (...query) => noteHeld(await onbindNotices.dueRefused(...query)),
         },
       },
     };
-    const metrics = createMetrics().outbox;
+    const metrics = createMetrics().onbind;
     const keys = createServerKeys(SERVER_NAME, {
-      ...{ signingKey: { version: '0', seed: secureRandom.bytes(32) } },
-      ...{ oldKeys: [], oldSigningKeys: [] },
+      signingKey: { version: '0', seed: secureRandom.bytes(32) },
+      oldKeys: [],
+      oldSigningKeys: [],
     });
     const parts = { storage: watched, clock, random: secureRandom, logger, metrics };
-    const { sign } = createNotices({ ...parts, keys, expiry: 0, added: () => {} });
+    const { sign } = createOnbindNotices({ ...parts, keys, expiry: 0, added: () => {} });
     let open = Promise.withResolvers<void>();
     let underWay = 0;
     let mostUnderWay = 0;
     let taken = 0;
     const told = new Set<string>();
     const deliver = createNoticeDelivery({
-      ...{ ...parts, keys, sign, rules: { keepDelivered: false, keyGrace: 0 } },
+      ...parts,
+      keys,
+      sign,
+      rules: { keepDelivered: false, keyGrace: 0 },
       async send(serverName) {
         if (serverName === BUSY) {
           mostUnderWay = Math.max(mostUnderWay, ++underWay);
@@ -107,7 +123,9 @@ test.each(ENGINES)(
           held.delete(id);
         }
       },
-      ...{ noticeLifetime: 1e12, refusedNoticeLifetime: 1e12, timings: { poll: 20, drain: 100 } },
+      noticeLifetime: 1e12,
+      refusedNoticeLifetime: 1e12,
+      timings: { poll: 20, drain: 100 },
     });
     try {
       const tellOthers = async (round: string) => {

@@ -7,8 +7,14 @@ import { createTestCa, type TestCa } from '../support/tls.ts';
 
 const ONBIND = '/_matrix/federation/v1/3pid/onbind';
 const NOTICE = {
-  ...{ medium: 'email', address: 'grace@sample.test', mxid: '@grace:example.test' },
-  ...{ ts: 1, not_before: 1, not_after: 2, invites: [], signatures: {} },
+  medium: 'email',
+  address: 'grace@sample.test',
+  mxid: '@grace:example.test',
+  ts: 1,
+  not_before: 1,
+  not_after: 2,
+  invites: [],
+  signatures: {},
 };
 
 let ca: TestCa;

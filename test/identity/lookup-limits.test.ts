@@ -18,7 +18,10 @@ test.each(['lookup.account', 'lookup.homeserver'] as const)(
   async (limit) => {
     const limits = createLookupLimits({
       limits: createLimits({
-        ...{ settings: { [limit]: setting }, clock, logger, onExceeded: () => {} },
+        settings: { [limit]: setting },
+        clock,
+        logger,
+        onExceeded: () => {},
       }),
       asked: createAskedAddresses({ clock, random: secureRandom }),
       homeserverAccounts: { of: () => 3, count: async () => {}, stop: () => {} },

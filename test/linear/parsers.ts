@@ -153,18 +153,27 @@ const KEY_PARSERS = new Set(
 );
 /** What these are made of. */
 const KEY_FUNCTIONS = [
-  ...[
-    'addressesWithPort',
-    'aliases',
-    'baseUrl',
-    'boolean',
-    'brand',
-    'burst',
-    'days',
-    'homeservers',
-  ],
-  ...['hours', 'httpUrl', 'lines', 'list', 'logLevel', 'networks', 'onlyTrue', 'positive', 'rate'],
-  ...['rateOrOff', 'text', 'tlsMode', 'trustedHomeservers'],
+  'addressesWithPort',
+  'aliases',
+  'baseUrl',
+  'boolean',
+  'brand',
+  'burst',
+  'days',
+  'homeservers',
+  'hours',
+  'httpUrl',
+  'lines',
+  'list',
+  'logLevel',
+  'networks',
+  'onlyTrue',
+  'positive',
+  'rate',
+  'rateOrOff',
+  'text',
+  'tlsMode',
+  'trustedHomeservers',
 ];
 
 /** Every parser of `src`; the test finds those that are missing here. */
@@ -248,7 +257,9 @@ export const PARSERS: readonly Parser[] = [
     names: ['ipv6Parts', 'mappedIpv4', 'clientNetwork', 'isLoopback'],
     read: (text) => [
       isIPv6(`::${text}`) && ipv6Parts(`::${text}`),
-      ...[mappedIpv4(text), clientNetwork(text), isLoopback(text)],
+      mappedIpv4(text),
+      clientNetwork(text),
+      isLoopback(text),
     ],
     ...HOST,
   },
@@ -344,8 +355,12 @@ export const PARSERS: readonly Parser[] = [
     read: (text) =>
       parseAssociation(
         {
-          ...{ medium: 'email', address: text, mxid: text },
-          ...{ ts: 1, not_before: 1, not_after: 2 },
+          medium: 'email',
+          address: text,
+          mxid: text,
+          ts: 1,
+          not_before: 1,
+          not_after: 2,
           signatures: { [text]: text },
         },
         1,

@@ -86,7 +86,7 @@ describe('a room', () => {
     await expect.poll(() => silent.connections).toBeGreaterThanOrEqual(3);
     await expect
       .poll(() => slow.map(({ kind }) => kind))
-      .toEqual([...['overloaded', 'overloaded'], ...[undefined, undefined, undefined]]);
+      .toEqual(['overloaded', 'overloaded', undefined, undefined, undefined]);
     const port = await http(ok);
     expect((await get(`http://127.0.0.1:${port}/`)).status).toBe(200);
     await expect.poll(() => slow[2]?.kind).toBe('overloaded');
@@ -119,7 +119,7 @@ describe('a room', () => {
     held[3]?.();
     await expect
       .poll(() => requests.map(({ kind }) => kind))
-      .toEqual(['overloaded', ...['answered', 'answered', 'answered']]);
+      .toEqual(['overloaded', 'answered', 'answered', 'answered']);
     expect(others.map(({ kind }) => kind)).toEqual([undefined, undefined]);
     expect(await metrics.registry.metrics()).toContain(
       'cognomen_outbound_waiting{room="logins"} 0',

@@ -129,7 +129,13 @@ describe('what is special about a number', () => {
   test('numbers are that cost more, or are a service’s and not a person’s', async () => {
     const { PREMIUM_RATE, SHARED_COST, PERSONAL_NUMBER, UAN, VOICEMAIL, PAGER, TOLL_FREE } = type;
     const special = examples(
-      ...[PREMIUM_RATE, SHARED_COST, PERSONAL_NUMBER, UAN, VOICEMAIL, PAGER, TOLL_FREE],
+      PREMIUM_RATE,
+      SHARED_COST,
+      PERSONAL_NUMBER,
+      UAN,
+      VOICEMAIL,
+      PAGER,
+      TOLL_FREE,
     );
     expect(special.length).toBeGreaterThan(500);
     for (const number of special) {

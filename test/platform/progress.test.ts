@@ -16,7 +16,9 @@ beforeEach(() => {
 const progress = (level = 'fatal', signal?: AbortSignal) =>
   createProgress({
     logger: pino({ level }, { write: (line: string) => void logs.push(line) }),
-    ...{ clock, signal, terminal: (line: string) => void shown.push(line) },
+    clock,
+    signal,
+    terminal: (line: string) => void shown.push(line),
   });
 
 test('a start line with the number, one every few seconds, and one at the end, on the terminal too', async () => {

@@ -8,13 +8,13 @@ import {
   deletion,
   introduce,
   lookup,
-  type MeshServer,
   newSigningKey,
+  type ReplicatingServer,
   rawPush,
   signedAssociation,
   startMeshServer,
   unbind,
-} from '../support/mesh.ts';
+} from '../support/replicating-servers.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -24,7 +24,7 @@ const NEW = '@new:hs.test';
 
 describe.each(ENGINES)('a row dated into the future by an earlier version, on %s,', (engine) => {
   let ca: TestCa;
-  let server: MeshServer;
+  let server: ReplicatingServer;
   const peers = ['peer.test', 'other.test'].map((name) => ({ name, key: newSigningKey() }));
   let certificates: Awaited<ReturnType<typeof certificateFolder>>[];
   let token: string;
@@ -51,7 +51,10 @@ describe.each(ENGINES)('a row dated into the future by an earlier version, on %s
     const certificate = certificates[from] as (typeof certificates)[number];
     const signed = make({ name, pair: key.pair }, { address, ts: now(), not_before: 1, ...fields });
     const answer = await rawPush({
-      ...{ url: server.replicationUrl, ca: ca.pem, cert: certificate.cert, key: certificate.key },
+      url: server.replicationUrl,
+      ca: ca.pem,
+      cert: certificate.cert,
+      key: certificate.key,
       body: JSON.stringify({ sgAssocs: { [id]: signed } }),
     });
     expect(answer).toMatchObject({ status: 200, json: { success: true } });

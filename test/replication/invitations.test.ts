@@ -6,10 +6,10 @@ import {
   bind,
   introduce,
   lookup,
-  type MeshServer,
+  type ReplicatingServer,
   startMeshServer,
   unbind,
-} from '../support/mesh.ts';
+} from '../support/replicating-servers.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 const ONBIND = '/_matrix/federation/v1/3pid/onbind';
@@ -19,8 +19,8 @@ describe.each(ENGINES)(
   (engine) => {
     let ca: TestCa;
     let hs: TestHomeserver;
-    let inviting: MeshServer;
-    let binding: MeshServer;
+    let inviting: ReplicatingServer;
+    let binding: ReplicatingServer;
 
     beforeAll(async () => {
       ca = await createTestCa();
@@ -78,7 +78,7 @@ describe.each(ENGINES)(
       hs.script(ONBIND, undefined);
       return token;
     }
-    const owedBy = async (server: MeshServer, address: string) =>
+    const owedBy = async (server: ReplicatingServer, address: string) =>
       (await server.database.execute('select 1 from cognomen_notices where address = ?', [address]))
         .length;
     const toldOf = (mxid: string) =>

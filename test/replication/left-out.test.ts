@@ -7,13 +7,13 @@ import {
   deletion,
   introduce,
   lookup,
-  type MeshServer,
   newSigningKey,
+  type ReplicatingServer,
   rawPush,
   signedAssociation,
   signedAsWritten,
   startMeshServer,
-} from '../support/mesh.ts';
+} from '../support/replicating-servers.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => ca.remove());
 
 describe.each(ENGINES)('of what a peer sends, on %s,', (engine) => {
-  let server: MeshServer;
+  let server: ReplicatingServer;
   let certificate: Awaited<ReturnType<typeof certificateFolder>>;
   let ids = 0;
 
@@ -89,8 +89,12 @@ describe.each(ENGINES)('of what a peer sends, on %s,', (engine) => {
         () =>
           signedAsWritten(peer, {
             ['__proto__']: '{"mxid":"@eve:x.test"}',
-            ...{ medium: '"email"', address: `"${address}"`, mxid: '"@a:x"' },
-            ...{ ts: '1', not_before: '1', not_after: '9000000000000' },
+            medium: '"email"',
+            address: `"${address}"`,
+            mxid: '"@a:x"',
+            ts: '1',
+            not_before: '1',
+            not_after: '9000000000000',
           }),
       ],
       ['a deletion with more in it', 'members', () => gone({ token: 't' })],
@@ -118,8 +122,12 @@ describe.each(ENGINES)('of what a peer sends, on %s,', (engine) => {
           'malformed',
           () =>
             signedAsWritten(peer, {
-              ...{ medium: '"email"', address: `"${address}"`, mxid: '"@odd:x.test"', ts },
-              ...{ not_before: '1', not_after: '9000000000000' },
+              medium: '"email"',
+              address: `"${address}"`,
+              mxid: '"@odd:x.test"',
+              ts,
+              not_before: '1',
+              not_after: '9000000000000',
             }),
         ],
       ),
@@ -139,7 +147,11 @@ describe.each(ENGINES)('of what a peer sends, on %s,', (engine) => {
       expect(await leftOut(reason)).toBe(before + 1);
       expect(linesOf(server.logs).slice(lines)).toEqual([
         expect.objectContaining({
-          ...{ level: 40, peer: 'peer.test', count: 1, reasons: { [reason]: 1 }, ids: [ids - 1] },
+          level: 40,
+          peer: 'peer.test',
+          count: 1,
+          reasons: { [reason]: 1 },
+          ids: [ids - 1],
         }),
       ]);
     });
@@ -198,8 +210,11 @@ describe.each(ENGINES)('of what a peer sends, on %s,', (engine) => {
         ...association,
         signatures: {
           'peer.test': {
-            ...{ 'ed25519:0': fits, 'ed25519:copy': fits, 'ed25519:forged': fits.toLowerCase() },
-            ...{ 'ed25519:odd': { token: 't' }, [`ed25519:${'x'.repeat(100)}`]: fits },
+            'ed25519:0': fits,
+            'ed25519:copy': fits,
+            'ed25519:forged': fits.toLowerCase(),
+            'ed25519:odd': { token: 't' },
+            [`ed25519:${'x'.repeat(100)}`]: fits,
           },
           'other.test': { 'ed25519:0': 'a secret of somebody' },
           'id.test': { 'ed25519:0': 'ours, it says' },

@@ -5,13 +5,13 @@ import {
   certificateFolder,
   introduce,
   lookup,
-  type MeshServer,
   newSigningKey,
+  type ReplicatingServer,
   rawPush,
   signedAssociation,
   startMeshServer,
   unbind,
-} from '../support/mesh.ts';
+} from '../support/replicating-servers.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 describe.each(ENGINES)('what is unbound here, on %s,', (engine) => {
@@ -20,7 +20,7 @@ describe.each(ENGINES)('what is unbound here, on %s,', (engine) => {
   const address = 'ada@sample.test';
   const OWN = '@own:hs.test';
   let ca: TestCa;
-  let server: MeshServer;
+  let server: ReplicatingServer;
   let certificate: Awaited<ReturnType<typeof certificateFolder>>;
 
   beforeEach(async () => {
@@ -41,7 +41,10 @@ describe.each(ENGINES)('what is unbound here, on %s,', (engine) => {
     const ts = server.clock.now() + after;
     const signed = signedAssociation(peer, { address, mxid, ts, not_before: 1 });
     const answer = await rawPush({
-      ...{ url: server.replicationUrl, ca: ca.pem, cert: certificate.cert, key: certificate.key },
+      url: server.replicationUrl,
+      ca: ca.pem,
+      cert: certificate.cert,
+      key: certificate.key,
       body: JSON.stringify({ sgAssocs: { [++ids]: signed } }),
     });
     expect(answer.status).toBe(200);

@@ -1,12 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { run } from '../../src/cli/run.ts';
-import { type MeshServer, newSigningKey, startMeshServer } from '../support/mesh.ts';
-import { createMeshProcess } from '../support/mesh-process.ts';
+import { createMeshProcess } from '../support/replicating-process.ts';
+import {
+  newSigningKey,
+  type ReplicatingServer,
+  startMeshServer,
+} from '../support/replicating-servers.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 describe('the command line', () => {
   let ca: TestCa;
-  let server: MeshServer;
+  let server: ReplicatingServer;
 
   beforeAll(async () => {
     ca = await createTestCa();

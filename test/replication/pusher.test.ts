@@ -4,12 +4,12 @@ import { get } from '../support/http.ts';
 import {
   bind,
   introduce,
-  type MeshServer,
   newSigningKey,
   onDatabase,
+  type ReplicatingServer,
   startMeshServer,
   unbind,
-} from '../support/mesh.ts';
+} from '../support/replicating-servers.ts';
 import {
   type StandInOptions,
   type StandInPeer,
@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => ca.remove());
 
 /** Fills the log as so many binds would. */
-const fillLog = (server: MeshServer, count: number) =>
+const fillLog = (server: ReplicatingServer, count: number) =>
   onDatabase(server.config.db, async ({ associations }) => {
     await associations.lockLog();
     for (let i = 0; i < count; i++) {
@@ -39,12 +39,12 @@ const fillLog = (server: MeshServer, count: number) =>
 
 const sizes = (peer: StandInPeer) => peer.taken.map((push) => Object.keys(push.sgAssocs).length);
 
-const lastSent = (server: MeshServer, name: string) =>
+const lastSent = (server: ReplicatingServer, name: string) =>
   onDatabase(server.config.db, async ({ peers }) => (await peers.list([name]))[0]?.lastSent);
 
 const HTTP = 'replication.skip_refused_after_days = 3';
 
-let server: MeshServer;
+let server: ReplicatingServer;
 const standIns: StandInPeer[] = [];
 
 async function stopAll(): Promise<void> {
@@ -77,15 +77,23 @@ describe.each(ENGINES)('what is pushed to a peer, on %s', (engine) => {
     const [push] = peer.taken;
     expect(push?.contentType).toBe('application/json');
     expect(push?.sgAssocs[2]).toEqual({
-      ...{ medium: 'email', address: 'bob@sample.test', mxid: '@bob:sample.test' },
-      ...{ ts: expect.any(Number), not_before: expect.any(Number), not_after: expect.any(Number) },
+      medium: 'email',
+      address: 'bob@sample.test',
+      mxid: '@bob:sample.test',
+      ts: expect.any(Number),
+      not_before: expect.any(Number),
+      not_after: expect.any(Number),
       signatures: {
         'origin.test': { 'ed25519:0': expect.any(String), 'ed25519:v2': expect.any(String) },
       },
     });
     expect(push?.sgAssocs[3]).toEqual({
-      ...{ medium: 'email', address: 'ada@sample.test', mxid: null },
-      ...{ ts: expect.any(Number), not_before: null, not_after: null },
+      medium: 'email',
+      address: 'ada@sample.test',
+      mxid: null,
+      ts: expect.any(Number),
+      not_before: null,
+      not_after: null,
       signatures: { 'origin.test': expect.any(Object) },
     });
     await expect.poll(() => lastSent(server, 'sydent.test'), PATIENCE).toBe(3);

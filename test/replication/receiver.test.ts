@@ -11,14 +11,14 @@ import {
   deletion,
   introduce,
   lookup,
-  type MeshServer,
   newSigningKey,
   onDatabase,
   PUSH_PATH,
+  type ReplicatingServer,
   rawPush,
   signedAssociation,
   startMeshServer,
-} from '../support/mesh.ts';
+} from '../support/replicating-servers.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 let ca: TestCa;
@@ -37,7 +37,7 @@ const strangerKey = newSigningKey();
 const peer = { name: 'peer.test', pair: key.pair };
 
 describe.each(ENGINES)('the replication listener on %s', (engine) => {
-  let server: MeshServer;
+  let server: ReplicatingServer;
   let certificate: Awaited<ReturnType<typeof certificateFolder>>;
   let tls: { url: string; ca: string; cert: string; key: string };
   let ids = 0;
@@ -116,7 +116,9 @@ describe.each(ENGINES)('the replication listener on %s', (engine) => {
       const rows = server.database;
       await rows.execute('insert into peers (name, active) values (?, 1)', [name]);
       await rows.execute('insert into peer_pubkeys (peername, alg, key) values (?, ?, ?)', [
-        ...[name, 'ed25519', oldKey.publicKey],
+        name,
+        'ed25519',
+        oldKey.publicKey,
       ]);
       const mixed = signedAssociation(
         { name, pair: oldKey.pair },

@@ -9,14 +9,14 @@ import {
   deletion,
   introduce,
   lookup,
-  type MeshServer,
   newSigningKey,
   onDatabase,
+  type ReplicatingServer,
   rawPush,
   signedAssociation,
   startMeshServer,
   unbind,
-} from '../support/mesh.ts';
+} from '../support/replicating-servers.ts';
 import { type StandInPeer, startStandInPeer } from '../support/standin-peer.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => ca.remove());
 
 describe.each(ENGINES)('a server whose name has capitals, on %s', (engine) => {
-  let server: MeshServer;
+  let server: ReplicatingServer;
   let sydent: StandInPeer;
 
   beforeEach(async () => {
@@ -68,7 +68,7 @@ describe.each(ENGINES)('a server whose name has capitals, on %s', (engine) => {
 describe.each(ENGINES)(
   'a peer that writes its name in another case than its row, on %s',
   (engine) => {
-    let server: MeshServer;
+    let server: ReplicatingServer;
     let certificate: Awaited<ReturnType<typeof certificateFolder>>;
     const key = newSigningKey();
     const inRow = 'peer.test';
@@ -86,7 +86,10 @@ describe.each(ENGINES)(
 
     const push = (sgAssocs: object) =>
       rawPush({
-        ...{ url: server.replicationUrl, ca: ca.pem, cert: certificate.cert, key: certificate.key },
+        url: server.replicationUrl,
+        ca: ca.pem,
+        cert: certificate.cert,
+        key: certificate.key,
         body: JSON.stringify({ sgAssocs }),
       });
     const origins = () =>

@@ -3,14 +3,14 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/databases.ts';
-import { bind } from '../support/mesh.ts';
-import { createMeshProcess, type MeshProcess } from '../support/mesh-process.ts';
 import { spawnCognomen, writeConfig } from '../support/process.ts';
+import { createMeshProcess, type ReplicatingProcess } from '../support/replicating-process.ts';
+import { bind } from '../support/replicating-servers.ts';
 import { type StandInPeer, startStandInPeer } from '../support/standin-peer.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 let ca: TestCa;
-let server: MeshProcess;
+let server: ReplicatingProcess;
 let silent: StandInPeer;
 
 beforeAll(async () => {

@@ -40,7 +40,9 @@ afterAll(async () => {
 
 const invite = (number: number) =>
   postJson(`${v1}/store-invite`, {
-    ...{ ...INVITE, address: `grace${number}@sample.test`, sender: `@ada${number}:sample.test` },
+    ...INVITE,
+    address: `grace${number}@sample.test`,
+    sender: `@ada${number}:sample.test`,
   });
 
 test(`${INVITATIONS} invitations at once hold no lookup up`, async () => {

@@ -86,7 +86,9 @@ test('a mail that was on its way when the server was killed goes out when it is 
     await server.untilLogged('Ready');
     const ask = () =>
       postJson(`${url}/_matrix/identity/api/v1/validate/email/requestToken`, {
-        ...{ email: 'ada@sample.test', client_secret: 'secret', send_attempt: 1 },
+        email: 'ada@sample.test',
+        client_secret: 'secret',
+        send_attempt: 1,
       });
     return { server, ask };
   };

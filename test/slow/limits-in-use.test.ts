@@ -96,13 +96,16 @@ describe.each(MODES)('with %s', (_mode, general) => {
     for (let n = 0; n < 45; n++) {
       const requested = await post('/api/v1/validate/msisdn/requestToken', {
         phone_number: `+3361234${5001 + n}`,
-        ...{ country: 'FR', client_secret: `secret${n}`, send_attempt: 1 },
+        country: 'FR',
+        client_secret: `secret${n}`,
+        send_attempt: 1,
       });
       expect(requested.json).toMatchObject({ success: true });
       const { sid } = requested.json;
       const proof = { sid, client_secret: `secret${n}` };
       const submitted = await post('/api/v1/validate/msisdn/submitToken', {
-        ...{ ...proof, token: provider.lastCode() },
+        ...proof,
+        token: provider.lastCode(),
       });
       expect(submitted.json).toEqual({ success: true });
     }
@@ -114,8 +117,10 @@ describe.each(MODES)('with %s', (_mode, general) => {
       const invited = await post(
         '/v2/store-invite',
         {
-          ...{ medium: 'email', address: `friend${n}@d${n % 20}.test` },
-          ...{ room_id: '!tea:sample.test', sender: `@u${n}:sample.test` },
+          medium: 'email',
+          address: `friend${n}@d${n % 20}.test`,
+          room_id: '!tea:sample.test',
+          sender: `@u${n}:sample.test`,
         },
         `token${n}`,
       );
@@ -136,8 +141,10 @@ test('without what docs/limits.md says to set, limits.enforce = true would refus
       method: 'POST',
       headers: { 'x-forwarded-for': OFFICE, authorization: `Bearer ${token}` },
       body: JSON.stringify({
-        ...{ medium: 'email', address: `friend${n}@d${n % 20}.test` },
-        ...{ room_id: '!tea:sample.test', sender: `@u${n}:sample.test` },
+        medium: 'email',
+        address: `friend${n}@d${n % 20}.test`,
+        room_id: '!tea:sample.test',
+        sender: `@u${n}:sample.test`,
       }),
     });
     statuses.push(status);

@@ -57,7 +57,9 @@ describe.each(ENGINES)('processes on one database, %s,', (engine) => {
       ...server,
       async bind(name: string): Promise<void> {
         const bound = await postJson(`${internalUrl}/_matrix/identity/internal/bind`, {
-          ...{ medium: 'email', address: `${name}@sample.test`, mxid: `@${name}:${hs.serverName}` },
+          medium: 'email',
+          address: `${name}@sample.test`,
+          mxid: `@${name}:${hs.serverName}`,
         });
         expect(bound.status).toBe(200);
       },

@@ -1,7 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { bind, lookup, newSigningKey, unbind } from '../support/mesh.ts';
-import { befriend, createMeshProcess, type MeshProcess } from '../support/mesh-process.ts';
+import {
+  befriend,
+  createMeshProcess,
+  type ReplicatingProcess,
+} from '../support/replicating-process.ts';
+import { bind, lookup, newSigningKey, unbind } from '../support/replicating-servers.ts';
 import { startStandInPeer } from '../support/standin-peer.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
@@ -14,8 +18,8 @@ beforeAll(async () => {
 afterAll(() => ca.remove());
 
 describe('two server processes', () => {
-  let a: MeshProcess;
-  let b: MeshProcess;
+  let a: ReplicatingProcess;
+  let b: ReplicatingProcess;
 
   beforeAll(async () => {
     [a, b] = await Promise.all([createMeshProcess(ca, 'a.test'), createMeshProcess(ca, 'b.test')]);
@@ -90,7 +94,7 @@ describe('two server processes', () => {
 });
 
 describe('three server processes', () => {
-  const servers: MeshProcess[] = [];
+  const servers: ReplicatingProcess[] = [];
   afterEach(async () => {
     for (const server of servers.splice(0)) await server.remove();
   });
@@ -114,7 +118,7 @@ describe('three server processes', () => {
     const mxids = new Map<string, string>();
     let next = 0;
     /** Binds that were answered count; a server killed meanwhile answers none. */
-    const work = async (server: MeshProcess, count: number) => {
+    const work = async (server: ReplicatingProcess, count: number) => {
       for (let i = 0; i < count; i++) {
         const address = `user${next++}@sample.test`;
         const mxid = `@${server.name.replace('.', '-')}:sample.test`;
@@ -163,7 +167,7 @@ test('two processes on one database push everything, in order', async () => {
     await first.start();
     await second.start();
     await first.peers('add', 'peer.test', '--key', newSigningKey().publicKey, '--url', standIn.url);
-    const work = (server: MeshProcess, of: string) =>
+    const work = (server: ReplicatingProcess, of: string) =>
       Promise.all(
         Array.from({ length: 5 }, async (_, worker) => {
           for (let i = 0; i < 20; i++) {

@@ -39,8 +39,10 @@ test('thousands of requests that name slow servers delay neither a text message 
     });
   const message = (number: number) =>
     postJson(`${server.url}/_matrix/identity/api/v1/validate/msisdn/requestToken`, {
-      ...{ phone_number: `07700 ${900_100 + number}`, country: 'GB' },
-      ...{ client_secret: `secret${number}`, send_attempt: 1 },
+      phone_number: `07700 ${900_100 + number}`,
+      country: 'GB',
+      client_secret: `secret${number}`,
+      send_attempt: 1,
     });
   const timed = async (asked: Promise<TestAnswer>) => {
     const begin = performance.now();

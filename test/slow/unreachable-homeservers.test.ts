@@ -62,7 +62,9 @@ prometheus_addr = 127.0.0.1`,
     await server.untilLogged('Ready');
     const v2 = `${urls.url}/_matrix/identity/v2`;
     const registered = await postJson(`${v2}/account/register`, {
-      ...{ access_token: 'token', token_type: 'Bearer', expires_in: 3600 },
+      access_token: 'token',
+      token_type: 'Bearer',
+      expires_in: 3600,
       matrix_server_name: hs.serverName,
     });
     const { token } = registered.json;
@@ -78,7 +80,9 @@ prometheus_addr = 127.0.0.1`,
 
   const bind = async (name: string, homeserver: string) => {
     const bound = await postJson(`${urls.internalUrl}/_matrix/identity/internal/bind`, {
-      ...{ medium: 'email', address: `${name}@sample.test`, mxid: `@${name}:${homeserver}` },
+      medium: 'email',
+      address: `${name}@sample.test`,
+      mxid: `@${name}:${homeserver}`,
     });
     expect(bound.status).toBe(200);
   };

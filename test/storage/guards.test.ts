@@ -13,8 +13,11 @@ const logger = pino({ level: 'silent' });
 
 const open = (database: TestDatabase) =>
   openStorage(configOf(database), {
-    ...{ logger, clock: new TestClock(), random: secureRandom },
-    ...{ serverName: 'id.test', pidFile: '' },
+    logger,
+    clock: new TestClock(),
+    random: secureRandom,
+    serverName: 'id.test',
+    pidFile: '',
   });
 
 /** What the databases guard for those who work on one at the same time: without it each seems to work. */
@@ -36,12 +39,16 @@ describe.each(ENGINES)('of two that work on one %s database', (engine) => {
 
   test('one claims a homeserver, and the other when the claim has lapsed', async () => {
     const due = 1_000_000;
-    await storage.transaction(({ outbox }) => outbox.giveTurn('sample.test', due));
+    await storage.transaction(({ onbindNotices }) => onbindNotices.giveTurn('sample.test', due));
     const claim = (owner: Pick<Storage, 'transaction'>, holder: string, now: number) =>
-      owner.transaction(({ outbox }) =>
-        outbox.claim({
-          ...{ holder, troubled: false, newestFirst: false },
-          ...{ now, until: now + 8000, limit: 10 },
+      owner.transaction(({ onbindNotices }) =>
+        onbindNotices.claim({
+          holder,
+          troubled: false,
+          newestFirst: false,
+          now,
+          until: now + 8000,
+          limit: 10,
         }),
       );
     const both = [claim(storage, 'one', due), claim(storage, 'two', due)];
@@ -94,11 +101,15 @@ test('on PostgreSQL, a homeserver that one is about to claim is not claimed by a
   const database = await createDatabase('postgres');
   const one = await open(database);
   const two = await open(database);
-  await one.transaction(({ outbox }) => outbox.giveTurn('sample.test', 1));
-  const claim = ({ outbox }: Pick<OpenTransaction, 'outbox'>, holder: string) =>
-    outbox.claim({
-      ...{ holder, troubled: false, newestFirst: false },
-      ...{ now: 1, until: 8001, limit: 10 },
+  await one.transaction(({ onbindNotices }) => onbindNotices.giveTurn('sample.test', 1));
+  const claim = ({ onbindNotices }: Pick<OpenTransaction, 'onbindNotices'>, holder: string) =>
+    onbindNotices.claim({
+      holder,
+      troubled: false,
+      newestFirst: false,
+      now: 1,
+      until: 8001,
+      limit: 10,
     });
   await one.transaction(async (stores) => {
     expect(await claim(stores, 'one')).toHaveLength(1);

@@ -21,8 +21,11 @@ describe.each(ENGINES)(
     let clock: TestClock;
     const open = () =>
       openStorage(configOf(database), {
-        ...{ logger: pino({ level: 'silent' }), clock, random: secureRandom },
-        ...{ serverName: SERVER_NAME, pidFile: '' },
+        logger: pino({ level: 'silent' }),
+        clock,
+        random: secureRandom,
+        serverName: SERVER_NAME,
+        pidFile: '',
       });
     const counter = (on = storage) =>
       createHomeserverAccounts({ storage: on, clock, random: secureRandom });

@@ -31,8 +31,11 @@ describe.each(ENGINES)('of the invitations that are pending, on %s,', (engine) =
 
   const open = () =>
     openStorage(configOf(database), {
-      ...{ logger: pino({ level: 'silent' }), clock, random: secureRandom },
-      ...{ serverName: 'id.test', pidFile: '' },
+      logger: pino({ level: 'silent' }),
+      clock,
+      random: secureRandom,
+      serverName: 'id.test',
+      pidFile: '',
     });
   beforeEach(async () => {
     database = await createDatabase(engine);
@@ -51,7 +54,8 @@ describe.each(ENGINES)('of the invitations that are pending, on %s,', (engine) =
 
   const room = () =>
     createInvitationRoom({
-      ...{ clock, rules: RULES },
+      clock,
+      rules: RULES,
       logger: pino({ level: 'debug' }, { write: (line: string) => void logs.push(line) }),
       limits: {
         most: (limit) => MOST.get(limit) ?? Infinity,
@@ -174,10 +178,14 @@ describe.each(ENGINES)('of the invitations that are pending, on %s,', (engine) =
       expect(await store(v2('@new:x.test'))).toBeUndefined();
       return tokens;
     };
-    const settle = (tokens: string[], keep: boolean) =>
-      storage.stores.invitations.settle(tokens, { keep, now: clock.now(), keysUntil: clock.now() });
-    await settle(await fill(), true);
-    await settle(await fill(), false);
+    const deliver = (tokens: string[], keep: boolean) =>
+      storage.stores.invitations.markDelivered(tokens, {
+        keep,
+        now: clock.now(),
+        keysUntil: clock.now(),
+      });
+    await deliver(await fill(), true);
+    await deliver(await fill(), false);
     // As a Sydent on the same file does it.
     await fill();
     await database.execute("update invite_tokens set sent_ts = 1 where token not like 'adopted%'");
@@ -193,10 +201,15 @@ describe.each(ENGINES)('of the invitations that are pending, on %s,', (engine) =
     const [storage] = storages;
     const [first, second] = [await store(v2('@eve:y.test')), await store(v2('@eve:y.test'))];
     for (let count = 0; count < 8; count++) await store(v2('@eve:y.test'));
-    await storage?.stores.outbox.add([
+    await storage?.stores.onbindNotices.add([
       {
-        ...{ id: 1, serverName: 'hs.test', address: 'grace@x.test', association: '{}' },
-        ...{ createdAt: clock.now(), dueAt: clock.now(), tokens: [first ?? ''] },
+        id: 1,
+        serverName: 'hs.test',
+        address: 'grace@x.test',
+        association: '{}',
+        createdAt: clock.now(),
+        dueAt: clock.now(),
+        tokens: [first ?? ''],
       },
     ]);
     expect(await isPending(await store(v2('@eve:y.test')))).toBe(true);

@@ -10,7 +10,7 @@ import { verifySignedJson } from '../../src/signing/signed-json.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { ENGINES, type TestDatabase } from '../support/databases.ts';
 import { configOf, createEarlierDatabase } from '../support/earlier-database.ts';
-import { bind, lookup, unbind } from '../support/mesh.ts';
+import { bind, lookup, unbind } from '../support/replicating-servers.ts';
 import {
   PUBLIC_KEY,
   SIGNING_KEY,
@@ -268,7 +268,9 @@ describe.each(ENGINES)(
       const clock = new TestClock(NOW);
       const seed = decodeBase64(SIGNING_KEY.split(' ')[2] ?? '') ?? new Uint8Array();
       const serverKeys = createServerKeys(NAME, {
-        ...{ signingKey: { version: '0', seed }, oldKeys: [], oldSigningKeys: [] },
+        signingKey: { version: '0', seed },
+        oldKeys: [],
+        oldSigningKeys: [],
       });
       /** Starts again and again, each time a step further, until all is done; how often. */
       const inPieces = async () => {
@@ -277,7 +279,11 @@ describe.each(ENGINES)(
           const stopping = new AbortController();
           const progress = createProgress({ logger, clock, signal: stopping.signal });
           const storage = await openStorage(configOf(database), {
-            ...{ logger, clock, random: secureRandom, serverName: NAME, pidFile: '' },
+            logger,
+            clock,
+            random: secureRandom,
+            serverName: NAME,
+            pidFile: '',
           });
           const breaking: typeof progress = {
             async begin(...work) {

@@ -9,7 +9,7 @@ import { createAssociations } from '../../src/identity/associations/associations
 import { createLookup } from '../../src/identity/associations/lookup.ts';
 import { createInvitationRoom } from '../../src/identity/invitations/invitation-room.ts';
 import { deleteOldInvitations } from '../../src/identity/invitations/invitation-sweep.ts';
-import { createNotices } from '../../src/identity/invitations/onbind-notices.ts';
+import { createOnbindNotices } from '../../src/identity/invitations/onbind-notices.ts';
 import { createServerKeys } from '../../src/identity/server-keys.ts';
 import { parseThreePid } from '../../src/model/addresses.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
@@ -18,7 +18,7 @@ import { pruneLog } from '../../src/replication/pruning.ts';
 import { createReceiver } from '../../src/replication/receiver.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { temporaryFolder } from '../support/databases.ts';
-import { deletion, newSigningKey, signedAssociation } from '../support/mesh.ts';
+import { deletion, newSigningKey, signedAssociation } from '../support/replicating-servers.ts';
 import { SERVER_NAME, TestClock } from '../support/server.ts';
 
 /** Ways into a table that take the longer the more is in it; of deletions the log has few. */
@@ -50,17 +50,30 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   });
   const ada = parseThreePid('email', 'ada@sample.test');
   if (ada === undefined) throw new Error('That is an address');
-  const outbox = { storage, keys, clock, random: secureRandom, logger, metrics: metrics.outbox };
-  const notices = createNotices({ ...outbox, expiry: 0, added: () => {} });
+  const onbindNotices = {
+    storage,
+    keys,
+    clock,
+    random: secureRandom,
+    logger,
+    metrics: metrics.onbind,
+  };
+  const notices = createOnbindNotices({ ...onbindNotices, expiry: 0, added: () => {} });
   const limits = { most: () => 1, reached: () => true };
   const associations = createAssociations({
-    ...{ storage, keys, clock, notices },
+    storage,
+    keys,
+    clock,
+    notices,
     limits,
     logged: () => {},
   });
   const rules = { expiry: 1, keyGrace: 1 };
   const room = createInvitationRoom({
-    ...{ clock, logger, limits, rules },
+    clock,
+    logger,
+    limits,
+    rules,
     onGivenWay: () => {},
   });
   const newcomer = { address: 'grace@sample.test', sender: '@ada:sample.test', isV1: false };
@@ -75,7 +88,11 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   await associations.bind(ada, '@ada:sample.test', 1);
   await associations.bind(ada, '@other:sample.test');
   const lookup = createLookup({
-    ...{ storage, keys, clock, addressLimit: 10, allowNone: true },
+    storage,
+    keys,
+    clock,
+    addressLimit: 10,
+    allowNone: true,
     limits: { admit: async () => {} },
   });
   const caller = { version: 'v1', user: undefined, address: '192.0.2.1', networks: [] } as const;
@@ -88,10 +105,12 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   await associations.unbind(ada, '@other:sample.test');
   await associations.bind(ada, '@ada:sample.test');
   const deliver = createNoticeDelivery({
-    ...{ ...outbox, sign: notices.sign, send: async () => ({ kind: 'taken' }) },
+    ...onbindNotices,
+    sign: notices.sign,
+    send: async () => ({ kind: 'taken' }),
     rules: { keepDelivered: false, keyGrace: 0 },
   });
-  const owed = storage.stores.outbox;
+  const owed = storage.stores.onbindNotices;
   const [notice] = await owed.due('sample.test', clock.now(), 20);
   if (notice === undefined) throw new Error('A notice is owed');
   await owed.refuse(notice.id, 1, clock.now(), clock.now());
@@ -101,12 +120,22 @@ test('binding, inviting, looking up and replicating look at no more rows than co
 
   const { pair, publicKey } = newSigningKey();
   const receiver = createReceiver({
-    ...{ storage, clock, logger, metrics: metrics.replication },
-    ...{ bound: notices.enqueueInvitations, unbound: notices.takeBack },
+    storage,
+    clock,
+    logger,
+    metrics: metrics.replication,
+    bound: notices.enqueueInvitations,
+    unbound: notices.takeBack,
   });
   const peer = {
-    ...{ name: 'peer.test', keys: [publicKey], active: true, port: undefined, url: undefined },
-    ...{ lastSent: undefined, lastSuccessAt: undefined, lastFailure: undefined },
+    name: 'peer.test',
+    keys: [publicKey],
+    active: true,
+    port: undefined,
+    url: undefined,
+    lastSent: undefined,
+    lastSuccessAt: undefined,
+    lastFailure: undefined,
   };
   const pusher = { name: 'peer.test', pair };
   const refused = await receiver.receive(peer, [

@@ -54,7 +54,10 @@ describe.each(ENGINES)('on %s', (engine) => {
       await db
         .insertInto('cognomen_notices')
         .values({
-          ...{ id: index * 7, server_name: 'hs.test', created_ts: 1, next_attempt_ts: 1 },
+          id: index * 7,
+          server_name: 'hs.test',
+          created_ts: 1,
+          next_attempt_ts: 1,
           association: JSON.stringify({ medium: 'email', address: address(index) }),
         } as Tables['cognomen_notices'])
         .execute();

@@ -74,13 +74,16 @@ describe.each(ENGINES)('one mailbox under several spellings of its domain, on %s
   async function setState(key: string, value: number): Promise<void> {
     await database.execute('delete from cognomen_state where key = ?', [key]);
     await database.execute('insert into cognomen_state (key, value) values (?, ?)', [
-      ...[key, String(value)],
+      key,
+      String(value),
     ]);
   }
 
   const internal = (action: string, address: string, mxid: string) =>
     postJson(`${server.internalUrl}/_matrix/identity/internal/${action}`, {
-      ...{ medium: 'email', address, mxid },
+      medium: 'email',
+      address,
+      mxid,
     });
 
   async function byAddress(address: string): Promise<string | undefined> {
@@ -140,8 +143,13 @@ describe.each(ENGINES)('one mailbox under several spellings of its domain, on %s
 
   test('sent by a peer in A-labels, keeps what was signed', async () => {
     const signed = JSON.stringify({
-      ...{ medium: 'email', address: 'ada@xn--bcher-kva.example', mxid: '@ada:peer.test', ts: 5 },
-      ...{ not_before: 1, not_after: 4000000000000, signatures: { 'peer.test': { a: 'b' } } },
+      medium: 'email',
+      address: 'ada@xn--bcher-kva.example',
+      mxid: '@ada:peer.test',
+      ts: 5,
+      not_before: 1,
+      not_after: 4000000000000,
+      signatures: { 'peer.test': { a: 'b' } },
     });
     await stored(
       ['email', 'ada@xn--bcher-kva.example', '@ada:peer.test', 5],
@@ -191,7 +199,9 @@ describe.each(ENGINES)('one mailbox under several spellings of its domain, on %s
   test('invited in A-labels, is taken when it is bound in letters', async () => {
     await internal('bind', 'ada@bücher.example', '@ada:hs.test');
     const { json } = await postJson(v1('/store-invite'), {
-      ...{ medium: 'email', address: 'ada@xn--bcher-kva.example', room_id: '!r:hs.test' },
+      medium: 'email',
+      address: 'ada@xn--bcher-kva.example',
+      room_id: '!r:hs.test',
       sender: '@bob:hs.test',
     });
     expect(json).toMatchObject({ errcode: 'M_THREEPID_IN_USE', mxid: '@ada:hs.test' });
@@ -200,7 +210,9 @@ describe.each(ENGINES)('one mailbox under several spellings of its domain, on %s
   test('has one session, also one that was begun under an earlier spelling', async () => {
     const ask = (email: string) =>
       postJson(v1('/validate/email/requestToken'), {
-        ...{ email, client_secret: 'secret', send_attempt: 1 },
+        email,
+        client_secret: 'secret',
+        send_attempt: 1,
       });
     const { sid } = (await ask('ada@bücher.example')).json;
     for (const typed of TYPED) expect((await ask(typed)).json.sid).toBe(sid);
@@ -215,7 +227,9 @@ describe.each(ENGINES)('one mailbox under several spellings of its domain, on %s
   test('has one limit', async () => {
     await server.stop();
     server = await startTestServer({
-      ...{ engine, now: NOW, database },
+      engine,
+      now: NOW,
+      database,
       sections: {
         general: 'limits.enforce = true',
         limits: 'email.ratelimit_recipient.burst = 2\nmail.recipient_share.burst = 0',
@@ -224,7 +238,9 @@ describe.each(ENGINES)('one mailbox under several spellings of its domain, on %s
     const statuses: number[] = [];
     for (const [index, email] of TYPED.slice(0, 3).entries()) {
       const { status } = await postJson(v1('/validate/email/requestToken'), {
-        ...{ email, client_secret: `secret${index}`, send_attempt: 1 },
+        email,
+        client_secret: `secret${index}`,
+        send_attempt: 1,
       });
       statuses.push(status);
     }

@@ -12,7 +12,9 @@ test('a bind reads its address once, and asks the database ten things', async ()
   const v1 = `${server.url}/_matrix/identity/api/v1`;
   const secret = { client_secret: 'secret' };
   const { json } = await postJson(`${v1}/validate/email/requestToken`, {
-    ...{ ...secret, email: 'Ada@sample.test', send_attempt: 1 },
+    ...secret,
+    email: 'Ada@sample.test',
+    send_attempt: 1,
   });
   const mail = await server.smtp.nextMail();
   const token = /token=([A-Za-z0-9]{32})/.exec(mail.parsed.text ?? '')?.[1];

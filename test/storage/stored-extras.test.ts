@@ -2,14 +2,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeBase64 } from '../../src/signing/base64.ts';
 import { verifySignedJson } from '../../src/signing/signed-json.ts';
 import { ENGINES } from '../support/databases.ts';
-import { lookup, newSigningKey, signedAssociation } from '../support/mesh.ts';
+import { lookup, newSigningKey, signedAssociation } from '../support/replicating-servers.ts';
 import { PUBLIC_KEY, SERVER_NAME, startTestServer, type TestServer } from '../support/server.ts';
 
 const peer = { name: 'peer.test', pair: newSigningKey().pair };
 const own = { name: SERVER_NAME, pair: newSigningKey().pair };
 const association = {
-  ...{ medium: 'email', address: 'ada@sample.test', mxid: '@ada:sample.test' },
-  ...{ ts: 1_700_000_000_000, not_before: 1_700_000_000_000, not_after: 4_000_000_000_000 },
+  medium: 'email',
+  address: 'ada@sample.test',
+  mxid: '@ada:sample.test',
+  ts: 1_700_000_000_000,
+  not_before: 1_700_000_000_000,
+  not_after: 4_000_000_000_000,
 };
 const invites = [{ token: 'a secret', sender: '@s:x.test', room_id: '!r:x.test' }];
 const json = (by: typeof peer, fields = {}, beside = {}) =>

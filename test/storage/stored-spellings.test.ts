@@ -118,7 +118,9 @@ describe.each(ENGINES)('addresses in several spellings of different users, on %s
   }
   const internal = (action: string, address: string, mxid: string) =>
     postJson(`${server.internalUrl}/_matrix/identity/internal/${action}`, {
-      ...{ medium: 'email', address, mxid },
+      medium: 'email',
+      address,
+      mxid,
     });
   /** What the next start warns of. */
   async function warned(): Promise<number> {

@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAssociations } from '../../src/identity/associations/associations.ts';
-import { createNotices } from '../../src/identity/invitations/onbind-notices.ts';
+import { createOnbindNotices } from '../../src/identity/invitations/onbind-notices.ts';
 import { createServerKeys } from '../../src/identity/server-keys.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { secureRandom } from '../../src/platform/random.ts';
@@ -20,8 +20,11 @@ describe.each(ENGINES)('a transaction on %s', (engine) => {
   beforeEach(async () => {
     database = await createDatabase(engine);
     storage = await openStorage(configOf(database), {
-      ...{ logger: pino({ level: 'silent' }), clock: new TestClock(), random: secureRandom },
-      ...{ serverName: 'id.test', pidFile: '' },
+      logger: pino({ level: 'silent' }),
+      clock: new TestClock(),
+      random: secureRandom,
+      serverName: 'id.test',
+      pidFile: '',
     });
   });
   afterEach(async () => {
@@ -104,15 +107,19 @@ describe.each(ENGINES)('a transaction on %s', (engine) => {
   test('that changes nothing wakes nobody', async () => {
     const keys = createServerKeys('id.test', {
       signingKey: { version: '0', seed: secureRandom.bytes(32) },
-      ...{ oldKeys: [], oldSigningKeys: [] },
+      oldKeys: [],
+      oldSigningKeys: [],
     });
     const parts = { storage, keys, clock: new TestClock(), random: secureRandom };
     const woken: string[] = [];
     const associations = createAssociations({
       ...parts,
-      notices: createNotices({
-        ...{ ...parts, logger: pino({ level: 'silent' }), metrics: createMetrics().outbox },
-        ...{ expiry: 0, added: () => void woken.push('dispatcher') },
+      notices: createOnbindNotices({
+        ...parts,
+        logger: pino({ level: 'silent' }),
+        metrics: createMetrics().onbind,
+        expiry: 0,
+        added: () => void woken.push('dispatcher'),
       }),
       limits: { most: () => 1, reached: () => false },
       logged: () => void woken.push('pusher'),

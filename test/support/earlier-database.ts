@@ -30,8 +30,12 @@ async function openEngine(config: DatabaseConfig): Promise<Engine> {
   if (config.engine === 'postgres') return openPostgresEngine(config, logger);
   const progress = createProgress({ logger, clock: systemClock });
   const file = await openSqlite(config, {
-    ...{ logger, clock: systemClock, random: secureRandom, progress },
-    ...{ serverName: 'id.test', pidFile: '' },
+    logger,
+    clock: systemClock,
+    random: secureRandom,
+    progress,
+    serverName: 'id.test',
+    pidFile: '',
   });
   return createSqliteEngine(file.handle, file.close);
 }

@@ -20,7 +20,9 @@ const logger = pino({ level: 'silent' });
 const opened = await openSqlite(
   { engine: 'sqlite', file: process.argv[2] ?? '', backup: false, exclusive: true },
   {
-    ...{ logger, clock: systemClock, random },
+    logger,
+    clock: systemClock,
+    random,
     progress: createProgress({ logger, clock: systemClock }),
     serverName: 'id.test',
     pidFile: '',

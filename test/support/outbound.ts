@@ -48,7 +48,10 @@ export function testOutbound(options: TestOutboundOptions) {
   const outbound = createOutboundClient({
     blacklist,
     whitelist,
-    ...{ resolver, clock, metrics, logger },
+    resolver,
+    clock,
+    metrics,
+    logger,
     trustedCa: ca?.pem,
     ...(limits === undefined ? {} : { limits }),
   });
@@ -102,13 +105,16 @@ export function testHomeservers(
   const homeservers = createHomeservers(
     { general: config, http: config },
     {
-      ...{ ...test, outbound, random: secureRandom },
+      ...test,
+      outbound,
+      random: secureRandom,
       asking: createAsking({ limits, isFailure: () => false }),
       timings: { failure: 0, ...options.timings },
     },
   );
   return {
-    ...{ ...test, ...homeservers },
+    ...test,
+    ...homeservers,
     openIdUser: (serverName: string, token: string) =>
       homeservers.openIdUser(serverName, token, ANYBODY),
     verifyRequest: (request: Parameters<typeof homeservers.verifyRequest>[0]) =>

@@ -135,7 +135,8 @@ async function startIn(folder: string, durable: boolean): Promise<PostgresServer
   };
   const command = [
     path.join(native, 'bin', 'postgres'),
-    ...['-D', data],
+    '-D',
+    data,
     ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
   const keeper = spawn('/bin/sh', ['-c', KEEPER, 'sh', folder, ...command], {

@@ -10,7 +10,7 @@ interface Entity {
 const TRANSFER_ENCODING = 'content-transfer-encoding';
 const BLANK = '\r\n\r\n';
 /** More than any message has of parts in parts. */
-const MOST_LEVELS = 10;
+const MAX_LEVELS = 10;
 
 const is8Bit = (text: string) => /[\x80-\xff]/.test(text);
 
@@ -77,7 +77,7 @@ function relabel(
 
 function encodeEntity(text: string, encoding: Encoding, level = 0): string {
   const entity = parse(text);
-  if (entity === undefined || !is8Bit(entity.body) || level > MOST_LEVELS) return text;
+  if (entity === undefined || !is8Bit(entity.body) || level > MAX_LEVELS) return text;
   const { headers, body } = entity;
   const given = headerValue(headers, TRANSFER_ENCODING) ?? '7bit';
   const type = headerValue(headers, 'content-type') ?? '';

@@ -47,22 +47,25 @@ const FILES: Record<TemplateKind, readonly string[]> = {
 /** To try templates with. */
 const SAMPLE: TemplateValues = Object.fromEntries(
   [
-    ...['messageid', 'date', 'to', 'from', 'multipart_boundary', 'ipaddress', 'link', 'token'],
-    ...[
-      'message',
-      'action',
-      'mxid',
-      'subject_header_value',
-      'sender_display_name',
-      'room_id',
-      'room_name',
-    ],
-    ...[
-      'web_client_location',
-      'web_client_host',
-      'bracketed_verified_sender',
-      'bracketed_room_name',
-    ],
+    'messageid',
+    'date',
+    'to',
+    'from',
+    'multipart_boundary',
+    'ipaddress',
+    'link',
+    'token',
+    'message',
+    'action',
+    'mxid',
+    'subject_header_value',
+    'sender_display_name',
+    'room_id',
+    'room_name',
+    'web_client_location',
+    'web_client_host',
+    'bracketed_verified_sender',
+    'bracketed_room_name',
   ].map((name) => [name, name]),
 );
 

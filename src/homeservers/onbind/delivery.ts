@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 import type { Association } from '../../identity/associations/signed-association.ts';
 import {
-  type Notices,
+  type OnbindNotices,
   type SignedInvite,
   stillStands,
 } from '../../identity/invitations/onbind-notices.ts';
 import type { ServerKeys } from '../../identity/server-keys.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { OutboxMetrics } from '../../platform/outbox-metrics.ts';
+import type { OnbindMetrics } from '../../platform/onbind-metrics.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Signatures } from '../../signing/signed-json.ts';
 import type { Invite, Notice, Storage } from '../../storage/stores/index.ts';
@@ -67,8 +67,8 @@ export interface NoticeDeliveryDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly metrics: OutboxMetrics;
-  readonly sign: Notices['sign'];
+  readonly metrics: OnbindMetrics;
+  readonly sign: OnbindNotices['sign'];
   readonly send: SendNotice;
   readonly rules: {
     /** Whether delivered invitations stay, marked as such. */
@@ -83,7 +83,7 @@ export type DeliverNotice = (id: number) => Promise<NoticeResult>;
 
 export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverNotice {
   const { storage, keys, clock, random, logger, metrics, sign, send, rules } = deps;
-  const { outbox, lookups } = storage.stores;
+  const { onbindNotices, lookups } = storage.stores;
 
   /** Always the same for the same invitations: what is sent again is what was sent before. */
   function body(association: Association, invites: readonly Invite[]): NoticeBody {
@@ -92,15 +92,15 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
   }
 
   /** Also when its binding was taken back meanwhile: what the homeserver took is delivered. */
-  async function settle(id: number, invites: readonly Invite[]): Promise<void> {
+  async function markDelivered(id: number, invites: readonly Invite[]): Promise<void> {
     await storage.transaction(async (stores) => {
       await stores.associations.lockLog();
       const now = clock.now();
-      await stores.invitations.settle(
+      await stores.invitations.markDelivered(
         invites.map(({ token }) => token),
         { keep: rules.keepDelivered, now, keysUntil: now + rules.keyGrace },
       );
-      await stores.outbox.remove([id]);
+      await stores.onbindNotices.remove([id]);
     });
     metrics.notice('delivered');
     metrics.invitationDelivered(invites.length);
@@ -110,9 +110,9 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
   async function withdraw({ id }: Notice, association: Association): Promise<void> {
     await storage.transaction(async (stores) => {
       await stores.associations.lockLog();
-      const isThere = (await stores.outbox.find(id)) !== undefined;
+      const isThere = (await stores.onbindNotices.find(id)) !== undefined;
       if (!isThere || (await stillStands(stores.lookups, association, clock.now()))) return;
-      await stores.outbox.remove([id]);
+      await stores.onbindNotices.remove([id]);
       stores.onCommit(() => metrics.notice('withdrawn'));
     });
   }
@@ -121,16 +121,22 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
   function split({ id }: Notice, { address }: Association): Promise<boolean> {
     return storage.transaction(async (stores) => {
       await stores.associations.lockLog();
-      const notice = await stores.outbox.find(id);
-      const invites = await stores.outbox.invitesOf(id);
+      const notice = await stores.onbindNotices.find(id);
+      const invites = await stores.onbindNotices.invitesOf(id);
       if (notice === undefined || invites.length < 2) return false;
       const now = clock.now();
       const { serverName, association, createdAt, refusedAt = now } = notice;
-      await stores.outbox.remove([id]);
-      await stores.outbox.add(
+      await stores.onbindNotices.remove([id]);
+      await stores.onbindNotices.add(
         invites.map(({ token }) => ({
-          ...{ id: random.integer53(), serverName, address, association },
-          ...{ createdAt, refusedAt, dueAt: now, tokens: [token] },
+          id: random.integer53(),
+          serverName,
+          address,
+          association,
+          createdAt,
+          refusedAt,
+          dueAt: now,
+          tokens: [token],
         })),
       );
       return true;
@@ -138,14 +144,14 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
   }
 
   return async (id) => {
-    const notice = await outbox.find(id);
+    const notice = await onbindNotices.find(id);
     if (notice === undefined) return { kind: 'withdrawn' };
     const { serverName } = notice;
     const association = JSON.parse(notice.association) as Association;
-    const invites = await outbox.invitesOf(id);
+    const invites = await onbindNotices.invitesOf(id);
     const answer = await send(serverName, body(association, invites), async () => {
       const [kept, stands] = await Promise.all([
-        outbox.find(id),
+        onbindNotices.find(id),
         stillStands(lookups, association, clock.now()),
       ]);
       return kept !== undefined && stands;
@@ -157,7 +163,7 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
         await withdraw(notice, association);
         return { kind: 'withdrawn' };
       case 'taken':
-        await settle(id, invites);
+        await markDelivered(id, invites);
         return answer;
       case 'refused': {
         metrics.notice('refused');

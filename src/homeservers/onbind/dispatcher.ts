@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../platform/clock.ts';
 import type { Leases } from '../../platform/leases.ts';
-import type { OutboxMetrics } from '../../platform/outbox-metrics.ts';
+import type { OnbindMetrics } from '../../platform/onbind-metrics.ts';
 import type { Random } from '../../platform/random.ts';
 import type { ClaimedServer, Storage } from '../../storage/stores/index.ts';
 import type { DeliverNotice } from './delivery.ts';
-import { createSetbacks } from './failures.ts';
+import { createFailureNotes } from './failures.ts';
 import { runSession } from './session.ts';
 
 /** Delivers what is owed to homeservers, as long as it runs. */
@@ -23,7 +23,7 @@ export interface DispatcherDependencies {
   readonly random: Random;
   readonly leases: Leases;
   readonly logger: Logger;
-  readonly metrics: OutboxMetrics;
+  readonly metrics: OnbindMetrics;
   /** Milliseconds after which a notice to a homeserver that cannot be reached is given up. */
   readonly noticeLifetime: number;
   /** Milliseconds after the first refusal of a notice, after which the next is the last. */
@@ -70,9 +70,9 @@ interface Place {
 export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
   const { storage, clock, leases, logger, metrics } = deps;
   const timings = { ...TIMINGS, ...deps.timings };
-  const { outbox } = storage.stores;
+  const { onbindNotices } = storage.stores;
   const { holder } = leases;
-  const setbacks = createSetbacks(storage, holder, logger);
+  const failureNotes = createFailureNotes(storage, holder, logger);
   const places = new Map<string, Place>();
   let stopped = false;
   let looking: Promise<void> | undefined;
@@ -88,12 +88,14 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
       wake();
     }, SLOW);
     const session = runSession(server, {
-      ...{ ...deps, holder, ending: ending.signal },
-      noteSetback(setback) {
+      ...deps,
+      holder,
+      ending: ending.signal,
+      noteFailure(failed) {
         place.slow = true;
         wakeSoon();
-        const noted = setbacks.add(setback);
-        if (stopped) void setbacks.flush();
+        const noted = failureNotes.add(failed);
+        if (stopped) void failureNotes.flush();
         return noted;
       },
     });
@@ -124,17 +126,21 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
     const ofTroubled = troubledToo ? free.troubled : 0;
     troubledToo = false;
     const due = {
-      healthy: free.all > 0 && (await outbox.hasDue(false, now)),
-      troubled: ofTroubled > 0 && (await outbox.hasDue(true, now)),
+      healthy: free.all > 0 && (await onbindNotices.hasDue(false, now)),
+      troubled: ofTroubled > 0 && (await onbindNotices.hasDue(true, now)),
     };
     if (!due.healthy && !due.troubled) return;
     const claimed = await storage.transaction(async (stores) => {
       // By turns: a crowd of new ones that do not answer keeps neither those behind nor itself waiting.
       newestFirst = !newestFirst;
       const claims = { ...leases.lease(timings.lease), newestFirst };
-      const healthy = await stores.outbox.claim({ ...claims, troubled: false, limit: free.all });
+      const healthy = await stores.onbindNotices.claim({
+        ...claims,
+        troubled: false,
+        limit: free.all,
+      });
       const limit = Math.min(free.all - healthy.length, ofTroubled);
-      const troubled = await stores.outbox.claim({ ...claims, troubled: true, limit });
+      const troubled = await stores.onbindNotices.claim({ ...claims, troubled: true, limit });
       return { healthy, troubled };
     });
     for (const [servers, troubled] of [
@@ -175,7 +181,7 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
     if (places.size === 0) return;
     try {
       const asked = [...places];
-      const held = await outbox.renew(leases.lease(timings.lease), [...places.keys()]);
+      const held = await onbindNotices.renew(leases.lease(timings.lease), [...places.keys()]);
       for (const [name, place] of asked) if (!held.has(name)) place.ending.abort();
     } catch (error) {
       logger.error({ err: error }, 'Claims on homeservers could not be renewed');
@@ -183,7 +189,7 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
   }
 
   metrics.observe(async () => {
-    const { all, refused, oldest } = await outbox.measure(MEASURED_UP_TO);
+    const { all, refused, oldest } = await onbindNotices.measure(MEASURED_UP_TO);
     return {
       size: all,
       refused,
@@ -192,7 +198,7 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
   });
   const polling = setInterval(() => {
     troubledToo = true;
-    void setbacks.flush();
+    void failureNotes.flush();
     wake();
   }, timings.poll);
   const renewing = setInterval(renew, timings.lease / 4);
@@ -208,7 +214,7 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
       clearTimeout(waking);
       await looking;
       for (const { ending } of places.values()) ending.abort();
-      await setbacks.flush();
+      await failureNotes.flush();
       const drained = Promise.all([...places.values()].map(({ done }) => done));
       let timer: NodeJS.Timeout | undefined;
       const limit = new Promise((resolve) => {

@@ -2,32 +2,32 @@ import type { Logger } from 'pino';
 import type { ClaimedServer, Storage } from '../../storage/stores/index.ts';
 
 /** That a claimed homeserver did not take something. */
-export interface Setback extends ClaimedServer {
+export interface DeliveryFailure extends ClaimedServer {
   readonly dueAt: number;
   readonly postponed: readonly { id: number; attempts: number; until: number }[];
 }
 
 /**
- * Notes setbacks, which ends the claims. Many at a time: they are not urgent, and however many
+ * Notes failureNotes, which ends the claims. Many at a time: they are not urgent, and however many
  * homeservers are down, the database is written to no more often.
  */
-export function createSetbacks(storage: Storage, holder: string, logger: Logger) {
-  let waiting: { setback: Setback; noted: () => void }[] = [];
+export function createFailureNotes(storage: Storage, holder: string, logger: Logger) {
+  let waiting: { failed: DeliveryFailure; noted: () => void }[] = [];
 
   async function flush(): Promise<void> {
     if (waiting.length === 0) return;
     const batch = waiting;
     waiting = [];
     try {
-      await storage.transaction(async ({ associations, outbox }) => {
+      await storage.transaction(async ({ associations, onbindNotices }) => {
         // Others change notices and homeservers, too, in an order of their own.
         await associations.lockLog();
-        for (const { setback } of batch) {
-          const { postponed, ...server } = setback;
+        for (const { failed } of batch) {
+          const { postponed, ...server } = failed;
           for (const { id, attempts, until } of postponed) {
-            await outbox.postpone(id, attempts, until);
+            await onbindNotices.postpone(id, attempts, until);
           }
-          await outbox.release({ ...server, holder, troubled: true });
+          await onbindNotices.release({ ...server, holder, troubled: true });
         }
       });
     } catch (error) {
@@ -39,9 +39,9 @@ export function createSetbacks(storage: Storage, holder: string, logger: Logger)
 
   return {
     /** Resolves when it is noted, which takes a flush. */
-    add: (setback: Setback) =>
+    add: (failed: DeliveryFailure) =>
       new Promise<void>((noted) => {
-        waiting.push({ setback, noted });
+        waiting.push({ failed, noted });
       }),
     flush,
   };

@@ -16,11 +16,11 @@ export async function noteRefusals(
   const { storage, clock, random, logger, metrics } = deps;
   const now = clock.now();
   const isOver = ({ refusedAt = now }: Notice) => refusedAt + deps.refusedNoticeLifetime <= now;
-  await storage.transaction(async ({ associations, outbox }) => {
+  await storage.transaction(async ({ associations, onbindNotices }) => {
     await associations.lockLog();
-    await outbox.remove(notices.filter(isOver).map(({ id }) => id));
+    await onbindNotices.remove(notices.filter(isOver).map(({ id }) => id));
     for (const { id, attempts } of notices.filter((notice) => !isOver(notice))) {
-      await outbox.refuse(
+      await onbindNotices.refuse(
         id,
         attempts + 1,
         now + backoff(attempts + 1, { random, longest: LONGEST_BACKOFF }),
@@ -40,13 +40,13 @@ export async function noteRefusals(
 /** What is too old goes, once the homeserver has failed again. */
 export async function giveUpOld(serverName: string, deps: DispatcherDependencies): Promise<void> {
   const { storage, clock, logger, metrics } = deps;
-  const { outbox } = storage.stores;
+  const { onbindNotices } = storage.stores;
   const before = clock.now() - deps.noticeLifetime;
-  if (((await outbox.oldest(serverName)) ?? Number.POSITIVE_INFINITY) > before) return;
+  if (((await onbindNotices.oldest(serverName)) ?? Number.POSITIVE_INFINITY) > before) return;
   const count = await deleteInBatches((limit) =>
     storage.transaction(async (stores) => {
       await stores.associations.lockLog();
-      return stores.outbox.removeCreatedBefore(serverName, before, limit);
+      return stores.onbindNotices.removeCreatedBefore(serverName, before, limit);
     }),
   );
   metrics.notice('given-up', count);

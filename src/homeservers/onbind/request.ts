@@ -61,7 +61,13 @@ export function createOnbind(
     };
     const send = (method: 'POST' | 'PUT') =>
       federation.request({
-        ...{ method, serverName, path: PATH, body, room: 'notices', time, beforeSending },
+        method,
+        serverName,
+        path: PATH,
+        body,
+        room: 'notices',
+        time,
+        beforeSending,
         maxBytes: ANSWER_LIMIT,
       });
     try {

@@ -2,14 +2,14 @@ import { backoff } from '../../platform/backoff.ts';
 import type { ClaimedServer, Notice } from '../../storage/stores/index.ts';
 import type { NoticeResult, NotNow } from './delivery.ts';
 import type { DispatcherDependencies } from './dispatcher.ts';
-import type { Setback } from './failures.ts';
+import type { DeliveryFailure } from './failures.ts';
 import { giveUpOld, LONGEST_BACKOFF, noteRefusals } from './giving-up.ts';
 
 export interface SessionDependencies extends DispatcherDependencies {
   /** The process that has the claim. */
   readonly holder: string;
   /** Ends the claim on a homeserver that failed. */
-  readonly noteSetback: (setback: Setback) => Promise<void>;
+  readonly noteFailure: (failed: DeliveryFailure) => Promise<void>;
   /** Aborts when no further delivery is to start. */
   readonly ending: AbortSignal;
 }
@@ -29,7 +29,7 @@ const REFUSALS = { atOnce: 20, pause: 1000 };
 export async function runSession(server: ClaimedServer, deps: SessionDependencies): Promise<void> {
   const { storage, clock, random, logger, metrics, holder, ending } = deps;
   const { serverName } = server;
-  const { outbox } = storage.stores;
+  const { onbindNotices } = storage.stores;
   const postponed: Notice[] = [];
   let refused: Notice[] = [];
   let answered = false;
@@ -67,10 +67,10 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
   async function nextDue(): Promise<Notice[]> {
     const now = clock.now();
     const limit = answered ? BATCH : 1;
-    const fresh = await outbox.due(serverName, now, limit);
+    const fresh = await onbindNotices.due(serverName, now, limit);
     if (fresh.length > 0) return fresh;
     const left = now < server.refusedDueAt ? 0 : REFUSALS.atOnce - refusedAgain;
-    return left > 0 ? outbox.dueRefused(serverName, now, Math.min(limit, left)) : [];
+    return left > 0 ? onbindNotices.dueRefused(serverName, now, Math.min(limit, left)) : [];
   }
 
   async function deliverDue(): Promise<void> {
@@ -102,8 +102,11 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
       { homeserver: serverName, reason, failures, retryInMs },
       'A homeserver did not take a notice; it is tried again',
     );
-    await deps.noteSetback({
-      ...{ serverName, failures, refusedDueAt: refusedDueAt(), dueAt: now + retryInMs },
+    await deps.noteFailure({
+      serverName,
+      failures,
+      refusedDueAt: refusedDueAt(),
+      dueAt: now + retryInMs,
       postponed: postponed.map(({ id, attempts }) => {
         const until = now + backoff(attempts + 1, { random, longest: LONGEST_BACKOFF });
         return { id, attempts: attempts + 1, until };
@@ -117,14 +120,17 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
     await storage.transaction(async (stores) => {
       // With the lock nobody adds a notice between these two.
       await stores.associations.lockLog();
-      const next = await stores.outbox.nextAttempts(serverName);
+      const next = await stores.onbindNotices.nextAttempts(serverName);
       if (next.fresh === undefined && next.refused === undefined) {
-        await stores.outbox.forget(serverName, holder);
+        await stores.onbindNotices.forget(serverName, holder);
         return;
       }
       const again = Math.max(next.refused ?? Infinity, refusedDueAt());
-      await stores.outbox.release({
-        ...{ serverName, holder, failures, refusedDueAt: refusedDueAt() },
+      await stores.onbindNotices.release({
+        serverName,
+        holder,
+        failures,
+        refusedDueAt: refusedDueAt(),
         // What is offered again can wait, and has its own share of the places.
         troubled: failures > 0 || next.fresh === undefined,
         dueAt: Math.max(clock.now(), Math.min(next.fresh ?? Infinity, again)),

@@ -41,9 +41,9 @@ const MAX_TOKEN_LENGTH = 255;
 /** A token's last use is noted this precisely: most requests write nothing. */
 const USE_PRECISION = 6 * 60 * 60 * 1000;
 /** More than anyone has homeservers and devices; each row costs room, and whoever asks gets one. */
-const MOST_TOKENS = 100;
+const MAX_TOKENS = 100;
 /** So many that the last of an account with very many are soon gone. */
-const MOST_AT_ONCE = 5000;
+const MAX_AT_ONCE = 5000;
 
 /** As the token is stored, so that who reads the database cannot use it. */
 const hashed = (token: string) =>
@@ -79,12 +79,12 @@ export function createAccounts(deps: AccountsDependencies): Accounts {
       const token = random.alphanumeric(TOKEN_LENGTH);
       const stored = hashed(token);
       const deleteOldest = ({ accounts }: Stores, limit: number) =>
-        accounts.deleteOldestTokens(userId, stored, MOST_TOKENS, limit);
+        accounts.deleteOldestTokens(userId, stored, MAX_TOKENS, limit);
       const deleted = await storage.transaction(async (stores) => {
         await stores.accounts.addToken(userId, stored, clock.now());
-        return deleteOldest(stores, MOST_AT_ONCE);
+        return deleteOldest(stores, MAX_AT_ONCE);
       });
-      if (deleted === MOST_AT_ONCE) {
+      if (deleted === MAX_AT_ONCE) {
         await deleteInBatches((limit) =>
           storage.transaction((stores) => deleteOldest(stores, limit)),
         );

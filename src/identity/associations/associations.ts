@@ -9,7 +9,7 @@ import type {
   Storage,
   Stores,
 } from '../../storage/stores/index.ts';
-import type { Notices, SignedInvite } from '../invitations/onbind-notices.ts';
+import type { OnbindNotices, SignedInvite } from '../invitations/onbind-notices.ts';
 import { type Limits, limitExceeded } from '../limits/limits.ts';
 import type { ServerKeys } from '../server-keys.ts';
 import { SESSION_LIFETIME } from '../validation/session-codes.ts';
@@ -44,7 +44,7 @@ export interface AssociationsDependencies {
   readonly storage: Storage;
   readonly keys: ServerKeys;
   readonly clock: Clock;
-  readonly notices: Pick<Notices, 'pendingAt' | 'enqueue' | 'takeBack' | 'sign'>;
+  readonly notices: Pick<OnbindNotices, 'pendingAt' | 'enqueue' | 'takeBack' | 'sign'>;
   readonly limits: Pick<Limits, 'most' | 'reached'>;
   /** Told after an entry of the log was committed. */
   readonly logged: () => void;
@@ -140,8 +140,13 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         const now = clock.now();
         const ts = dateAfter([own.ts], now);
         const deletion = {
-          ...{ medium, address, ts },
-          ...{ mxid: undefined, notBefore: undefined, notAfter: undefined, lookupHash: undefined },
+          medium,
+          address,
+          ts,
+          mxid: undefined,
+          notBefore: undefined,
+          notAfter: undefined,
+          lookupHash: undefined,
         };
         await say(stores, deletion, known, now);
         await notices.takeBack(stores, [threepid]);

@@ -96,9 +96,7 @@ export function createInvitationRoom(deps: InvitationRoomDependencies): Invitati
     limit: InvitationLimit,
     invite: PendingInvite,
   ) {
-    const now = clock.now();
-    const how = { keep: false, now, keysUntil: now + rules.keyGrace };
-    await invitations.settle([invite.token], how);
+    await invitations.remove([invite.token], clock.now() + rules.keyGrace);
     onCommit(() => {
       deps.onGivenWay();
       logger.warn(

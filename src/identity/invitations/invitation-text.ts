@@ -42,8 +42,17 @@ export function redactAddress(
 
 /** The arguments of store-invite that the specification knows, and one that Synapse sends beside them. */
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([
-  ...['medium', 'address', 'room_id', 'sender', 'room_alias', 'room_avatar_url'],
-  ...['room_join_rules', 'room_name', 'room_type', 'sender_display_name', 'sender_avatar_url'],
+  'medium',
+  'address',
+  'room_id',
+  'sender',
+  'room_alias',
+  'room_avatar_url',
+  'room_join_rules',
+  'room_name',
+  'room_type',
+  'sender_display_name',
+  'sender_avatar_url',
   WEB_CLIENT_LOCATION,
 ]);
 

@@ -241,7 +241,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
         privateKey: base64Url(seed),
       });
       await sendAndKeep(
-        { ...{ medium: invited.medium, address: invited.address, roomId, sender, token }, isV1 },
+        { medium: invited.medium, address: invited.address, roomId, sender, token, isV1 },
         ephemeralKey,
         place,
         () => deps.sendInvitation(message),

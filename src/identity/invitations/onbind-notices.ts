@@ -3,7 +3,7 @@ import { foldAddress } from '../../model/addresses.ts';
 import { homeserverOf } from '../../model/mxid.ts';
 import { aheadOf, newestOf } from '../../model/precedence.ts';
 import type { Clock } from '../../platform/clock.ts';
-import type { OutboxMetrics } from '../../platform/outbox-metrics.ts';
+import type { OnbindMetrics } from '../../platform/onbind-metrics.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Signatures } from '../../signing/signed-json.ts';
 import type {
@@ -25,7 +25,7 @@ import type { ServerKeys } from '../server-keys.ts';
  * pending invitations (Server-Server API, `PUT /_matrix/federation/v1/3pid/onbind`).
  * All of it is noted in the transaction that changes the bindings, and under the log's lock.
  */
-export interface Notices {
+export interface OnbindNotices {
   /**
    * Notes for a bind that the user's homeserver is to be told, with the invitations that are pending, and takes
    * back what was owed for the address before.
@@ -71,12 +71,12 @@ export interface SignedInvite {
   };
 }
 
-export interface NoticesDependencies {
+export interface OnbindNoticesDependencies {
   readonly keys: ServerKeys;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly metrics: OutboxMetrics;
+  readonly metrics: OnbindMetrics;
   /** Milliseconds that an invitation is pending at most; 0: for ever. */
   readonly expiry: number;
   /** Told when notices have been added, and are committed. */
@@ -90,7 +90,7 @@ const INVITES_PER_NOTICE = 50;
 /** Addresses looked at together. */
 const CHUNK = 500;
 
-export function createNotices(deps: NoticesDependencies): Notices {
+export function createOnbindNotices(deps: OnbindNoticesDependencies): OnbindNotices {
   const { keys, clock, random, logger, metrics, expiry } = deps;
 
   const pendingAt = (now: number) => ({
@@ -113,10 +113,14 @@ export function createNotices(deps: NoticesDependencies): Notices {
     const unsigned = JSON.stringify({ medium, address, mxid, ts, not_before, not_after });
     stores.onCommit(deps.added);
     const parts = Math.max(1, Math.ceil(invites.length / INVITES_PER_NOTICE));
-    await stores.outbox.add(
+    await stores.onbindNotices.add(
       Array.from({ length: parts }, (_, part) => ({
-        ...{ id: random.integer53(), serverName, address, association: unsigned },
-        ...{ createdAt: now, dueAt: now },
+        id: random.integer53(),
+        serverName,
+        address,
+        association: unsigned,
+        createdAt: now,
+        dueAt: now,
         tokens: invites
           .slice(part * INVITES_PER_NOTICE, (part + 1) * INVITES_PER_NOTICE)
           .map(({ token }) => token),
@@ -126,7 +130,7 @@ export function createNotices(deps: NoticesDependencies): Notices {
 
   async function withdraw(stores: OpenTransaction, notices: readonly OwedNotice[]): Promise<void> {
     if (notices.length === 0) return;
-    await stores.outbox.remove(notices.map(({ id }) => id));
+    await stores.onbindNotices.remove(notices.map(({ id }) => id));
     stores.onCommit(() => metrics.notice('withdrawn', notices.length));
   }
 
@@ -138,7 +142,7 @@ export function createNotices(deps: NoticesDependencies): Notices {
     const addresses = [...new Set(threepids.map(({ address }) => address))];
     for (let from = 0; from < addresses.length; from += CHUNK) {
       const chunk = addresses.slice(from, from + CHUNK);
-      const owed = await stores.outbox.owedFor(chunk);
+      const owed = await stores.onbindNotices.owedFor(chunk);
       await withdraw(stores, await replacedOf(stores.lookups, owed, now));
     }
   }

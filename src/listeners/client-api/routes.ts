@@ -9,7 +9,7 @@ import type { ServerKeys } from '../../identity/server-keys.ts';
 import type { EmailValidation } from '../../identity/validation/email-validation.ts';
 import type { PhoneValidation } from '../../identity/validation/phone-validation.ts';
 import type { Validation } from '../../identity/validation/validation.ts';
-import type { Mount } from '../http/api-server.ts';
+import type { Routes } from '../http/api-server.ts';
 import { health } from '../http/health.ts';
 import { openapi } from '../http/openapi-endpoint.ts';
 import { acceptTerms } from './endpoints/accept-terms.ts';
@@ -69,7 +69,10 @@ export interface ClientApiSwitches {
 export const ROOT = '/_matrix/identity';
 
 /** The table of contents of the client API. */
-export function clientApiRoutes(services: ClientApiServices, switches: ClientApiSwitches): Mount[] {
+export function clientApiRoutes(
+  services: ClientApiServices,
+  switches: ClientApiSwitches,
+): Routes[] {
   const { keys, validation, invitations } = services;
   const keyEndpoints = [pubkey(keys), pubkeyIsValid(keys), pubkeyEphemeralIsValid(invitations)];
   const signing = signEd25519(invitations);
@@ -119,14 +122,14 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
     signing,
   ];
 
-  const mounts: Mount[] = [
+  const routes: Routes[] = [
     { root: '', style: 'v2', endpoints: [health(services.ping)] },
     {
       root: ROOT,
       style: 'v2',
       endpoints: [
         versions(switches.enableV1Access),
-        openapi(() => mounts, 'Matrix Identity Service API, as served by Cognomen'),
+        openapi(() => routes, 'Matrix Identity Service API, as served by Cognomen'),
       ],
     },
     // Room events and mails already sent refer to these under v1, whether or not the rest of it is served.
@@ -136,5 +139,5 @@ export function clientApiRoutes(services: ClientApiServices, switches: ClientApi
       : []),
     { root: `${ROOT}/v2`, style: 'v2', endpoints: v2 },
   ];
-  return mounts;
+  return routes;
 }

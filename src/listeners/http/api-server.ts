@@ -25,7 +25,7 @@ import { BODY_LIMIT, createHttpServer, refuseOtherMethods } from './server.ts';
 export const NOT_FOR_WEB_PAGES: Refusal = [403, 'M_FORBIDDEN'];
 
 /** Endpoints under a common root, with the argument form of its API version. */
-export interface Mount {
+export interface Routes {
   readonly root: string;
   readonly style: ArgumentStyle;
   readonly endpoints: readonly Endpoint[];
@@ -40,7 +40,7 @@ export interface Mount {
 export interface ApiServerOptions {
   /** For metrics and logs: `client`, `internal`. */
   readonly name: string;
-  readonly mounts: readonly Mount[];
+  readonly routes: readonly Routes[];
   /** Whether web pages may use it: by CORS, or what comes from one is refused. */
   readonly webClients: 'allowed' | 'refused';
   /** Who sent a request. */
@@ -167,7 +167,7 @@ function refuseWebPages({ headers }: FastifyRequest): void {
 
 function register(app: FastifyInstance, options: ApiServerOptions, clientOf: ClientOf): void {
   const methodsByUrl = new Map<string, Set<HTTPMethods>>();
-  for (const { root, style, endpoints } of options.mounts) {
+  for (const { root, style, endpoints } of options.routes) {
     for (const endpoint of endpoints) {
       const url = `${root}${endpoint.path}`;
       const methods = methodsByUrl.get(url) ?? new Set<HTTPMethods>();
@@ -200,7 +200,8 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   const clientOf = rememberingClients(options.clientOf);
   const count = requestNoter(name, metrics);
   const app = createHttpServer({
-    ...{ logger, headers },
+    logger,
+    headers,
     clientFields: options.clientFields,
     connectionTimes: options.connectionTimes,
     note: (request, reply) =>

@@ -1,10 +1,10 @@
-import type { Mount } from './api-server.ts';
+import type { Routes } from './api-server.ts';
 import { endpoint } from './endpoint.ts';
 import { type ApiDescription, describeApi } from './openapi.ts';
 import { anObject } from './schema.ts';
 
 /** `GET openapi.json`: the description of all endpoints of a listener, and of itself. */
-export const openapi = (mounts: () => readonly Mount[], title: string) => {
+export const openapi = (routes: () => readonly Routes[], title: string) => {
   let description: ApiDescription | undefined;
   return endpoint({
     method: 'GET',
@@ -14,7 +14,7 @@ export const openapi = (mounts: () => readonly Mount[], title: string) => {
     answer: anObject({}),
     fields: {},
     handle() {
-      description ??= describeApi(mounts(), title);
+      description ??= describeApi(routes(), title);
       return description;
     },
   });

@@ -1,5 +1,5 @@
 import { VERSION } from '../../platform/version.ts';
-import type { Mount } from './api-server.ts';
+import type { Routes } from './api-server.ts';
 import type { DescribedEndpoint } from './endpoint.ts';
 import { faultAnswer, type Refusal } from './errors.ts';
 import { anObject, aString, type Schema, standardError } from './schema.ts';
@@ -43,8 +43,8 @@ const FORM_TYPES = ['application/x-www-form-urlencoded', 'multipart/form-data'];
 const json = (schema: Schema) => ({ [JSON_TYPE]: { schema } });
 const page = { 'text/html': { schema: aString } };
 
-/** Endpoints as they are described: those of a mount, or others whose requests are read in another way. */
-export type DescribedMount = Omit<Mount, 'endpoints'> & {
+/** Endpoints as they are described: those of a listener, or others whose requests are read in another way. */
+export type DescribedRoutes = Omit<Routes, 'endpoints'> & {
   readonly endpoints: readonly DescribedEndpoint[];
 };
 
@@ -67,7 +67,7 @@ function commonRefusals(endpoint: DescribedEndpoint, protects: boolean): readonl
 
 function refusals(
   endpoint: DescribedEndpoint,
-  { style: version, refusals: ofListener = [] }: DescribedMount,
+  { style: version, refusals: ofListener = [] }: DescribedRoutes,
   protects: boolean,
 ) {
   const { statuses, faults = [], faultsOfUsers = [] } = endpoint;
@@ -119,8 +119,8 @@ function parameters(endpoint: DescribedEndpoint): Parameter[] {
   return [...inPath, ...inQuery];
 }
 
-function operation(endpoint: DescribedEndpoint, mount: DescribedMount): Operation {
-  const { style: version, tag = version, wantsToken = false } = mount;
+function operation(endpoint: DescribedEndpoint, group: DescribedRoutes): Operation {
+  const { style: version, tag = version, wantsToken = false } = group;
   const protects = version === 'v2' && endpoint.needs !== undefined;
   const style = endpoint.argumentStyle ?? version;
   const body = json(argumentsSchema(endpoint));
@@ -140,19 +140,19 @@ function operation(endpoint: DescribedEndpoint, mount: DescribedMount): Operatio
     ...(endpoint.method === 'POST' && !endpoint.takesNoBody
       ? { requestBody: { required: true, content: style === 'v1' ? { ...body, ...form } : body } }
       : {}),
-    responses: Object.fromEntries([...success, ...refusals(endpoint, mount, protects)]),
+    responses: Object.fromEntries([...success, ...refusals(endpoint, group, protects)]),
   };
 }
 
 /** Describes all endpoints of an API, from what they themselves say. */
-export function describeApi(mounts: readonly DescribedMount[], title: string): ApiDescription {
+export function describeApi(routes: readonly DescribedRoutes[], title: string): ApiDescription {
   const paths: Record<string, Record<string, Operation>> = {};
-  for (const mount of mounts) {
-    for (const endpoint of mount.endpoints) {
-      const path = `${mount.root}${endpoint.path}`.replace(/:(\w+)/g, '{$1}');
+  for (const group of routes) {
+    for (const endpoint of group.endpoints) {
+      const path = `${group.root}${endpoint.path}`.replace(/:(\w+)/g, '{$1}');
       paths[path] = {
         ...paths[path],
-        [endpoint.method.toLowerCase()]: operation(endpoint, mount),
+        [endpoint.method.toLowerCase()]: operation(endpoint, group),
       };
     }
   }

@@ -47,7 +47,10 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
   let pushes = 0;
 
   const app = createHttpServer({
-    ...{ logger, clientFields, bodyLimit: BODY_LIMIT, tls: tlsOptions(certificates) },
+    logger,
+    clientFields,
+    bodyLimit: BODY_LIMIT,
+    tls: tlsOptions(certificates),
     connectionTimes: options.connectionTimes,
     note: (request, reply) => {
       const address = addresses.get(request) ?? request.raw.socket.remoteAddress;

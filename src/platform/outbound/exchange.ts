@@ -27,9 +27,7 @@ function routeTo(request: OutboundRequest, url: URL): Route {
 /** Equal for routes whose connections are exchangeable: to the same places, with the same checks. */
 function keyOf({ targets, tls, configured }: Route): string {
   const places = targets.map(({ host, port }) => `${host} ${port}`).toSorted();
-  return JSON.stringify([
-    ...[places, tls?.name, tls?.anyCertificate, tls?.identity?.id, configured],
-  ]);
+  return JSON.stringify([places, tls?.name, tls?.anyCertificate, tls?.identity?.id, configured]);
 }
 
 /** The body, as long as it is not too long. */

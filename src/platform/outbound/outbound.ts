@@ -129,7 +129,10 @@ export function createOutboundClient(deps: OutboundDependencies): OutboundClient
   const { metrics, logger, clock, resolver, trustedCa, limits = {} } = deps;
   const policy = createAddressPolicy(deps);
   const dial = createDialer({
-    ...{ policy, resolver, trustedCa, clock },
+    policy,
+    resolver,
+    trustedCa,
+    clock,
     limit: limits.connect ?? CONNECT,
   });
   const exchange = createExchange(dial, limits.idle ?? IDLE);

@@ -49,7 +49,8 @@ function createRoom({ places, perHost, waiting, patience }: RoomLimits): Room {
   /** In the order of their coming. */
   const inside = new Set<Guest>();
   const hosts = createSemaphore({
-    ...{ waiting: { each: waiting }, patience },
+    waiting: { each: waiting },
+    patience,
     // Whoever waited makes nobody give way: so a place goes from hand to hand, and no further.
     hasRoom: () => hosts.inside < places,
   });

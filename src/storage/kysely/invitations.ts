@@ -47,7 +47,10 @@ type Row = {
 };
 
 export const toInvite = ({ medium, address, room_id, sender, token }: Row): Invite => ({
-  ...{ medium, address, sender, token },
+  medium,
+  address,
+  sender,
+  token,
   roomId: room_id,
 });
 
@@ -64,6 +67,22 @@ export function invitationStore(engine: Engine, db: Db): InvitationStore {
     if (sender !== undefined) query = query.where('own.sender', '=', sender);
     if (isV1 !== undefined) query = query.where('own.is_v1', '=', isV1 ? 1 : 0);
     return query;
+  }
+
+  /** No notice carries them any more, and their keys end. */
+  async function endPending(tokens: readonly string[], keysUntil: number): Promise<void> {
+    await db.deleteFrom('cognomen_notice_invites').where('token', 'in', tokens).execute();
+    await db
+      .updateTable('cognomen_invite_keys')
+      .set({ valid_until: keysUntil })
+      .where('token', 'in', tokens)
+      .execute();
+  }
+
+  async function remove(tokens: readonly string[], keysUntil: number): Promise<void> {
+    if (tokens.length === 0) return;
+    await db.deleteFrom('invite_tokens').where('token', 'in', tokens).execute();
+    await endPending(tokens, keysUntil);
   }
 
   return {
@@ -93,24 +112,18 @@ export function invitationStore(engine: Engine, db: Db): InvitationStore {
       return rows.map(toInvite);
     },
 
-    async settle(tokens, { keep, now, keysUntil }) {
+    async markDelivered(tokens, { keep, now, keysUntil }) {
+      if (!keep) return remove(tokens, keysUntil);
       if (tokens.length === 0) return;
-      if (keep) {
-        await db
-          .updateTable('invite_tokens')
-          .set({ sent_ts: toSeconds(now) })
-          .where('token', 'in', tokens)
-          .execute();
-      } else {
-        await db.deleteFrom('invite_tokens').where('token', 'in', tokens).execute();
-      }
-      await db.deleteFrom('cognomen_notice_invites').where('token', 'in', tokens).execute();
       await db
-        .updateTable('cognomen_invite_keys')
-        .set({ valid_until: keysUntil })
+        .updateTable('invite_tokens')
+        .set({ sent_ts: toSeconds(now) })
         .where('token', 'in', tokens)
         .execute();
+      await endPending(tokens, keysUntil);
     },
+
+    remove,
 
     async prepare(token, publicKey, until) {
       await db
@@ -136,8 +149,11 @@ export function invitationStore(engine: Engine, db: Db): InvitationStore {
         .values({ public_key: publicKey, verify_count: 0, persistence_ts: toSeconds(now) })
         .execute();
       const own = {
-        ...{ address: invite.address, sender: invite.sender },
-        ...{ is_v1: invite.isV1 ? 1 : 0, received_ts: now, valid_until: null },
+        address: invite.address,
+        sender: invite.sender,
+        is_v1: invite.isV1 ? 1 : 0,
+        received_ts: now,
+        valid_until: null,
       };
       await db
         .insertInto('cognomen_invite_keys')

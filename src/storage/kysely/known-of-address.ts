@@ -30,9 +30,17 @@ interface Row {
 }
 
 const TYPES = {
-  ...{ id: 'bigint', medium: 'text', address: 'text', mxid: 'text', ts: 'bigint' },
-  ...{ origin_server: 'text', origin_id: 'bigint', association: 'text' },
-  ...{ room_id: 'text', sender: 'text', token: 'text' },
+  id: 'bigint',
+  medium: 'text',
+  address: 'text',
+  mxid: 'text',
+  ts: 'bigint',
+  origin_server: 'text',
+  origin_id: 'bigint',
+  association: 'text',
+  room_id: 'text',
+  sender: 'text',
+  token: 'text',
 } as const satisfies Record<Exclude<keyof Row, 'source'>, 'bigint' | 'text'>;
 
 type Columns = Partial<Record<keyof typeof TYPES, string>>;
@@ -78,8 +86,10 @@ export async function knownOfAddress(
     .unionAll(part(spelt, 'logged', entry))
     .unionAll(
       part(published, 'published', {
-        ...{ id: 'global.id', ts: 'global.ts' },
-        ...{ origin_server: 'global.originServer', origin_id: 'global.originId' },
+        id: 'global.id',
+        ts: 'global.ts',
+        origin_server: 'global.originServer',
+        origin_id: 'global.originId',
       }) as never,
     )
     .unionAll(part(owed, 'owed', { id: 'notice.id', association: 'notice.association' }) as never);
@@ -88,16 +98,12 @@ export async function knownOfAddress(
     const pending = pendingInvites(engine, db, { medium, addresses: spellings, since, limit });
     all = all.unionAll(
       part(db.selectFrom(pending.as('pending_invite')), 'pending', {
-        ...{
-          id: 'pending_invite.id',
-          medium: 'pending_invite.medium',
-          address: 'pending_invite.address',
-        },
-        ...{
-          room_id: 'pending_invite.room_id',
-          sender: 'pending_invite.sender',
-          token: 'pending_invite.token',
-        },
+        id: 'pending_invite.id',
+        medium: 'pending_invite.medium',
+        address: 'pending_invite.address',
+        room_id: 'pending_invite.room_id',
+        sender: 'pending_invite.sender',
+        token: 'pending_invite.token',
       }) as never,
     );
   }
@@ -113,12 +119,15 @@ function toKnown(rows: readonly Row[], medium: string, address: string): KnownOf
   );
   return {
     logged: [...new Map(entries.map((row) => [row.id, row])).values()].map(({ id, mxid, ts }) => ({
-      ...{ id, mxid: mxid ?? undefined },
+      id,
+      mxid: mxid ?? undefined,
       ts: ts ?? 0,
     })),
     published: of('published').map((row) => ({
-      ...{ id: row.id, ts: row.ts },
-      ...{ originServer: row.origin_server, originId: row.origin_id },
+      id: row.id,
+      ts: row.ts,
+      originServer: row.origin_server,
+      originId: row.origin_id,
     })),
     // Notices do not say of which medium their address is; their binding does.
     owed: of('owed')

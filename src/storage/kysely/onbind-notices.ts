@@ -1,7 +1,7 @@
 import type { Db, Engine } from '../engines/engine.ts';
-import type { Notice, OutboxStore } from '../stores/index.ts';
+import type { Notice, OnbindNoticeStore } from '../stores/index.ts';
 import { toInvite } from './invitations.ts';
-import { outboxServers } from './onbind-servers.ts';
+import { onbindServers } from './onbind-servers.ts';
 import { portions } from './portions.ts';
 import type { Schema } from './schema.ts';
 
@@ -27,14 +27,17 @@ function toNotice(row: {
 }): Notice {
   const { id, association, attempts } = row;
   return {
-    ...{ id, association, attempts, serverName: row.server_name },
+    id,
+    association,
+    attempts,
+    serverName: row.server_name,
     createdAt: row.created_ts,
     refusedAt: row.refused_ts ?? undefined,
   };
 }
 
-export function outboxStore(engine: Engine, db: Db): OutboxStore {
-  const servers = outboxServers(engine, db);
+export function onbindNoticeStore(engine: Engine, db: Db): OnbindNoticeStore {
+  const servers = onbindServers(engine, db);
 
   /** Those of one homeserver, of a kind. */
   const ofServer = (serverName: string, refused: boolean) =>
@@ -64,7 +67,9 @@ export function outboxStore(engine: Engine, db: Db): OutboxStore {
         .insertInto('cognomen_notices')
         .values(
           notices.map(({ id, serverName, address, association, createdAt, refusedAt, dueAt }) => ({
-            ...{ id, address, association },
+            id,
+            address,
+            association,
             server_name: serverName,
             created_ts: createdAt,
             next_attempt_ts: dueAt,
@@ -163,7 +168,8 @@ export function outboxStore(engine: Engine, db: Db): OutboxStore {
       await db
         .updateTable('cognomen_notices')
         .set((update) => ({
-          ...{ attempts, next_attempt_ts: until },
+          attempts,
+          next_attempt_ts: until,
           refused_ts: update.fn.coalesce('refused_ts', update.val(now)),
         }))
         .where('id', '=', id)

@@ -1,8 +1,8 @@
 import type { Db, Engine } from '../engines/engine.ts';
-import type { OutboxServers } from '../stores/index.ts';
+import type { OnbindServers } from '../stores/index.ts';
 
 /** Whose turn is when, and who has claimed whom. */
-export function outboxServers(engine: Engine, db: Db): OutboxServers {
+export function onbindServers(engine: Engine, db: Db): OnbindServers {
   return {
     async giveTurn(server_name, dueAt) {
       await db
@@ -79,8 +79,11 @@ export function outboxServers(engine: Engine, db: Db): OutboxServers {
       await db
         .updateTable('cognomen_notice_servers')
         .set({
-          ...{ failures, troubled: troubled ? 1 : 0 },
-          ...{ due_ts: dueAt, refused_due_ts: refusedDueAt, claimed_by: null },
+          failures,
+          troubled: troubled ? 1 : 0,
+          due_ts: dueAt,
+          refused_due_ts: refusedDueAt,
+          claimed_by: null,
         })
         .where('server_name', '=', serverName)
         .where('claimed_by', '=', holder)

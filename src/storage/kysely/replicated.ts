@@ -178,8 +178,11 @@ async function noteDeletions(
       .insertInto('cognomen_received_deletions')
       .values(
         portion.map(({ medium, address, originId }) => ({
-          ...{ origin_server: origin, medium, address },
-          ...{ origin_id: originId, received_ts: now },
+          origin_server: origin,
+          medium,
+          address,
+          origin_id: originId,
+          received_ts: now,
         })),
       )
       .onConflict((conflict) =>

@@ -9,7 +9,7 @@ import { ephemeralKeyStore } from './ephemeral-keys.ts';
 import { invitationStore } from './invitations.ts';
 import { lookupStore } from './lookups.ts';
 import { networkKeyStore } from './network-keys.ts';
-import { outboxStore } from './onbind-notices.ts';
+import { onbindNoticeStore } from './onbind-notices.ts';
 import { peerStore } from './peers.ts';
 import { replicatedStore } from './replicated.ts';
 import { sessionStore } from './sessions.ts';
@@ -25,7 +25,7 @@ export function storesOn(engine: Engine, db: Db): Stores {
     accounts: accountStore(engine, db),
     networkKeys: networkKeyStore(db),
     invitations: invitationStore(engine, db),
-    outbox: outboxStore(engine, db),
+    onbindNotices: onbindNoticeStore(engine, db),
     state: stateStore(db),
     adoption: adoptionStore(db),
     ownRows: ownRowStore(engine, db),

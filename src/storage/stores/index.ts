@@ -5,7 +5,7 @@ import type { EphemeralKeyStore } from './ephemeral-keys.ts';
 import type { InvitationStore } from './invitations.ts';
 import type { LookupStore } from './lookups.ts';
 import type { NetworkKeyStore } from './network-keys.ts';
-import type { OutboxStore } from './onbind-notices.ts';
+import type { OnbindNoticeStore } from './onbind-notices.ts';
 import type { OwnRowStore } from './own-rows.ts';
 import type { PeerStore } from './peers.ts';
 import type { ReplicatedStore } from './replicated.ts';
@@ -40,7 +40,7 @@ export interface Stores {
   readonly accounts: AccountStore;
   readonly networkKeys: NetworkKeyStore;
   readonly invitations: InvitationStore;
-  readonly outbox: OutboxStore;
+  readonly onbindNotices: OnbindNoticeStore;
   readonly state: StateStore;
   readonly adoption: AdoptionStore;
   readonly ownRows: OwnRowStore;

@@ -41,11 +41,16 @@ export interface InvitationStore {
     since: number,
     limit: number,
   ): Promise<Invite[]>;
-  /** Deletes them, or marks them as delivered; their keys stay valid until `keysUntil`. */
-  settle(
+  /**
+   * Notes that homeservers took them; their keys stay valid until `keysUntil`.
+   * @param keep whether they stay in the table, as delivered
+   */
+  markDelivered(
     tokens: readonly string[],
     how: { readonly keep: boolean; readonly now: number; readonly keysUntil: number },
   ): Promise<void>;
+  /** Deletes them, though nobody took them; their keys stay valid until then. */
+  remove(tokens: readonly string[], keysUntil: number): Promise<void>;
   /** Notes an invitation whose mail is to go out; forgotten at that time unless confirmed. */
   prepare(token: string, publicKey: string, until: number): Promise<void>;
   /** Makes the invitation pending, and its key valid. */

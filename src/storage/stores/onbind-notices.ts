@@ -53,7 +53,7 @@ export interface Release extends ClaimedServer {
 }
 
 /** How much is owed. */
-export interface OutboxSize {
+export interface OnbindNoticeCount {
   readonly all: number;
   /** Of them, those that were refused and are to be offered again. */
   readonly refused: number;
@@ -65,7 +65,7 @@ export interface OutboxSize {
  * The homeservers that something is owed to. Each is delivered to by one process at a time, which
  * claims it; a claim that is not renewed lapses.
  */
-export interface OutboxServers {
+export interface OnbindServers {
   /** Something new is owed to it, to be tried then. */
   giveTurn(serverName: string, dueAt: number): Promise<void>;
   /** Whether it is any homeserver's turn, of those in trouble or of the others. */
@@ -84,7 +84,7 @@ export interface OutboxServers {
  * The notices owed, by homeserver. They are removed under the log's lock, so that a bind sees all of it
  * or nothing.
  */
-export interface OutboxStore extends OutboxServers {
+export interface OnbindNoticeStore extends OnbindServers {
   /** Notes what is owed, and that its homeservers have their turn. */
   add(notices: readonly NewNotice[]): Promise<void>;
   /** Notices to be tried now that were never refused, those that wait longest first. */
@@ -114,5 +114,5 @@ export interface OutboxStore extends OutboxServers {
   /** Removes notices that old, their invitations stay pending; the number removed. */
   removeCreatedBefore(serverName: string, time: number, limit: number): Promise<number>;
   /** Counts up to the limit. */
-  measure(limit: number): Promise<OutboxSize>;
+  measure(limit: number): Promise<OnbindNoticeCount>;
 }

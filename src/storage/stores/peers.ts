@@ -1,6 +1,6 @@
 import type { Lease } from '../../platform/leases.ts';
 
-/** A server of the replication mesh. Times are milliseconds since the epoch. */
+/** A server that replicates with this one. Times are milliseconds since the epoch. */
 export interface Peer {
   /** Its `server.name`. */
   readonly name: string;

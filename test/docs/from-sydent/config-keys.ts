@@ -223,7 +223,7 @@ export const KEYS: Readonly<Record<string, Rows>> = {
       same(
         'one PEM file with key and certificate, for both directions; empty or unreadable: no replication, the latter with a warning',
         'config/values > a certificate that cannot be read leaves replication off',
-        'replication/mesh > bindings go both ways, each within half a second',
+        'replication/servers > bindings go both ways, each within half a second',
       ),
       better(
         'read at the start',
@@ -244,14 +244,14 @@ export const KEYS: Readonly<Record<string, Rows>> = {
       same(
         'the address for peers',
         'config/values > a certificate that cannot be read leaves replication off',
-        'replication/mesh > bindings go both ways, each within half a second',
+        'replication/servers > bindings go both ways, each within half a second',
       ),
     ],
     'replication.https.port': [
       same(
         'the port for peers',
         'config/values > a certificate that cannot be read leaves replication off',
-        'replication/mesh > bindings go both ways, each within half a second',
+        'replication/servers > bindings go both ways, each within half a second',
       ),
     ],
     obey_x_forwarded_for: [

@@ -698,7 +698,7 @@ export const OTHER_ENDPOINTS: Rows = {
     same(
       'addresses are case-folded, and hashed with the receiver’s own pepper',
       'replication/receiver > addresses folded',
-      'replication/mesh > the hash is made with the receiver’s own pepper',
+      'replication/servers > the hash is made with the receiver’s own pepper',
     ),
     different(
       'a deletion removes every row of the address',

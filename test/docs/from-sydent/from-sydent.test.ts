@@ -26,9 +26,19 @@ import {
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const TABLES: readonly Rows[] = [
-  ...[LISTENERS, CONVENTIONS, ...Object.values(ENDPOINTS), OTHER_ENDPOINTS],
-  ...[CONFIG_FILE, ...Object.values(KEYS), PEER_KEYS, ENVIRONMENT],
-  ...[TEMPLATES, DATABASE, REPLICATION, RUNNING, TOOLS],
+  LISTENERS,
+  CONVENTIONS,
+  ...Object.values(ENDPOINTS),
+  OTHER_ENDPOINTS,
+  CONFIG_FILE,
+  ...Object.values(KEYS),
+  PEER_KEYS,
+  ENVIRONMENT,
+  TEMPLATES,
+  DATABASE,
+  REPLICATION,
+  RUNNING,
+  TOOLS,
 ];
 const rows: readonly (Row & { readonly about: string })[] = TABLES.flatMap((each) =>
   Object.entries(each).flatMap(([about, list]) => list.map((row) => ({ ...row, about }))),

@@ -20,7 +20,11 @@ export type Rows = Readonly<Record<string, readonly Row[]>>;
 
 /** It does what Sydent does. */
 export const same = (sydent: string, ...tests: readonly TestName[]): Row => ({
-  ...{ is: 'same', sydent, here: undefined, why: '', tests },
+  is: 'same',
+  sydent,
+  here: undefined,
+  why: '',
+  tests,
 });
 
 /** It does what Sydent was meant to do, or more of it. */

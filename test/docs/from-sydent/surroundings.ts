@@ -235,14 +235,14 @@ export const REPLICATION: Rows = {
       'every 10 seconds, 100 at a time',
       'at once, and as many together as the peer takes, up to Sydent’s 512 KiB; each peer by itself',
       'a binding is known everywhere at once',
-      'replication/mesh > bindings go both ways, each within half a second',
+      'replication/servers > bindings go both ways, each within half a second',
       'replication/pusher > grows as long as the peer takes it, within Sydent’s 512 KiB, in order',
       'replication/pusher > reaches one peer however long another takes to answer',
     ),
     better(
       'signs under the key’s own id, which other Sydents do not look at',
       'under that and `ed25519:0`',
-      'a key with another version works in the mesh',
+      'a key with another version works among peers',
       'replication/pusher > is what Sydent takes: members, nulls, key id, content type, order',
     ),
     better(
@@ -256,7 +256,7 @@ export const REPLICATION: Rows = {
     same(
       'the newest `ts` wins, whoever said it; the caller is known by its certificate',
       'replication/receiver > the newest as the one that counts, in whatever order they come',
-      'replication/mesh > the newest wins whoever said it',
+      'replication/servers > the newest wins whoever said it',
       'replication/receiver > nobody without a certificate',
     ),
     better(

@@ -1,12 +1,12 @@
 import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createDatabase, type EngineName, temporaryFolder } from './databases.ts';
-import { certificateFolder, newSigningKey, replicationLines } from './mesh.ts';
 import { freePort, type ServerProcess, spawnCognomen, writeConfig } from './process.ts';
+import { certificateFolder, newSigningKey, replicationLines } from './replicating-servers.ts';
 import type { TestCa } from './tls.ts';
 
 /** A server that replicates, in a process of its own, and its command line. */
-export interface MeshProcess {
+export interface ReplicatingProcess {
   readonly name: string;
   readonly publicKey: string;
   readonly replicationUrl: string;
@@ -23,7 +23,7 @@ export interface MeshProcess {
   remove(): Promise<void>;
 }
 
-export interface MeshProcessOptions {
+export interface ReplicatingProcessOptions {
   readonly engine?: EngineName;
   /** Lines of `[db]` and a signing key: those of another process, to be its twin. */
   readonly twin?: { readonly db: string; readonly signingKey: ReturnType<typeof newSigningKey> };
@@ -32,8 +32,8 @@ export interface MeshProcessOptions {
 export async function createMeshProcess(
   ca: TestCa,
   name: string,
-  { engine = 'sqlite', twin }: MeshProcessOptions = {},
-): Promise<MeshProcess & { readonly twin: NonNullable<MeshProcessOptions['twin']> }> {
+  { engine = 'sqlite', twin }: ReplicatingProcessOptions = {},
+): Promise<ReplicatingProcess & { readonly twin: NonNullable<ReplicatingProcessOptions['twin']> }> {
   const folder = await temporaryFolder();
   const certificate = await certificateFolder(ca, name);
   const certFile = path.join(folder.path, 'peer.pem');
@@ -50,7 +50,12 @@ export async function createMeshProcess(
   const { file, url, internalUrl } = await writeConfig(folder.path, sections, name);
   let running: ServerProcess | undefined;
   return {
-    ...{ name, file, url, internalUrl, certFile, publicKey: signingKey.publicKey },
+    name,
+    file,
+    url,
+    internalUrl,
+    certFile,
+    publicKey: signingKey.publicKey,
     replicationUrl: `https://127.0.0.1:${port}`,
     twin: { db, signingKey },
     process() {
@@ -75,13 +80,18 @@ export async function createMeshProcess(
 }
 
 /** Makes each known to the other, by command. */
-export async function befriend(a: MeshProcess, b: MeshProcess): Promise<void> {
+export async function befriend(a: ReplicatingProcess, b: ReplicatingProcess): Promise<void> {
   for (const [at, peer] of [
     [a, b],
     [b, a],
   ] as const) {
     const { status, output } = await at.peers(
-      ...['add', peer.name, '--key', peer.publicKey, '--url', peer.replicationUrl],
+      'add',
+      peer.name,
+      '--key',
+      peer.publicKey,
+      '--url',
+      peer.replicationUrl,
     );
     if (status !== 0) throw new Error(output);
   }

@@ -5,11 +5,11 @@ import {
   bind,
   introduce,
   lookup,
-  type MeshServer,
   onDatabase,
+  type ReplicatingServer,
   startMeshServer,
   unbind,
-} from '../support/mesh.ts';
+} from '../support/replicating-servers.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 /** Peers are looked for every two seconds. */
@@ -22,8 +22,8 @@ beforeAll(async () => {
 afterAll(() => ca.remove());
 
 describe.each(ENGINES)('two servers on %s', (engine) => {
-  let a: MeshServer;
-  let b: MeshServer;
+  let a: ReplicatingServer;
+  let b: ReplicatingServer;
 
   beforeAll(async () => {
     a = await startMeshServer(ca, 'a.test', { engine, keyVersion: 'a_1' });

@@ -2,8 +2,8 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 
 export type NoticeOutcome = 'delivered' | 'refused' | 'postponed' | 'given-up' | 'withdrawn';
 
-/** What waits in the outbox. */
-export interface OutboxMeasure {
+/** What homeservers are still to be told. */
+export interface OnbindMeasure {
   readonly size: number;
   /** Those of them that were refused and are offered again. */
   readonly refused: number;
@@ -12,17 +12,17 @@ export interface OutboxMeasure {
 }
 
 /** What is counted of invitations and of notices to homeservers. */
-export interface OutboxMetrics {
+export interface OnbindMetrics {
   invitationStored(): void;
   invitationDelivered(count?: number): void;
   invitationGivenWay(): void;
   notice(outcome: NoticeOutcome, count?: number): void;
-  /** Whom to ask for the size of the outbox, each time the metrics are read. */
-  observe(measure: () => Promise<OutboxMeasure>): void;
+  /** Whom to ask how much that is, each time the metrics are read. */
+  observe(measure: () => Promise<OnbindMeasure>): void;
 }
 
-export function createOutboxMetrics(registers: Registry[]): OutboxMetrics {
-  let measure: (() => Promise<OutboxMeasure>) | undefined;
+export function createOnbindMetrics(registers: Registry[]): OnbindMetrics {
+  let measure: (() => Promise<OnbindMeasure>) | undefined;
   const stored = new Counter({
     name: 'cognomen_invitations_stored_total',
     help: 'Invitations mailed and kept',
@@ -51,8 +51,8 @@ export function createOutboxMetrics(registers: Registry[]): OutboxMetrics {
     help: 'Notices that homeservers have not taken yet, of all processes on the database; counted up to 100000',
     registers,
     async collect() {
-      const outbox = await measured();
-      if (outbox) this.set(outbox.size);
+      const owed = await measured();
+      if (owed) this.set(owed.size);
     },
   });
   new Gauge({
@@ -60,8 +60,8 @@ export function createOutboxMetrics(registers: Registry[]): OutboxMetrics {
     help: 'Those of them that their homeserver refused and is offered again',
     registers,
     async collect() {
-      const outbox = await measured();
-      if (outbox) this.set(outbox.refused);
+      const owed = await measured();
+      if (owed) this.set(owed.refused);
     },
   });
   new Gauge({
@@ -69,8 +69,8 @@ export function createOutboxMetrics(registers: Registry[]): OutboxMetrics {
     help: 'Age of the oldest notice that its homeserver has neither taken nor refused yet; 0 when there is none',
     registers,
     async collect() {
-      const outbox = await measured();
-      if (outbox) this.set(outbox.age);
+      const owed = await measured();
+      if (owed) this.set(owed.age);
     },
   });
   return {

@@ -45,14 +45,14 @@ export const replicationLines = (certFile: string, ca: TestCa, port: number) =>
     `replication.https.port = ${port}`,
   ].join('\n');
 
-export interface MeshServer extends TestServer {
+export interface ReplicatingServer extends TestServer {
   readonly name: string;
   readonly publicKey: string;
   readonly replicationUrl: string;
   readonly certFile: string;
 }
 
-export interface MeshServerOptions {
+export interface ReplicatingServerOptions {
   readonly engine?: EngineName;
   /** Further lines of `[http]`. */
   readonly http?: string;
@@ -66,8 +66,8 @@ export interface MeshServerOptions {
 export async function startMeshServer(
   ca: TestCa,
   name: string,
-  { engine = 'sqlite', http = '', general = '', keyVersion }: MeshServerOptions = {},
-): Promise<MeshServer> {
+  { engine = 'sqlite', http = '', general = '', keyVersion }: ReplicatingServerOptions = {},
+): Promise<ReplicatingServer> {
   const certificate = await certificateFolder(ca, name);
   const port = await freePort();
   const signingKey = newSigningKey(keyVersion);
@@ -137,8 +137,12 @@ export function signedAssociation(
   fields: Record<string, unknown> = {},
 ): Record<string, unknown> {
   const association = {
-    ...{ medium: 'email', address: 'ada@sample.test', mxid: '@ada:sample.test' },
-    ...{ ts: 1_700_000_000_000, not_before: 1_700_000_000_000, not_after: 4_000_000_000_000 },
+    medium: 'email',
+    address: 'ada@sample.test',
+    mxid: '@ada:sample.test',
+    ts: 1_700_000_000_000,
+    not_before: 1_700_000_000_000,
+    not_after: 4_000_000_000_000,
     ...fields,
   };
   const there = Object.entries(association).filter(([, value]) => value !== undefined);

@@ -1,0 +1,77 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import { createNoticeDelivery } from '../homeservers/onbind/delivery.ts';
+import {
+  type Dispatcher,
+  type DispatcherTimings,
+  startDispatcher,
+} from '../homeservers/onbind/dispatcher.ts';
+import { dateTokens } from '../identity/adoption/tokens.ts';
+import { repeat } from '../platform/repeat.ts';
+import { pruneLog } from '../replication/pruning.ts';
+import type { Infrastructure } from './infrastructure.ts';
+import type { Services } from './services.ts';
+
+const CLEANUP_INTERVAL = 10 * 60 * 1000;
+const PRUNING_INTERVAL = 60 * 60 * 1000;
+const RENEWAL_INTERVAL = 60 * 60 * 1000;
+const COUNTING_INTERVAL = 6 * 60 * 60 * 1000;
+
+/** Does what nobody waits for: a failure is logged. */
+export async function inBackground(logger: Logger, what: string, work: () => Promise<void>) {
+  try {
+    await work();
+  } catch (error) {
+    logger.error({ err: error }, `${what} failed`);
+  }
+}
+
+/**
+ * Starts what runs by itself as long as the server does.
+ * @param closing stops it again
+ * @returns who tells homeservers of bindings
+ */
+export function startBackground(
+  { general, email }: Config,
+  infrastructure: Infrastructure,
+  services: Services,
+  closing: AsyncDisposableStack,
+  timings: Partial<DispatcherTimings> = {},
+): Dispatcher {
+  const { storage, clock, logger, metrics } = infrastructure;
+  const { validation, accounts, invitations, homeserverAccounts, networkNames } = services;
+  const again = (interval: number, what: string, work: () => Promise<void>) => {
+    const repetition = repeat(interval, () => inBackground(logger, what, work));
+    closing.defer(() => repetition.stop());
+  };
+
+  const dating = inBackground(logger, 'Dating access tokens', () => dateTokens({ storage, clock }));
+  closing.defer(() => dating);
+  again(PRUNING_INTERVAL, 'Pruning the log', () => pruneLog(storage, clock, logger));
+  again(RENEWAL_INTERVAL, 'Renewing the keys of the log', networkNames.renew);
+  again(COUNTING_INTERVAL, 'Counting accounts', homeserverAccounts.count);
+  closing.defer(async () => homeserverAccounts.stop());
+  again(CLEANUP_INTERVAL, 'Deleting what is old', async () => {
+    const sessions = await validation.deleteOld();
+    const tokens = await accounts.deleteUnused();
+    const invites = await invitations.deleteOld();
+    const deleted = sessions + tokens + invites;
+    if (deleted > 0) logger.info({ sessions, tokens, invites }, 'Deleted what was old');
+  });
+
+  const telling = { ...infrastructure, metrics: metrics.onbind };
+  const dispatcher = startDispatcher({
+    ...telling,
+    noticeLifetime: general.noticeLifetime,
+    refusedNoticeLifetime: general.refusedNoticeLifetime,
+    deliver: createNoticeDelivery({
+      ...telling,
+      sign: services.notices.sign,
+      send: services.homeservers.sendNotice,
+      rules: { keepDelivered: !general.deleteTokensOnBind, keyGrace: email.invites.keyGrace },
+    }),
+    timings,
+  });
+  closing.defer(() => dispatcher.stop());
+  return dispatcher;
+}

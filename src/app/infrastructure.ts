@@ -1,0 +1,89 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import { createDelivery, type Delivery } from '../delivery/delivery.ts';
+import { canSendSms } from '../delivery/sms/sms.ts';
+import { createServerKeys, type ServerKeys } from '../identity/server-keys.ts';
+import { type Clock, systemClock } from '../platform/clock.ts';
+import { createLeases, type Leases } from '../platform/leases.ts';
+import { createMetrics, type Metrics } from '../platform/metrics.ts';
+import {
+  createOutboundClient,
+  type OutboundClient,
+  type OutboundLimits,
+} from '../platform/outbound/outbound.ts';
+import { createNameResolver, type NameResolver } from '../platform/outbound/resolver.ts';
+import { createPhoneNumbers, type PhoneNumbers } from '../platform/phone-numbers.ts';
+import { createProgress, type Progress } from '../platform/progress.ts';
+import { type Random, secureRandom } from '../platform/random.ts';
+import { openStorage } from '../storage/open.ts';
+import type { Storage } from '../storage/stores/index.ts';
+
+/** What the services of the domain are given: time, randomness, a database, and ways out. */
+export interface Infrastructure {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  readonly progress: Progress;
+  /** This process among those on the same database. */
+  readonly leases: Leases;
+  readonly storage: Storage;
+  readonly keys: ServerKeys;
+  readonly resolver: NameResolver;
+  readonly outbound: OutboundClient;
+  readonly delivery: Delivery;
+  readonly phoneNumbers: PhoneNumbers;
+}
+
+export interface InfrastructureOptions {
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Aborted when the server is to stop: a start that takes long ends with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Where to say how far a long start is, beside the log. */
+  readonly terminal?: ((line: string) => void) | undefined;
+  /** PEM; in place of the authorities that the system trusts, for outbound requests. */
+  readonly trustedCa?: string | undefined;
+  readonly outboundLimits?: OutboundLimits | undefined;
+}
+
+/**
+ * Opens all that.
+ * @param closing takes it down again
+ */
+export async function openInfrastructure(
+  config: Config,
+  options: InfrastructureOptions,
+  closing: AsyncDisposableStack,
+): Promise<Infrastructure> {
+  const { logger, clock = systemClock, random = secureRandom } = options;
+  const { serverName, pidFile, dnsServers, ipBlacklist, ipWhitelist } = config.general;
+  const metrics = createMetrics();
+  const progress = createProgress({ ...options, clock });
+  const opening = { logger, clock, random, progress, serverName, pidFile };
+  const storage = await openStorage(config.db, opening);
+  closing.defer(() => storage.close());
+  const resolver = createNameResolver({ servers: dnsServers, clock });
+  closing.defer(async () => resolver.close());
+  const outbound = createOutboundClient({
+    blacklist: ipBlacklist,
+    whitelist: ipWhitelist,
+    resolver,
+    clock,
+    metrics,
+    logger,
+    trustedCa: options.trustedCa,
+    limits: options.outboundLimits,
+  });
+  closing.defer(() => outbound.close());
+  const delivery = createDelivery(config, { logger, clock, random, metrics, outbound });
+  closing.defer(() => delivery.close());
+  const phoneNumbers = createPhoneNumbers();
+  // Now, and not while somebody waits.
+  if (canSendSms(config.sms)) await phoneNumbers.load();
+  const leases = createLeases({ clock, random });
+  const keys = createServerKeys(serverName, config.crypto);
+  const own = { logger, clock, random, metrics, progress, leases };
+  return { ...own, storage, keys, resolver, outbound, delivery, phoneNumbers };
+}

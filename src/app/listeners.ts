@@ -1,0 +1,92 @@
+import type { Config } from '../config/config.ts';
+import type { Listener } from '../config/listener.ts';
+import { clientApiRoutes } from '../listeners/client-api/routes.ts';
+import { type ApiServerOptions, createApiServer } from '../listeners/http/api-server.ts';
+import { clientReader } from '../listeners/http/client-address.ts';
+import type { ConnectionTimes } from '../listeners/http/connections.ts';
+import { listen } from '../listeners/http/listen.ts';
+import { warningOfOddities } from '../listeners/http/oddities.ts';
+import type { ClientFields } from '../listeners/http/request-lines.ts';
+import { internalApiRoutes } from '../listeners/internal-api/routes.ts';
+import { createMetricsServer } from '../listeners/metrics/server.ts';
+import type { Infrastructure } from './infrastructure.ts';
+import type { Services } from './services.ts';
+
+/** Where it really listens: port 0 in the configuration means any. */
+export interface ListeningAt {
+  readonly client: Listener;
+  readonly internal: Listener | undefined;
+  readonly metrics: Listener | undefined;
+}
+
+export interface ListenersOptions {
+  /** What the log says of who asks. */
+  readonly clientFields: ClientFields;
+  /** How long connections may take, where not as usual. */
+  readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
+}
+
+/**
+ * Listens for all but peers; for clients last, when all else is there.
+ * @param closing stops listening again
+ */
+export async function startListeners(
+  { general, http, limits }: Config,
+  { logger, metrics, clock, keys, storage, delivery }: Infrastructure,
+  services: Services,
+  { clientFields, connectionTimes }: ListenersOptions,
+  closing: AsyncDisposableStack,
+): Promise<ListeningAt> {
+  const { accounts, associations, homeservers } = services;
+  const common = { logger, metrics, connectionTimes };
+  const clientOf = clientReader({ ...http, trustedNetworks: limits.trustedNetworks });
+
+  async function serveMetrics(listener: Listener): Promise<Listener> {
+    const server = createMetricsServer(common);
+    closing.defer(() => server.close());
+    return listen(server, 'metrics', listener, connectionTimes);
+  }
+
+  async function serve(
+    listener: Listener,
+    api: Pick<ApiServerOptions, 'name' | 'routes' | 'webClients' | 'clientOf' | 'token'>,
+  ): Promise<Listener> {
+    const server = createApiServer({
+      ...common,
+      ...api,
+      clientFields,
+      authenticate: accounts.authenticate,
+      queryTokens: http.queryAccessTokens,
+    });
+    closing.defer(() => server.close());
+    return listen(server, api.name, listener, connectionTimes);
+  }
+
+  return {
+    metrics: general.prometheus && (await serveMetrics(general.prometheus)),
+    internal:
+      http.internalApi &&
+      (await serve(http.internalApi, {
+        name: 'internal',
+        routes: internalApiRoutes(associations, http.internalApi.token !== undefined),
+        webClients: 'refused',
+        clientOf,
+        token: http.internalApi.token,
+      })),
+    client: await serve(http.clientApi, {
+      name: 'client',
+      routes: clientApiRoutes(
+        {
+          ...services,
+          keys,
+          verifyRequest: homeservers.verifyRequest,
+          renderPage: delivery.renderPage,
+          ping: storage.ping,
+        },
+        { ...general, clientHttpBase: http.clientHttpBase, confirmFirst: http.pageAsksFirst },
+      ),
+      webClients: 'allowed',
+      clientOf: warningOfOddities(clientOf, logger, clock),
+    }),
+  };
+}

@@ -1,0 +1,175 @@
+import type { Config } from '../config/config.ts';
+import { gaveNoSign } from '../homeservers/failures.ts';
+import { createHomeservers, type Homeservers } from '../homeservers/homeservers.ts';
+import type { HomeserverTimings } from '../homeservers/timings.ts';
+import { type Accounts, createAccounts } from '../identity/accounts/accounts.ts';
+import { createRegistration, type Registration } from '../identity/accounts/registration.ts';
+import { createTerms, type Terms } from '../identity/accounts/terms.ts';
+import { type Associations, createAssociations } from '../identity/associations/associations.ts';
+import { createLookup, type Lookup } from '../identity/associations/lookup.ts';
+import { createUnbinding, type Unbinding } from '../identity/associations/unbinding.ts';
+import { createInvitationRoom } from '../identity/invitations/invitation-room.ts';
+import { createInvitations, type Invitations } from '../identity/invitations/invitations.ts';
+import { createOnbindNotices, type OnbindNotices } from '../identity/invitations/onbind-notices.ts';
+import { createAskedAddresses } from '../identity/limits/asked-addresses.ts';
+import { createAsking } from '../identity/limits/asking.ts';
+import {
+  createHomeserverAccounts,
+  type HomeserverAccounts,
+} from '../identity/limits/homeserver-accounts.ts';
+import { createLimits } from '../identity/limits/limits.ts';
+import { createLookupLimits } from '../identity/limits/lookup-limits.ts';
+import { createNetworkNames, type NetworkNames } from '../identity/network-names.ts';
+import {
+  createEmailValidation,
+  type EmailValidation,
+} from '../identity/validation/email-validation.ts';
+import {
+  createPhoneValidation,
+  type PhoneValidation,
+} from '../identity/validation/phone-validation.ts';
+import { createValidation, type Validation } from '../identity/validation/validation.ts';
+import { ROOT } from '../listeners/client-api/routes.ts';
+import type { TermsPolicy } from '../model/terms.ts';
+import type { Infrastructure } from './infrastructure.ts';
+
+/** The services of the domain, each built once. */
+export interface Services {
+  readonly homeservers: Homeservers;
+  readonly validation: Validation;
+  readonly emailValidation: EmailValidation;
+  readonly phoneValidation: PhoneValidation;
+  readonly terms: Terms;
+  readonly accounts: Accounts;
+  readonly registration: Registration;
+  readonly associations: Associations;
+  readonly unbinding: Unbinding;
+  readonly lookup: Lookup;
+  readonly invitations: Invitations;
+  readonly notices: OnbindNotices;
+  readonly networkNames: NetworkNames;
+  readonly homeserverAccounts: HomeserverAccounts;
+}
+
+export interface ServicesOptions {
+  /** The terms in force; undefined when there are none. */
+  readonly termsPolicy: () => TermsPolicy | undefined;
+  /** Told when homeservers are to be told of something, and it is committed. */
+  readonly noticesAdded: () => void;
+  /** Told after an entry of the log was committed. */
+  readonly associationLogged: () => void;
+  /** What homeservers and other servers may take, where it is not to be the usual. */
+  readonly homeserverTimings?: Partial<HomeserverTimings> | undefined;
+  /** Milliseconds that a request waits for its turn to make this server ask a homeserver. */
+  readonly askingPatience?: number | undefined;
+}
+
+export function createServices(
+  config: Config,
+  infrastructure: Infrastructure,
+  options: ServicesOptions,
+): Services {
+  const { general, http, access, email, sms } = config;
+  const { storage, keys, clock, random, metrics, logger, delivery } = infrastructure;
+  const limits = createLimits({
+    settings: config.limits.settings,
+    clock,
+    logger,
+    onExceeded: metrics.limitExceeded,
+  });
+  const homeservers = createHomeservers(config, {
+    ...infrastructure,
+    asking: createAsking({ limits, isFailure: gaveNoSign, patience: options.askingPatience }),
+    timings: options.homeserverTimings,
+  });
+
+  const validation = createValidation(infrastructure);
+  const terms = createTerms({ storage, current: options.termsPolicy });
+  const { tokenLifetime } = access;
+  const accounts = createAccounts({ storage, clock, random, terms, tokenLifetime });
+  const notices = createOnbindNotices({
+    ...infrastructure,
+    metrics: metrics.onbind,
+    expiry: email.invites.expiry,
+    added: options.noticesAdded,
+  });
+  const associations = createAssociations({
+    storage,
+    keys,
+    clock,
+    notices,
+    limits,
+    logged: options.associationLogged,
+  });
+  const homeserverAccounts = createHomeserverAccounts({ storage, clock, random });
+  const lookup = createLookup({
+    storage,
+    keys,
+    clock,
+    limits: createLookupLimits({
+      limits,
+      homeserverAccounts,
+      asked: createAskedAddresses({ clock, random }),
+      trustedHomeservers: [...access.lookupTrustedHomeservers, ...general.homeserverAllowList],
+    }),
+    addressLimit: general.addressLookupLimit,
+    allowNone: access.lookupAllowNone,
+  });
+  const root = `${http.clientHttpBase}${ROOT}/${general.enableV1Access ? 'api/v1' : 'v2'}`;
+  const { nextLinkSchemes } = http;
+  const invitations = createInvitations({
+    storage,
+    keys,
+    clock,
+    random,
+    limits,
+    lookup,
+    rules: email,
+    room: createInvitationRoom({
+      clock,
+      logger,
+      limits,
+      rules: email.invites,
+      onGivenWay: metrics.onbind.invitationGivenWay,
+    }),
+    sendInvitation: delivery.sendInvitation,
+    onStored: metrics.onbind.invitationStored,
+    signUrl: `${root}/sign-ed25519`,
+  });
+  return {
+    homeservers,
+    validation,
+    terms,
+    accounts,
+    notices,
+    associations,
+    homeserverAccounts,
+    lookup,
+    invitations,
+    registration: createRegistration({
+      limits,
+      accounts,
+      userOf: homeservers.openIdUser,
+      allowedHomeservers: general.homeserverAllowList,
+    }),
+    emailValidation: createEmailValidation({
+      validation,
+      limits,
+      nextLinkSchemes,
+      logger,
+      sendVerification: delivery.sendVerification,
+      submitUrl: `${root}/validate/email/submitToken`,
+    }),
+    phoneValidation: createPhoneValidation({
+      validation,
+      limits,
+      nextLinkSchemes,
+      logger,
+      parsePhoneNumber: infrastructure.phoneNumbers.parse,
+      sendVerification: delivery.sendVerificationSms,
+      rules: sms.rules,
+    }),
+    unbinding: createUnbinding({ validation, associations }),
+    networkNames: createNetworkNames({ storage, clock, random }),
+  };
+}
