@@ -37,15 +37,15 @@ function parsePeer(
     throw new UsageError(message);
   };
   const { key: keys = [], port: ports = [], url: urls = [] } = own;
-  if (!isServerName(name)) refuse(`${name} is no server name`);
+  if (!isServerName(name)) refuse(`${name} is not a server name`);
   if (isSameServer(name, serverName)) refuse(`${name} is this server itself`);
   if (keys.length === 0) refuse('--key is missing: the peer’s public ed25519 key');
   const wrong = keys.find((key) => peerKey(key) === undefined);
-  if (wrong !== undefined) refuse(`--key ${wrong} is no ed25519 public key in base64 or hex`);
+  if (wrong !== undefined) refuse(`--key ${wrong} is not an ed25519 public key in base64 or hex`);
   if (ports.length > 1 || urls.length > 1) refuse('give --port and --url once');
   const port = ports[0] === undefined ? undefined : Number(ports[0]);
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536)) {
-    refuse(`--port ${ports[0]} is no port`);
+    refuse(`--port ${ports[0]} is not a port`);
   }
   const url = urls[0] && withoutTrailing(urls[0], '/');
   if (url !== undefined && !(URL.canParse(url) && /^https:\/\/[^?#\s]+$/.test(url))) {

@@ -172,7 +172,7 @@ export function lines(value: string): string[] {
     .filter((entry) => entry !== '');
 }
 
-/** IP addresses with a port maybe; an IPv6 address with one stands in brackets. */
+/** IP addresses with or without a port; an IPv6 address with one stands in brackets. */
 export function addressesWithPort(value: string): string[] {
   return list(value).map((entry) => {
     const [, inBrackets, bare, given] =
@@ -181,7 +181,7 @@ export function addressesWithPort(value: string): string[] {
     const fits = given === undefined || (Number(given) >= 1 && Number(given) <= 65_535);
     if (family !== 0 && (inBrackets === undefined || family === 6) && fits) return entry;
     throw must(
-      `IP addresses between commas, each with a port maybe (${JSON.stringify(entry)} is none)`,
+      `IP addresses between commas, each with or without a port (${JSON.stringify(entry)} is not one)`,
     );
   });
 }

@@ -57,7 +57,7 @@ const isFamily = (section: string, name: string) =>
   FAMILIES.some((family) => family.section === section && name.startsWith(family.prefix));
 
 function describeUnknownKey(section: string, name: string, keys: readonly Key<unknown>[]): string {
-  const unknown = `[${section}] ${name} is no key of this server`;
+  const unknown = `[${section}] ${name} is not a key of this server`;
   const home = Object.entries(SECTIONS).find(
     ([other, theirs]) => isIn(theirs, name) || isFamily(other, name),
   );
@@ -82,7 +82,7 @@ export function unknownNames(ini: IniFile): string[] {
     if (keys === undefined) {
       const close = nearest(section.toLowerCase(), Object.keys(SECTIONS));
       warnings.push(
-        `[${section}] is no section of this server${close ? `; did you mean [${close}]?` : ''}`,
+        `[${section}] is not a section of this server${close ? `; did you mean [${close}]?` : ''}`,
       );
       continue;
     }

@@ -145,7 +145,7 @@ async function loadOrWrite(options: LoadOptions): Promise<LoadedConfig> {
   const text = await addSigningKey(file, existing, random).catch((error: unknown) => {
     throw refuse(error);
   });
-  // Anything else would sign with a key that is none.
+  // Anything else would sign with a key that is not one.
   if (!hasKey(file, text, environment))
     throw new Error(`The new signing key cannot be read from ${file}`);
   const { config, warnings } = parseConfig(file, text, environment);

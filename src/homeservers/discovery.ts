@@ -93,7 +93,7 @@ export function createDiscovery(deps: DiscoveryDependencies): Discover {
       if (records.length === 0) continue;
       const offered = records.filter(({ target }) => target !== '' && target !== '.');
       if (offered.length === 0) {
-        throw new OutboundError('unreachable', `DNS says that ${hostname} is no homeserver`);
+        throw new OutboundError('unreachable', `DNS says that ${hostname} is not a homeserver`);
       }
       const targets = orderRecords(offered, random).map(({ target, port }) => ({
         host: target,
@@ -108,7 +108,7 @@ export function createDiscovery(deps: DiscoveryDependencies): Discover {
     const { hostname } = split(serverName);
     // A browser would read 2130706433 and 0x7f.1 as IP addresses; a server name they are not.
     if (isIP(hostname) === 0 && /(^|\.)(\d+|0x[0-9a-f]*)\.?$/.test(hostname)) {
-      throw new OutboundError('address-refused', `${hostname} is no way to write an IP address`);
+      throw new OutboundError('address-refused', `${hostname} is not how an IP address is written`);
     }
     const stated = explicit(serverName);
     if (stated !== undefined) return stated;

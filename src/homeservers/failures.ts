@@ -11,7 +11,7 @@ export const nonsense = (message: string) => new IdentityError('homeserver-faile
 
 /**
  * Whether a homeserver could not be reached, or was silent. That it broke off, or answered with too much or with
- * what is no answer, may be for what it was asked.
+ * what is not an answer, may be for what it was asked.
  */
 export function gaveNoSign(error: unknown): boolean {
   const { cause } = error instanceof IdentityError ? error : {};

@@ -39,7 +39,7 @@ export function createFederationClient(deps: FederationDependencies): Federation
       if (!isReachableName(serverName)) {
         throw new OutboundError(
           'name-unresolved',
-          `${JSON.stringify(serverName)} is no name of a homeserver`,
+          `${JSON.stringify(serverName)} is not a name of a homeserver`,
         );
       }
       const tooLate = () => new OutboundError('timeout', `${serverName} did not answer in time`);

@@ -13,7 +13,7 @@ import type { HomeserverTimings } from './timings.ts';
  * Whose OpenID token of that homeserver it is: an mxid of the homeserver (specification, "OpenID").
  * @param serverName in any case; it is asked for in lower case.
  * @param caller who names it
- * @throws IdentityError `parameter-invalid` for what is no server name, `token-unknown` when the homeserver does
+ * @throws IdentityError `parameter-invalid` for what is not a server name, `token-unknown` when the homeserver does
  * not know the token, `homeserver-failed`, `overloaded`, `limit-exceeded`
  */
 export type OpenIdUser = (serverName: string, token: string, caller: Caller) => Promise<string>;
@@ -55,7 +55,7 @@ export function createOpenIdUser(deps: OpenIdUserDependencies): OpenIdUser {
     if (!isReachableName(serverName)) {
       throw new IdentityError(
         'parameter-invalid',
-        'matrix_server_name must be a host name or IP address, with a port maybe',
+        'matrix_server_name must be a host name or IP address, with or without a port',
       );
     }
     if (!token.isWellFormed()) {

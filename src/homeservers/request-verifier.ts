@@ -22,7 +22,7 @@ export interface SignedRequest {
 
 /**
  * Which homeserver has signed the request for this server.
- * @throws IdentityError `signature-refused`, `parameter-invalid` for an origin that is no server name,
+ * @throws IdentityError `signature-refused`, `parameter-invalid` for an origin that is not a server name,
  * `homeserver-failed` when its keys cannot be had, `overloaded`, `limit-exceeded`
  */
 export type VerifyRequest = (
@@ -30,7 +30,7 @@ export type VerifyRequest = (
   caller: Caller,
 ) => Promise<{ readonly origin: string }>;
 
-/** Names by which clients, and so homeservers, know this server: hosts with a port and a path maybe. */
+/** Names by which clients, and so homeservers, know this server: hosts with or without a port and a path. */
 export function ownNames(names: {
   readonly serverName: string;
   readonly clientHttpBase: string;

@@ -49,7 +49,7 @@ function lifetimeOf({ headers }: OutboundAnswer, now: number): number | undefine
   const { expires } = headers;
   if (typeof expires !== 'string') return undefined;
   const date = Date.parse(expires);
-  // RFC 9111: what is no date lies in the past.
+  // RFC 9111: what is not a date lies in the past.
   return Number.isNaN(date) ? 0 : Math.max(0, date - now);
 }
 

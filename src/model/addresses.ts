@@ -26,7 +26,7 @@ function isDomain(text: string): boolean {
 }
 
 /**
- * The domain as DNS has it (UTS 46); undefined when it is none. Only what looks like a domain is
+ * The domain as DNS has it (UTS 46); undefined when it is not one. Only what looks like a domain is
  * encoded: of other texts that takes a part for the whole, and of long ones too much time.
  */
 function nameInDns(domain: string): string | undefined {
@@ -54,7 +54,7 @@ function withoutALabels(domain: string): string {
   return nameInDns(foldCase(letters)) === ascii ? letters : domain;
 }
 
-/** The domain as DNS has it, written in its own letters; what is no domain stays as it is. */
+/** The domain as DNS has it, written in its own letters; what is not a domain stays as it is. */
 function normalizeDomain(domain: string): string {
   if (isAscii(domain)) return withoutALabels(domain);
   const ascii = nameInDns(domain);

@@ -12,7 +12,7 @@ export const LONGEST_MXID = 1024;
 
 /**
  * A Matrix user id, `@localpart:server`, with the local parts that were allowed in the past
- * (specification appendices, "User Identifiers"); undefined when the text is none.
+ * (specification appendices, "User Identifiers"); undefined when the text is not one.
  */
 export function parseMxid(text: string): Mxid | undefined {
   const colon = text.indexOf(':');

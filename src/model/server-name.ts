@@ -21,7 +21,7 @@ function isIpv6(text: string): boolean {
 /** Whether both name one server: names are compared without case, and otherwise used as written. */
 export const isSameServer = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
 
-/** A Matrix server name: host name, IPv4 or [IPv6], and a port maybe (specification appendices, "Server Name"). */
+/** A Matrix server name: host name, IPv4 or [IPv6], and perhaps a port (specification appendices, "Server Name"). */
 export function isServerName(text: string): boolean {
   const match = /^(\[([^\]]*)\]|[^:[\]]+)(?::\d{1,5})?$/.exec(text);
   if (match === null) return false;

@@ -11,7 +11,7 @@ const MAX_URL_LENGTH = 1000;
 /** Without what browsers read otherwise than people do: backslashes, missing slashes, white space. */
 const PLAIN = /^https?:\/\/[^\s"<>\\^`{|}\p{C}]+$/iu;
 
-/** The web client at an http or https URL; undefined when the text is no plain one. */
+/** The web client at an http or https URL; undefined when the text is not a plain one. */
 export function parseWebClient(text: string): WebClient | undefined {
   if (text.length > MAX_URL_LENGTH || !PLAIN.test(text) || !URL.canParse(text)) return undefined;
   const { href, host, username, password } = new URL(text);

@@ -10,7 +10,7 @@ function wordAt(text: string, at: number): number {
 
 /**
  * A function that makes 32 bits of a text: HalfSipHash-2-4 of its UTF-16. Who does not know the key cannot find two
- * texts that have the same. It takes a quarter of the time of a digest of node:crypto, and is no proof of anything.
+ * texts that have the same. It takes a quarter of the time of a digest of node:crypto, and is not a proof of anything.
  */
 export function createFingerprint(key: Buffer): (text: string) => number {
   const [k0, k1] = [key.readInt32LE(0), key.readInt32LE(4)];

@@ -92,7 +92,7 @@ function withAsciiDigits(text: string): string {
   });
 }
 
-/** Here too: letters at the end that are no part of a number make it none. Its JavaScript drops them. */
+/** Here too: letters at the end that are not part of a number make it none. Its JavaScript drops them. */
 function endsInForeignLetter(text: string): boolean {
   return /(?![0-9A-Za-z])[\p{L}\p{N}][^\p{L}\p{N}#]*$/u.test(text);
 }

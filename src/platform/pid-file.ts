@@ -19,7 +19,7 @@ export interface PidFile {
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = constants;
 const NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-// What is no file must not be waited for.
+// What is not a file must not be waited for.
 const EXISTING = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 const LONGEST = 32;
 

@@ -4,7 +4,7 @@ import { getDomain } from 'tldts';
 import { ipv6Parts, mappedIpv4 } from './ip-addresses.ts';
 import { withoutTrailing } from './trailing.ts';
 
-/** Longer is no name of DNS. */
+/** Longer is not a name of DNS. */
 const LONGEST = 253;
 /** What no name that could be reached has in common with any other. */
 const NOWHERE = 'invalid';
@@ -19,7 +19,7 @@ function ipv6Network(address: string): string {
 /**
  * What limits count as one homeserver, whatever names its owner gives it: the domain that was registered for its
  * name, or the IPv4 address or /64 network that is its name. Its port is left out. Who rents out names under a domain
- * of theirs and has entered that in the public suffix list (the private part of it included) is no owner: their
+ * of theirs and has entered that in the public suffix list (the private part of it included) is not an owner: their
  * customers count each for themselves. A name that nothing could be reached by is `invalid`.
  */
 export function registrableDomain(serverName: string): string {

@@ -36,7 +36,7 @@ function systemAuthorities(): string[] {
 /**
  * Reads the certificate files.
  * @param configFile for the message of the error.
- * @throws ConfigError when one cannot be read or is no certificate.
+ * @throws ConfigError when one cannot be read or is not a certificate.
  */
 export function readCertificates(
   { certFile, caCert }: ReplicationListenerConfig,

@@ -64,7 +64,7 @@ function readMembers(signed: object): Omit<ReceivedAssociation, 'isWhole'> | und
   return { ...common, mxid, notBefore, notAfter };
 }
 
-/** What a peer signed as an association, or why it is none. The signatures themselves are not looked at. */
+/** What a peer signed as an association, or why it is not one. The signatures themselves are not looked at. */
 export function parseAssociation(signed: object, now: number): ReceivedAssociation | Unusable {
   // Old Sydents sign the invitations that they sent their homeservers as well.
   const beside = membersBeside(signed);

@@ -30,7 +30,7 @@ export interface PushedAssociation {
 export interface Receiver {
   /**
    * Stores them, durably, or, when the signature of any is not the peer's, none; the ids of those. What is
-   * signed well and is no association of today is left out: a peer would send it for ever otherwise.
+   * signed well and is not an association of today is left out: a peer would send it for ever otherwise.
    */
   receive(peer: Peer, pushed: readonly PushedAssociation[]): Promise<number[]>;
 }
@@ -170,7 +170,7 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
         reasons,
         ids: leftOut.slice(0, MAX_LOGGED).map(({ id }) => id),
       },
-      'Left out what a peer sent that is no association, or is dated more than a day ahead',
+      'Left out what a peer sent that is not an association, or is dated more than a day ahead',
     );
   }
 

@@ -9,7 +9,7 @@ const keep = (_name: string, value: unknown, context?: { source?: string }): unk
     : value;
 
 /**
- * What JSON says, with those numbers kept as they were written that are no safe integers: Sydent signs them, and
+ * What JSON says, with those numbers kept as they were written that are not safe integers: Sydent signs them, and
  * their signature is checked before they are left out. @throws SyntaxError
  */
 export function parseAsWritten(text: string): unknown {

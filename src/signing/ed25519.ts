@@ -54,7 +54,7 @@ export function createVerifier(publicKey: Uint8Array): Verifier | undefined {
   return (message, signature) => promisify(verify)(null, bytesOf(message), key, signature);
 }
 
-/** Whether the signature is that key's of the message; false for a key or signature that is none. */
+/** Whether the signature is that key's of the message; false for a key or signature that is not one. */
 export function verifySignature(
   publicKey: Uint8Array,
   message: Uint8Array | string,

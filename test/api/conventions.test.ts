@@ -106,7 +106,7 @@ describe('arguments', () => {
   test.each<[string, RequestInit & { query?: string }, string]>([
     ['nothing', {}, 'M_MISSING_PARAMS'],
     [
-      'JSON that is none',
+      'JSON that is not one',
       { headers: { 'content-type': 'application/json' }, body: '{' },
       'M_BAD_JSON',
     ],
@@ -277,7 +277,7 @@ describe('arguments', () => {
     expect(socket.bytesWritten).toBeGreaterThan(size);
   });
 
-  test('a client that breaks off is no failure of the server', async () => {
+  test('a client that breaks off is not a failure of the server', async () => {
     const { port } = server.app.addresses.client;
     const seen = server.logs.length;
     const socket = connect(port, '127.0.0.1');
@@ -339,7 +339,7 @@ test('secrets of requests are not in the log', async () => {
   expect(server.logs.join('')).toContain('/3pid/getValidated3pid');
 });
 
-test('what is no HTTP gets an answer and the server stays up', async () => {
+test('what is not HTTP gets an answer and the server stays up', async () => {
   const { port } = server.app.addresses.client;
   const answer = await new Promise<string>((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('NONSENSE\r\n\r\n'));

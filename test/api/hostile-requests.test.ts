@@ -191,7 +191,7 @@ describe('a form in parts', () => {
     ['a part without a header', `--X\r\n\r\n1\r\n--X--`],
     ['a part without a name', '--X\r\nContent-Disposition: form-data\r\n\r\n1\r\n--X--'],
     [
-      'a part that is no part of a form',
+      'a part that is not part of a form',
       '--X\r\nContent-Disposition: inline; name="a"\r\n\r\n1\r\n--X--',
     ],
     ['a boundary that goes on', `${SESSION}--Xtra\r\n${part('token', 't')}--X--`],

@@ -41,7 +41,7 @@ describe.each(ENGINES)('the internal API on %s', (engine) => {
     ['that of curl -d', { 'content-type': 'application/x-www-form-urlencoded' }],
     ['that of JSON', { 'content-type': 'application/json' }],
     ['that of text', { 'content-type': 'text/plain; charset=utf-8' }],
-    ['one that is none', { 'content-type': ';;;' }],
+    ['one that is not one', { 'content-type': ';;;' }],
   ])('a body is JSON whatever its type: %s', async (_what, headers: Record<string, string>) => {
     const bound = await post('bind', ADA, headers);
     expect([bound.status, bound.json.mxid]).toEqual([200, ADA.mxid]);

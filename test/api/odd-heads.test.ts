@@ -22,7 +22,7 @@ describe.each(['client', 'internal', 'metrics'] as const)('the %s listener', (li
   test.each([
     ['an expectation nobody knows', 'GET / HTTP/1.1\r\nHost: x\r\nExpect: a miracle\r\n', 417],
     ['a proxy’s method', 'CONNECT id.test:443 HTTP/1.1\r\nHost: x\r\n', 405],
-    ['what is no HTTP', 'nonsense\r\n', 400],
+    ['what is not HTTP', 'nonsense\r\n', 400],
     ['a request without a Host', 'GET /metrics HTTP/1.1\r\n', 400],
     ['headers without end', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n`, 431],
   ])('answers %s in JSON', async (_what, head, status) => {

@@ -164,7 +164,7 @@ describe.each(ENGINES)('what a homeserver refuses, on %s,', (engine) => {
     expect(await pending()).toBe(0);
   });
 
-  test('is not split by an answer that is no refusal', async () => {
+  test('is not split by an answer that is not a refusal', async () => {
     const invited = [(await invite(server, address)).token, (await invite(server, address)).token];
     const asked: string[][] = [];
     hs.script(ONBIND, ({ body }, response) => {

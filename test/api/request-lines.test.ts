@@ -186,7 +186,7 @@ describe('the line names the client, whatever becomes of the request:', () => {
     ['another method', 405, () => request(`${server.url}/_matrix/identity/v2`, { method: 'PUT' })],
     ['a preflight', 200, () => request(`${server.url}/nowhere`, { method: 'OPTIONS' })],
     ['no token', 401, () => get(`${server.url}/_matrix/identity/v2/account`)],
-    ['a path that is none', 400, () => raw(server.url, `GET /%zz ${head}Host: x\r\n\r\n`)],
+    ['a path that is not one', 400, () => raw(server.url, `GET /%zz ${head}Host: x\r\n\r\n`)],
     ['no Host', 400, () => raw(server.url, `GET / ${head}\r\n`)],
     ['no HTTP', 400, () => raw(server.url, 'NONSENSE\r\n\r\n')],
     ['long headers', 431, () => raw(server.url, `GET / ${head}X: ${'x'.repeat(20_000)}\r\n\r\n`)],
@@ -207,7 +207,7 @@ describe('the line names the client, whatever becomes of the request:', () => {
     ],
     ['no HTTP at the internal API', 400, () => raw(server.internalUrl, 'NONSENSE\r\n\r\n')],
     [
-      'a path that is none at the replication listener',
+      'a path that is not one at the replication listener',
       400,
       async () => {
         const { cert, key } = await ca.issue('stranger.test');

@@ -203,7 +203,7 @@ describe('metrics answer in JSON', () => {
   };
   test.each([
     ['without a Host', 'GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'M_UNKNOWN'],
-    ['what is no HTTP', 'NONSENSE\r\n\r\n', 400, 'M_UNRECOGNIZED'],
+    ['what is not HTTP', 'NONSENSE\r\n\r\n', 400, 'M_UNRECOGNIZED'],
     ['long headers', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
     ['another path', 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404],
     ['another method', 'PUT /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 405],

@@ -206,7 +206,7 @@ describe('a terms file with a fault is refused, and the place named', () => {
     expect(documents.map(({ version }) => version)).toEqual(['2.0', '010']);
   });
 
-  test('YAML that is none', async () => {
+  test('YAML that is not one', async () => {
     expect((await problems('master_version: "1\n'))[0]).toMatch(/line 1|line 2/);
   });
 

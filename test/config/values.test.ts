@@ -69,9 +69,9 @@ describe('a bad value stops the start, naming section, key, value and what is ri
     ['[http]\ninternalapi.token = a b', '[http] internalapi.token = (hidden): must be letters'],
     ['[http]\nnext_link.schemes = javascript', '[http] next_link.schemes = "javascript"'],
     ['[general]\nserver.aliases = a b', '[general] server.aliases = "a b"'],
-    ['[general]\ndns.servers = dns.example', '("dns.example" is none)'],
-    ['[general]\ndns.servers = 192.0.2.1:0', '("192.0.2.1:0" is none)'],
-    ['[general]\ndns.servers = [192.0.2.1]:53', '("[192.0.2.1]:53" is none)'],
+    ['[general]\ndns.servers = dns.example', '("dns.example" is not one)'],
+    ['[general]\ndns.servers = 192.0.2.1:0', '("192.0.2.1:0" is not one)'],
+    ['[general]\ndns.servers = [192.0.2.1]:53', '("[192.0.2.1]:53" is not one)'],
     ['[http]\ntrusted_proxies = proxy', '[http] trusted_proxies = "proxy"'],
     ['[email]\nemail.from = nobody', '[email] email.from: must be an address, or a name'],
     ['[email]\nemail.from = A <a@b> c', '[email] email.from: must be an address, or a name'],
@@ -80,7 +80,7 @@ describe('a bad value stops the start, naming section, key, value and what is ri
       ...['https://other.test/?x', 'https://other.test/#/x', 'https://a.test https://b.test'],
     ].map((entry): [string, string] => [
       `[email]\nemail.web_client_allow_list = ${entry}`,
-      `[email] email.web_client_allow_list = "${entry}": must be base URLs such as https://app.element.io between commas, without user, query and fragment ("${entry}" is none)`,
+      `[email] email.web_client_allow_list = "${entry}": must be base URLs such as https://app.element.io between commas, without user, query and fragment ("${entry}" is not one)`,
     ]),
     ['[email]\nemail.smtpport = x', '[email] email.smtpport = "x"'],
     ['[email]\nemail.ratelimit_recipient.burst = 0', 'must be a number above 0'],
@@ -278,10 +278,10 @@ describe('values', () => {
     );
     expect(warnings).toEqual(
       expect.arrayContaining([
-        '[general] server.nam is no key of this server; did you mean server.name?',
+        '[general] server.nam is not a key of this server; did you mean server.name?',
         '[general] email.from belongs in [email]; it is ignored here',
-        '[genral] is no section of this server; did you mean [general]?',
-        '[http] whatever is no key of this server',
+        '[genral] is not a section of this server; did you mean [general]?',
+        '[http] whatever is not a key of this server',
       ]),
     );
     expect(warnings.join('\n')).not.toContain('smsrule');

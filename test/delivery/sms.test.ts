@@ -352,7 +352,7 @@ describe('a message that failed', () => {
   test.each<[string, Behaviour, boolean]>([
     ['nobody answers', () => {}, true],
     ['the connection breaks', ({ socket }) => socket.destroy(), true],
-    ['the answer is no HTTP', ({ socket }) => socket.end('hello\r\n\r\n'), true],
+    ['the answer is not HTTP', ({ socket }) => socket.end('hello\r\n\r\n'), true],
     ['the provider says no', (_request, response) => response.writeHead(503).end(), false],
   ])('when %s', async (_what, behave, expected) => {
     const provider = await opened(startOpenMarket);

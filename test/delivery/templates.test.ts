@@ -123,7 +123,7 @@ describe('brands', () => {
   });
 
   test.each(['..', '.', '../own', 'own/../own', '/etc', 'a\0b', ''])(
-    '%j is no brand',
+    '%j is not a brand',
     async (brand) => {
       await put('own/verification_template.eml', 'default');
       await put('verification_template.eml', 'outside');

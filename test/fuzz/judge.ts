@@ -46,7 +46,7 @@ function faultOf(
   if (status === 302) return headers.has('location') ? undefined : 'a redirect to nowhere';
   if (method === 'OPTIONS' && listener === 'client' && status === 200) return undefined;
   if (listener === 'metrics' && status === 200) {
-    return type?.startsWith('text/plain') ? undefined : 'metrics that are no text';
+    return type?.startsWith('text/plain') ? undefined : 'metrics that are not text';
   }
   if (described[status]?.content?.['text/html'] && type === 'text/html; charset=utf-8') {
     return undefined;
@@ -100,8 +100,8 @@ export async function tryRequest(
   const seen = () => inFull(answers, rest);
   if (!ended) throw new Error(`no end of the answer: ${seen()}`);
   // What is not even a HEAD, or follows one, is answered with a body.
-  const mayHaveRest = request.method === 'HEAD' && rest.includes('This is no HTTP request');
-  if (rest !== '' && !mayHaveRest) throw new Error(`what is no answer: ${seen()}`);
+  const mayHaveRest = request.method === 'HEAD' && rest.includes('This is not an HTTP request');
+  if (rest !== '' && !mayHaveRest) throw new Error(`what is not an answer: ${seen()}`);
   const isOwn = request.method === route.method && request.target.startsWith(route.path);
   for (const answer of answers) {
     const described = isOwn ? route.operation.responses : routeResponses(world, request);
@@ -158,7 +158,7 @@ export async function tryBytes(
   const logged = world.logs.length;
   const { answers, rest, ended } = await exchange(world.targets[listener], bytes, 'at once');
   if (!ended) throw new Error(`no end: ${inFull(answers, rest)}`);
-  if (rest !== '') throw new Error(`what is no answer: ${inFull(answers, rest)}`);
+  if (rest !== '') throw new Error(`what is not an answer: ${inFull(answers, rest)}`);
   for (const answer of answers) {
     // Which of several it answers is not known; those with no body can only be to these.
     const method = answer.body === '' && /OPTIONS|HEAD/.test(bytes) ? 'OPTIONS' : 'GET';

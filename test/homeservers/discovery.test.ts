@@ -106,7 +106,7 @@ describe('a name that says where it is', () => {
     '127.0.0.01',
     '127.0.0.1.',
     '1.2.3.4.5',
-  ])('%s is no way to write an IP address', async (name) => {
+  ])('%s is not how an IP address is written', async (name) => {
     await expect(ask(name)).rejects.toMatchObject({ kind: 'address-refused' });
     await expect(ask(`${name}:${hs.port}`)).rejects.toMatchObject({ kind: 'address-refused' });
     expect(dns.queries).toEqual([]);
@@ -126,7 +126,7 @@ describe('a name that says where it is', () => {
     '[::1',
     'a#b',
     'ex%61mple.test',
-  ])('%j is no name that can be connected to', async (name) => {
+  ])('%j is not a name that can be connected to', async (name) => {
     await expect(ask(name)).rejects.toMatchObject({ kind: 'name-unresolved' });
     expect(dns.queries).toEqual([]);
   });
@@ -182,11 +182,11 @@ describe('a well-known file', () => {
 
   test.each<[string, () => void]>([
     ['is not there', () => wellKnown({}, {}, 404)],
-    ['is no JSON', () => wellKnown('<html>')],
-    ['is no object', () => wellKnown('null')],
+    ['is not JSON', () => wellKnown('<html>')],
+    ['is not an object', () => wellKnown('null')],
     ['names nobody', () => wellKnown({})],
     ['holds no text', () => wellKnown({ 'm.server': 7 })],
-    ['names what is no server name', () => wellKnown({ 'm.server': 'https://matrix.test' })],
+    ['names what is not a server name', () => wellKnown({ 'm.server': 'https://matrix.test' })],
     ['names a port that there is not', () => wellKnown({ 'm.server': 'matrix.test:0' })],
     ['is too long', () => wellKnown({ 'm.server': 'matrix.test', x: 'x'.repeat(51_200) })],
     ['redirects in a circle', () => wellKnown('', { location: WELL_KNOWN }, 302)],

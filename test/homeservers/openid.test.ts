@@ -56,13 +56,13 @@ test.each([
   'ⓗs.test',
   '[::1',
   'hs.test?',
-])('%j is no server name', async (name) => {
+])('%j is not a server name', async (name) => {
   await expect(made.openIdUser(name, TOKEN)).rejects.toMatchObject({
     fault: 'parameter-invalid',
   });
 });
 
-test('a token that is no text is refused', async () => {
+test('a token that is not text is refused', async () => {
   await expect(made.openIdUser(hs.serverName, '\ud800')).rejects.toMatchObject({
     fault: 'parameter-invalid',
   });
@@ -91,7 +91,7 @@ describe('a homeserver has failed that', () => {
     ['names a user with its name in front', () => sub(`@alice:${hs.serverName}:evil.test`)],
     ['names a user with its name at the end', () => sub(`@alice:evil.test@${hs.serverName}`)],
     ['names a user with a dot more', () => sub(`@alice:hs.test.:${hs.port}`)],
-    ['names somebody who is no user', () => sub(`alice:${hs.serverName}`)],
+    ['names somebody who is not a user', () => sub(`alice:${hs.serverName}`)],
     ['names nobody', () => says(200, {})],
     ['names a number', () => sub(7)],
     ['names a list', () => sub([`@alice:${hs.serverName}`])],

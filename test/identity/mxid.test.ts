@@ -40,7 +40,7 @@ test.each([
   '[]',
   'a_b',
   `${'a'.repeat(231)}`,
-])('%j is no server name', (name) => {
+])('%j is not a server name', (name) => {
   expect(isServerName(name)).toBe(false);
 });
 
@@ -90,6 +90,6 @@ test.each([
   '@ada:sample test',
   '@\ud800:sample.test',
   `@${'a'.repeat(250)}:b.test`,
-])('%j is no user id', (mxid) => {
+])('%j is not a user id', (mxid) => {
   expect(parseMxid(mxid)).toBeUndefined();
 });

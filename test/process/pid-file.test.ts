@@ -69,7 +69,7 @@ describe('a pid file in a folder that others write in', () => {
     expect((await lstat(`${pidFile}.guessed`)).isSymbolicLink()).toBe(true);
   });
 
-  test('is no pipe that a start or a stop waits at', async () => {
+  test('is not a pipe that a start or a stop waits at', async () => {
     makePipe(pidFile);
     const server = await start();
     expect(await content()).toBe(`${server.pid}\n`);
@@ -81,7 +81,7 @@ describe('a pid file in a folder that others write in', () => {
 });
 
 test.each(['999999999\n', String(process.pid), 'nonsense', ''])(
-  'a pid file that holds %j, of a process that is no server, is replaced',
+  'a pid file that holds %j, of a process that is not a server, is replaced',
   async (text) => {
     await writeFile(pidFile, text);
     const server = await start();

@@ -70,11 +70,11 @@ describe('the command line', () => {
     [['dance'], /peers add NAME/],
     [['list', 'too', 'much'], /peers add NAME/],
     [['add', 'c.test'], /--key is missing/],
-    [['add', 'c.test', '--key', 'short'], /no ed25519 public key/],
-    [['add', 'not a name', '--key', 'x'], /no server name/],
+    [['add', 'c.test', '--key', 'short'], /not an ed25519 public key/],
+    [['add', 'not a name', '--key', 'x'], /not a server name/],
     [['add', 'a.test', '--key', 'x'], /this server itself/],
     [['add', 'A.test', '--key', 'x'], /this server itself/],
-    [['add', 'c.test', '--key', 'A'.repeat(43), '--port', '70000'], /no port/],
+    [['add', 'c.test', '--key', 'A'.repeat(43), '--port', '70000'], /not a port/],
     [['add', 'c.test', '--key', 'A'.repeat(43), '--url', 'http://c.test'], /https:\/\//],
   ])('peers %j is refused, with what is wrong', async (args, message) => {
     const { status, output } = await peers(...args);

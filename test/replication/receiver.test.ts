@@ -203,7 +203,7 @@ describe.each(ENGINES)('the replication listener on %s', (engine) => {
       ['associations that are null', '{"sgAssocs": null}', 'M_BAD_JSON'],
       ['associations that are a list', '{"sgAssocs": [{}]}', 'M_BAD_JSON'],
       ['associations that are a text', '{"sgAssocs": "x"}', 'M_BAD_JSON'],
-      ['an id that is no number', '{"sgAssocs": {"x": {}}}', 'M_BAD_JSON'],
+      ['an id that is not a number', '{"sgAssocs": {"x": {}}}', 'M_BAD_JSON'],
       ['a negative id', '{"sgAssocs": {"-1": {}}}', 'M_BAD_JSON'],
       ['an id that is not whole', '{"sgAssocs": {"1.5": {}}}', 'M_BAD_JSON'],
       ['an id too large', '{"sgAssocs": {"9999999999999999": {}}}', 'M_BAD_JSON'],
@@ -248,7 +248,7 @@ describe.each(ENGINES)('the replication listener on %s', (engine) => {
       expect(await push({})).toMatchObject({ status: 200 });
     });
 
-    test('what lacks a Host header, and what is no HTTP', async () => {
+    test('what lacks a Host header, and what is not HTTP', async () => {
       expect(await rawPush({ ...tls, setHost: false, body: '{"sgAssocs":{}}' })).toMatchObject({
         status: 400,
         json: { errcode: 'M_UNKNOWN' },

@@ -60,15 +60,18 @@ describe.each(ENGINES)('a row that was stored before, on %s,', (engine) => {
     ['of this server’s own', SERVER_NAME, json(own, { token: 'a secret', sender: '@s:x' })],
     ['of this server’s own, invitations', SERVER_NAME, json(own, { invites })],
     ['of a peer in this server’s name', 'peer.test', json(own, { token: 'a secret' })],
-  ])('is answered without what is no part of an association: %s', async (_what, origin, signed) => {
-    await store(origin, signed);
-    const { rest, signatures } = await answered();
-    expect(rest).toEqual(association);
-    expect(Object.keys(signatures)).toEqual([SERVER_NAME]);
-  });
+  ])(
+    'is answered without what is not part of an association: %s',
+    async (_what, origin, signed) => {
+      await store(origin, signed);
+      const { rest, signatures } = await answered();
+      expect(rest).toEqual(association);
+      expect(Object.keys(signatures)).toEqual([SERVER_NAME]);
+    },
+  );
 
   test.each<[what: string, signed: string]>([
-    ['that is no JSON', '{'],
+    ['that is not JSON', '{'],
     ['that is null', 'null'],
     ['that is a list', '[1]'],
     ['with a member missing', json(peer, { mxid: undefined })],

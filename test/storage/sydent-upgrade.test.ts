@@ -296,7 +296,7 @@ test.each<[string, (db: Database.Database) => void, RegExp]>([
   expect((await stat(file)).mtimeMs).toBe(mtimeMs);
 });
 
-test('a file that is no database is refused and not changed', async () => {
+test('a file that is not a database is refused and not changed', async () => {
   await writeFile(file, 'Dear diary, '.repeat(1000));
   await expect(open()).rejects.toThrow(/sydent\.db cannot be opened: file is not a database/);
   expect(await readFile(file, 'utf8')).toMatch(/^Dear diary/);

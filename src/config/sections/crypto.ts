@@ -30,7 +30,7 @@ interface KeyLine {
   bytes: Uint8Array;
 }
 
-/** As Sydent: the algorithm, a version of any form, the key, and maybe more, which means nothing. */
+/** As Sydent: the algorithm, a version of any form, the key, and perhaps more, which means nothing. */
 function keyLine(value: string, warn: Warn): KeyLine | undefined {
   const [algorithm, version, key, ...more] = value.trim().split(/\s+/);
   const bytes = decodeBase64(key ?? '');

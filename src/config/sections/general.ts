@@ -39,9 +39,9 @@ export interface GeneralConfig {
   readonly ipBlacklist: readonly string[];
   readonly ipWhitelist: readonly string[];
   readonly homeserverAllowList: readonly string[];
-  /** Hosts with a port and a path maybe: names of this server beside server.name and client_http_base. */
+  /** Hosts with or without a port and a path: names of this server beside server.name and client_http_base. */
   readonly serverAliases: readonly string[];
-  /** Addresses with a port maybe; empty: the system's. */
+  /** Addresses with or without a port; empty: the system's. */
   readonly dnsServers: readonly string[];
   /** Milliseconds after which a notice that its homeserver never took is given up. */
   readonly noticeLifetime: number;
@@ -56,7 +56,7 @@ const canSign = (name: string) => /^[\w.:[\]-]{1,255}$/.test(name);
 
 function serverName(value: string, warn: Warn): string {
   if (!canSign(value)) {
-    const names = 'a host name or IP address, with a port maybe, such as example.org';
+    const names = 'a host name or IP address, with or without a port, such as example.org';
     throw new InvalidValueError(names);
   }
   if (!isServerName(value))
@@ -181,7 +181,7 @@ export const GENERAL = {
     parse: aliases,
     own: true,
     about:
-      'Other names of this server, between commas: hosts, with a port and a path maybe. Homeservers sign requests for the name that their client has configured; server.name and the host of client_http_base are accepted in any case.',
+      'Other names of this server, between commas: hosts, with or without a port and a path. Homeservers sign requests for the name that their client has configured; server.name and the host of client_http_base are accepted in any case.',
   },
   dnsServers: {
     section,
@@ -190,7 +190,7 @@ export const GENERAL = {
     parse: addressesWithPort,
     own: true,
     about:
-      'The DNS servers by which homeservers and other servers are found, between commas: IP addresses, with a port maybe, such as 192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53. Names in /etc/hosts count first. Empty: those of the system.',
+      'The DNS servers by which homeservers and other servers are found, between commas: IP addresses, with or without a port, such as 192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53. Names in /etc/hosts count first. Empty: those of the system.',
   },
   noticeLifetime: {
     section,

@@ -105,7 +105,7 @@ function byCode(
     const [code = ''] = name.slice(prefix.length).split('.');
     if (!used.test(code)) {
       const is = `[${section}] ${name} = ${JSON.stringify(value)}`;
-      reader.warn(`${is}: never used, because ${JSON.stringify(code)} is no calling code`);
+      reader.warn(`${is}: never used, because ${JSON.stringify(code)} is not a calling code`);
     }
     return { code, name, value };
   });
@@ -124,7 +124,7 @@ function readOriginators(reader: ConfigReader): Map<string, Originator[]> {
     for (const { type, text: sender } of valid) {
       if (type === 'alpha' || /^\+?\d+$/.test(sender)) continue;
       const is = `[${section}] ${name} = ${JSON.stringify(value)}`;
-      reader.warn(`${is}: ${JSON.stringify(sender)} is no number; a provider may refuse it`);
+      reader.warn(`${is}: ${JSON.stringify(sender)} is not a number; a provider may refuse it`);
     }
     originators.set(code, valid);
   }

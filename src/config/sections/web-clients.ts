@@ -13,7 +13,7 @@ function webClients(value: string): string[] {
     const location = parseWebClient(entry)?.location;
     if (location !== undefined && !/[?#]/.test(entry)) return location;
     throw new InvalidValueError(
-      `base URLs such as ${ELEMENT} between commas, without user, query and fragment (${JSON.stringify(entry)} is none)`,
+      `base URLs such as ${ELEMENT} between commas, without user, query and fragment (${JSON.stringify(entry)} is not one)`,
     );
   });
 }

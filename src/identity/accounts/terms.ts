@@ -8,7 +8,7 @@ export interface Terms {
   policies(): Readonly<Record<string, object>>;
   /**
    * Notes that the user accepts the documents at these URLs.
-   * @throws IdentityError `terms-unknown` when one is no document's.
+   * @throws IdentityError `terms-unknown` when one belongs to no document.
    */
   accept(userId: string, urls: readonly string[]): Promise<void>;
   /** Whether someone who accepted that version as a whole has nothing left to accept. */

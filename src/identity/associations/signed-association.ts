@@ -63,7 +63,7 @@ function associationIn(object: Record<string, unknown>): Association | undefined
   return { medium, address, mxid, ts, not_before, not_after } as Association;
 }
 
-/** The signatures of those servers, without what is none. */
+/** The signatures of those servers, without what cannot be one. */
 function signaturesOf(signatures: unknown, isWanted: (serverName: string) => boolean): Signatures {
   const servers = Object.entries(isObject(signatures) ? signatures : {});
   return Object.fromEntries(

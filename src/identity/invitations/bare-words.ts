@@ -5,7 +5,7 @@ const DOT = /[.\u3002\uff0e\uff61]/;
 const SLASH = /[/\uff0f]/;
 const MARKS = /[:\uff1a/\uff0f\\.\u3002\uff0e\uff61]+/g;
 
-/** Whether the text before a slash ends in a host on the Internet, with a port maybe. */
+/** Whether the text before a slash ends in a host on the Internet, with or without a port. */
 function endsInHost(text: string): boolean {
   const labels = text
     .replace(/:\d{0,5}$/, '')

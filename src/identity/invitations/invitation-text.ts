@@ -60,7 +60,7 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
 const cleanName = (name: string, limit: number, kept: number): string =>
   visibleText(shorten(cleanText(name), limit, kept));
 
-/** The address of a picture as homeservers have them; another text is none. */
+/** The address of a picture, as homeservers have them, stays; any other text is cleaned. */
 const cleanPicture = (text: string): string =>
   /^mxc:\/\/[\w.:[\]-]+\/[\w-]+$/.test(text) ? text : cleanText(text);
 

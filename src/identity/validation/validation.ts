@@ -121,7 +121,7 @@ export function createValidation(deps: ValidationDependencies): Validation {
     return storage.transaction(async ({ sessions }) => {
       const { session, replaced } = await open(sessions, request);
       const { id: sid, sentAttempt, sendingUntil = 0 } = session;
-      // One that only opens a session is no repeat: it is charged, though it sends nothing.
+      // One that only opens a session is not a repeat: it is charged, though it sends nothing.
       const isRepeat = sentAttempt > NOTHING_SENT && request.sendAttempt <= sentAttempt;
       if (isRepeat) return { sid, holder: undefined };
       const lease = leases.leaseOfOne(SENDING_LIMIT);
@@ -157,7 +157,7 @@ export function createValidation(deps: ValidationDependencies): Validation {
     } catch (error) {
       await storage.transaction(async ({ sessions }) => {
         await sessions.releaseSend(sid, holder);
-        // A limit is none when each request beyond it leaves something behind.
+        // What each refused request left behind would add up, whatever the limit.
         const isGone = await sessions.deleteUnused(sid);
         if (isGone && replaced !== undefined) {
           await sessions.restore(replaced, request.clientSecret);

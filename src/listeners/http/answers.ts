@@ -66,7 +66,7 @@ export function sendError(
   if (brokenOff) reply.log.info('Request broken off');
   // Hanging up on a client that is still sending, it would not get to see the answer.
   if (answer.status === 413) reply.removeHeader('connection');
-  // What the domain refuses is no failure of this server, such as a homeserver that is down.
+  // What the domain refuses is not a failure of this server, such as a homeserver that is down.
   if (error instanceof IdentityError) {
     if (answer.status >= 500) reply.log.info({ reason: error.message }, 'Request refused');
   } else if (answer.status >= 500) {

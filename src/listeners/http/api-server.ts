@@ -214,7 +214,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     if (!forWeb) refuseWebPages(request);
     if (token !== undefined) requireToken(request.headers.authorization, token);
     if (forWeb && request.method === 'OPTIONS') return reply.code(200).send();
-    // Bodies are read by what their endpoints take; Fastify would refuse a type that is none.
+    // Bodies are read by what their endpoints take; Fastify would refuse a type that is not one.
     request.raw.headers['content-type'] = 'application/octet-stream';
   });
   register(app, options, clientOf);

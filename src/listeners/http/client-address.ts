@@ -7,7 +7,7 @@ import {
   type NetworkList,
 } from '../../platform/ip-addresses.ts';
 
-/** An address without port, brackets and the prefix of IPv4 in IPv6; undefined when it is none. */
+/** An address without port, brackets and the prefix of IPv4 in IPv6; undefined when it is not one. */
 function parseAddress(text: string): string | undefined {
   const bare = text.trim().replace(/^\[(.*)\](?::\d+)?$/, '$1');
   const address = isIP(bare) === 0 ? bare.replace(/^([\d.]+):\d+$/, '$1') : bare;

@@ -105,7 +105,7 @@ export function connectionError(code: string | undefined): ApiError {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     return new ApiError(408, 'M_UNKNOWN', 'The request did not come in time');
   }
-  return new ApiError(400, 'M_UNRECOGNIZED', 'This is no HTTP request');
+  return new ApiError(400, 'M_UNRECOGNIZED', 'This is not an HTTP request');
 }
 
 /** The header that says in seconds what the member of that name says in milliseconds. */

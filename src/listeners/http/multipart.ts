@@ -4,7 +4,7 @@ import { decodeUtf8, type Pair } from './form.ts';
 /** Bytes; a part of a form has one header, or two. */
 const MAX_HEADERS = 4096;
 
-const malformed = (what: string) => invalidParam(`The body is no multipart/form-data: ${what}`);
+const malformed = (what: string) => invalidParam(`The body is not multipart/form-data: ${what}`);
 
 /** The parameters behind the first semicolon of a header's value; names in lower case. */
 function parametersOf(value: string): ReadonlyMap<string, string> {

@@ -24,7 +24,7 @@ function refuse(socket: Socket, error: ApiError, common: Headers): void {
 }
 
 /**
- * Answers what is no HTTP request, as far as anything can be read of it; the connection ends.
+ * Answers what is not an HTTP request, as far as anything can be read of it; the connection ends.
  * @param common the headers of every answer
  * @param note told whom it refused, and how
  */
@@ -58,6 +58,6 @@ export function refuseOddRequests(server: Server, common: Headers = {}): void {
   });
   server.on('connect', (_request: IncomingMessage, socket: Socket) => {
     socket.on('error', () => socket.destroy());
-    refuse(socket, new ApiError(405, 'M_UNRECOGNIZED', 'This is no proxy'), common);
+    refuse(socket, new ApiError(405, 'M_UNRECOGNIZED', 'This server is not a proxy'), common);
   });
 }

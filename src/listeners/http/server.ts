@@ -44,7 +44,7 @@ export interface HttpServerOptions {
   readonly bodyLimit?: number;
   /** With it the server speaks HTTPS, to clients whose certificates it trusts. */
   readonly tls?: SecureContextOptions;
-  /** What the log says of who sends what is no request; undefined: nothing is logged of that. */
+  /** What the log says of who sends what is not a request; undefined: nothing is logged of that. */
   readonly clientFields?: ClientFields;
   /** Told of each request that was answered. */
   readonly note?: (request: FastifyRequest, reply: FastifyReply) => void;
@@ -79,7 +79,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     },
     clientErrorHandler: refuseConnection(headers, (address, refusal) => {
       if (clientFields === undefined) return;
-      logger.info({ ...refusal, ...clientFields(address) }, 'Refused what is no request');
+      logger.info({ ...refusal, ...clientFields(address) }, 'Refused what is not a request');
     }),
   }) as unknown as FastifyInstance;
   refuseOddRequests(app.server, headers);

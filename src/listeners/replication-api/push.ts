@@ -13,7 +13,7 @@ const LIMITS: JsonLimits = { depth: 102, members: 50_000, lists: 50_000, items: 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The id of an entry in the sender's log; NaN for what is none. */
+/** The id of an entry in the sender's log; NaN when it is not one. */
 const idOf = (name: string) => (/^(?:0|[1-9]\d{0,15})$/.test(name) ? Number(name) : Number.NaN);
 
 const sgAssocs: Field<PushedAssociation[]> = field(
@@ -56,7 +56,7 @@ export function requireJson(contentType: string | undefined): void {
 /** @throws ApiError `M_BAD_JSON` */
 function parseBody(body: Buffer | undefined): PushedAssociation[] {
   const parsed = parseJson(body, LIMITS, parseAsWritten);
-  if (!isObject(parsed)) throw badJson('The request body is not a JSON object');
+  if (!isObject(parsed)) throw badJson('The request body is not JSON object');
   const pushed = sgAssocs.read(parsed['sgAssocs']);
   if (pushed === undefined) throw badJson(`sgAssocs must be ${sgAssocs.expected}`);
   return pushed;

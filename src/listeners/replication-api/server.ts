@@ -64,7 +64,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
     requireHost(request.raw);
     callers.set(request, await identifyCaller(request.raw.socket as TLSSocket, findPeers));
   });
-  // Before the body is read, as what is no media type at all does not get further.
+  // Before the body is read, as what is not a media type at all does not get further.
   const onRequest = async (request: FastifyRequest) => requireJson(request.headers['content-type']);
   const config = { servlet: replicationPush.servlet };
   app.post(PUSH_PATH, { onRequest, config }, async (request, reply) => {

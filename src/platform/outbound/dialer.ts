@@ -65,7 +65,7 @@ const SHORTEST_ATTEMPT = 500;
 function canonicalHost(host: string): string {
   const url = isIP(host) === 6 ? `http://[${host}]` : `http://${host}`;
   if (!URL.canParse(url)) {
-    throw new OutboundError('name-unresolved', `${JSON.stringify(host)} is no host name`);
+    throw new OutboundError('name-unresolved', `${JSON.stringify(host)} is not a host name`);
   }
   return new URL(url).hostname.replace(/^\[|\]$/g, '');
 }

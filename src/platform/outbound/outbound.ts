@@ -103,10 +103,10 @@ function parseUrl(text: string): URL {
   if (url && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '') {
     return url;
   }
-  throw new OutboundError('protocol', 'This is no http or https URL');
+  throw new OutboundError('protocol', 'This is not an http or https URL');
 }
 
-/** The request that a redirect asks for; undefined when the answer is none that is followed. */
+/** The request that a redirect asks for; undefined when there is none to be followed. */
 function redirected(request: OutboundRequest, answer: OutboundAnswer): OutboundRequest | undefined {
   const { location } = answer.headers;
   if (!REDIRECTS.has(answer.status) || typeof location !== 'string') return undefined;

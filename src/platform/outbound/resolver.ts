@@ -30,7 +30,7 @@ export interface NameResolver {
 }
 
 export interface NameResolverOptions {
-  /** Addresses with a port maybe; empty: the system's. */
+  /** Addresses with or without a port; empty: the system's. */
   readonly servers: readonly string[];
   readonly clock: Clock;
   readonly hostsFile?: string;

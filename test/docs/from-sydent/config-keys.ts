@@ -262,7 +262,7 @@ export const KEYS: Readonly<Record<string, Rows>> = {
       ),
       better(
         'takes the whole header for it',
-        'takes its last public entry, from a proxy with a loopback or private address, or with `trusted_proxies` the last that is no proxy of yours; warns without that key',
+        'takes its last public entry, from a proxy with a loopback or private address, or with `trusted_proxies` the last that is not a proxy of yours; warns without that key',
         'clients write into it what they like',
         'config/values > what is odd about proxies is a warning',
         'api/client-address > obey %s, proxies %j: from %s with %j is %s, limited as %j',
@@ -304,7 +304,7 @@ export const KEYS: Readonly<Record<string, Rows>> = {
   email: {
     'email.from': [
       same(
-        'the sender, and the address in it that of the envelope; one that is no address stops the start',
+        'the sender, and the address in it that of the envelope; one that is not an address stops the start',
         DEFAULT,
         'compat/operators-templates > make the verification mail and its page',
         'config/values > [email] email.from: must be an address, or a name',

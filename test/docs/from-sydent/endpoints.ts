@@ -285,7 +285,7 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
         'api/sms-destinations > as long as limits only report, such messages go out and count; what a rule rejects does not',
       ),
       same(
-        'in version 1 a number that is none: 400 `M_INVALID_PHONE_NUMBER`',
+        'in version 1 a number that is not one: 400 `M_INVALID_PHONE_NUMBER`',
         'api/every-row > asking for a text message',
       ),
       better(
@@ -470,7 +470,7 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
         'signs whatever members a peer sent beside an association',
         'exactly an association: others are left out, and the signature that fits no more',
         'this server vouches for nothing else',
-        'storage/stored-extras > is answered without what is no part of an association: %s',
+        'storage/stored-extras > is answered without what is not part of an association: %s',
       ),
       better(
         'what is dated into the future wins until then',
@@ -603,7 +603,7 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
         'api/store-invite > is signed for with a key in either alphabet, and with no other',
       ),
       better(
-        'a key that is none: 500; gone with version 1',
+        'a key that is not one: 500; gone with version 1',
         '400 `M_INVALID_PARAM`; stays in version 1; in version 2 the three arguments in the query string need no token',
         'mails already sent hold the link, and clients open it without a token',
         'api/store-invite > is signed for with a key in either alphabet, and with no other',
@@ -689,7 +689,7 @@ export const OTHER_ENDPOINTS: Rows = {
       'replication/receiver > what any of the peer’s keys has signed under any id, keys in hex too',
     ),
     better(
-      'one association that is none fails the push, for ever; dates of any time and members of any name are stored',
+      'one association that is not one fails the push, for ever; dates of any time and members of any name are stored',
       'only a bad signature fails a push: what lacks a member, has one too many, or is dated more than a day ahead is acknowledged and left out, with a line in the log and a metric',
       'one bad row is no end of replication, and nobody’s words are signed unseen',
       'replication/left-out > that is left out, and the rest is taken:',

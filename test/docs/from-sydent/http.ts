@@ -224,7 +224,7 @@ export const CONVENTIONS: Rows = {
     ),
     better(
       'the whole `X-Forwarded-For` header',
-      'its last public entry, from a proxy with a loopback or private address; with `trusted_proxies` the last one that is no proxy of yours ([limits.md](limits.md))',
+      'its last public entry, from a proxy with a loopback or private address; with `trusted_proxies` the last one that is not a proxy of yours ([limits.md](limits.md))',
       'clients write into it what they like',
       'api/client-address > obey %s, proxies %j: from %s with %j is %s, limited as %j',
     ),

@@ -63,7 +63,7 @@ export const TEMPLATES: Rows = {
       'compat/operators-templates > the templates of brand %s, asked for by %j,',
       'delivery/templates > a folder of its own first, .j2 before .eml, then what is built in',
     ),
-    same('a brand is the name of a folder, never a path', 'delivery/templates > %j is no brand'),
+    same('a brand is the name of a folder, never a path', 'delivery/templates > %j is not a brand'),
     better(
       'read at each use; a fault shows when somebody needs the mail',
       'compiled once, and again when a file has changed; faults are said at the start as well, with file and line, and a changed one that cannot be used leaves the former in use',

@@ -44,7 +44,7 @@ function writersOf(file: string): Process[] {
     .filter((pid) =>
       listing(`/proc/${pid}/fd`).some((fd) => {
         try {
-          // Most descriptors are no files at all: the link tells that without touching what it names.
+          // Most descriptors are not files at all: the link tells that without touching what it names.
           if (!readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('/')) return false;
           const open = statSync(`/proc/${pid}/fd/${fd}`);
           if (open.ino !== target.ino || open.dev !== target.dev) return false;
