@@ -22,6 +22,9 @@ export interface LogFile {
   close(): void;
 }
 
+/** For so long after midnight (ms) another process may just be about to take the file's name away. */
+const ROTATING = 1000;
+
 /** As many old files as Sydent keeps. */
 const KEPT = 365;
 
@@ -86,6 +89,8 @@ export function openLogFile(file: string, clock: Clock): LogFile {
   let descriptor = open();
   let opened = clock.now();
   let midnight = nextMidnight(opened);
+  /** Whether the file is sure to keep its name until midnight. */
+  let isSettled = true;
 
   /** Whether another process has not put it by meanwhile. */
   const isStillThere = () =>
@@ -106,6 +111,10 @@ export function openLogFile(file: string, clock: Clock): LogFile {
           reopen();
           opened = now;
           midnight = nextMidnight(now);
+          isSettled = false;
+        } else if (!isSettled) {
+          if (!isStillThere()) reopen();
+          isSettled = now - opened > ROTATING;
         }
         writeSync(descriptor, line);
       } catch {

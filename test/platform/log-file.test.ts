@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
+import { openLogFile } from '../../src/platform/log-file.ts';
 import { createLogger } from '../../src/platform/logger.ts';
 import { temporaryFolder } from '../support/databases.ts';
 import { SIGNING_KEY, TestClock } from '../support/server.ts';
@@ -68,6 +69,23 @@ test('processes that share a log file lose no line at midnight', async () => {
     expect(await read(`${file}.2026-02-01`)).toContain(line);
   }
   for (const line of lines('third day')) expect(await read(file)).toContain(line);
+});
+
+test('a process that rotates while another does writes into the new file all the same', async () => {
+  const clock = new TestClock(NOON);
+  const log = openLogFile(file, clock);
+  log.write('first day\n');
+  clock.advance(DAY);
+  // The other has given the file its new name, and not yet taken the old one away.
+  await link(file, `${file}.2026-01-31`);
+  log.write('at midnight\n');
+  await rm(file);
+  log.write('second day\n');
+  clock.advance(DAY / 4);
+  log.write('later\n');
+  log.close();
+  expect(await readFile(file, 'utf8')).toBe('second day\nlater\n');
+  expect(await readFile(`${file}.2026-01-31`, 'utf8')).toBe('first day\nat midnight\n');
 });
 
 test('what is secret is hidden, should anything log it all the same', async () => {
