@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { Listener } from '../config/listener.ts';
-import { loadTerms } from '../config/terms.ts';
+import { loadTerms } from '../config/terms-file.ts';
 import type { Dispatcher, DispatcherTimings } from '../homeservers/onbind/dispatcher.ts';
 import { adoptSydentData } from '../identity/adoption/adopt.ts';
 import { describeReporting } from '../identity/limits/limit-log.ts';

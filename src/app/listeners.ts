@@ -1,11 +1,11 @@
 import type { Config } from '../config/config.ts';
 import type { Listener } from '../config/listener.ts';
 import { clientApiRoutes } from '../listeners/client-api/routes.ts';
+import { warningOfAddresses } from '../listeners/http/address-warnings.ts';
 import { type ApiServerOptions, createApiServer } from '../listeners/http/api-server.ts';
 import { clientReader } from '../listeners/http/client-address.ts';
 import type { ConnectionTimes } from '../listeners/http/connections.ts';
 import { listen } from '../listeners/http/listen.ts';
-import { warningOfOddities } from '../listeners/http/oddities.ts';
 import type { ClientFields } from '../listeners/http/request-lines.ts';
 import { internalApiRoutes } from '../listeners/internal-api/routes.ts';
 import { createMetricsServer } from '../listeners/metrics/server.ts';
@@ -86,7 +86,7 @@ export async function startListeners(
         { ...general, clientHttpBase: http.clientHttpBase, confirmFirst: http.pageAsksFirst },
       ),
       webClients: 'allowed',
-      clientOf: warningOfOddities(clientOf, logger, clock),
+      clientOf: warningOfAddresses(clientOf, logger, clock),
     }),
   };
 }

@@ -8,15 +8,15 @@ import { createTerms, type Terms } from '../identity/accounts/terms.ts';
 import { type Associations, createAssociations } from '../identity/associations/associations.ts';
 import { createLookup, type Lookup } from '../identity/associations/lookup.ts';
 import { createUnbinding, type Unbinding } from '../identity/associations/unbinding.ts';
-import { createInvitationRoom } from '../identity/invitations/invitation-room.ts';
+import { createInvitationQuota } from '../identity/invitations/invitation-quota.ts';
 import { createInvitations, type Invitations } from '../identity/invitations/invitations.ts';
 import { createOnbindNotices, type OnbindNotices } from '../identity/invitations/onbind-notices.ts';
 import { createAskedAddresses } from '../identity/limits/asked-addresses.ts';
-import { createAsking } from '../identity/limits/asking.ts';
 import {
   createHomeserverAccounts,
   type HomeserverAccounts,
 } from '../identity/limits/homeserver-accounts.ts';
+import { createHomeserverRequests } from '../identity/limits/homeserver-requests.ts';
 import { createLimits } from '../identity/limits/limits.ts';
 import { createLookupLimits } from '../identity/limits/lookup-limits.ts';
 import { createNetworkNames, type NetworkNames } from '../identity/network-names.ts';
@@ -79,7 +79,11 @@ export function createServices(
   });
   const homeservers = createHomeservers(config, {
     ...infrastructure,
-    asking: createAsking({ limits, isFailure: gaveNoSign, patience: options.askingPatience }),
+    requests: createHomeserverRequests({
+      limits,
+      isFailure: gaveNoSign,
+      patience: options.askingPatience,
+    }),
     timings: options.homeserverTimings,
   });
 
@@ -125,7 +129,7 @@ export function createServices(
     limits,
     lookup,
     rules: email,
-    room: createInvitationRoom({
+    quota: createInvitationQuota({
       clock,
       logger,
       limits,

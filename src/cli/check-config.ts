@@ -1,15 +1,15 @@
 import { readConfig } from '../config/load.ts';
-import { loadTerms } from '../config/terms.ts';
+import { loadTerms } from '../config/terms-file.ts';
 import { hostNames } from '../platform/hostname.ts';
 import type { Command } from './command.ts';
-import { report } from './report.ts';
+import { orReportFailure } from './report-failure.ts';
 
 /** Reads the configuration as `serve` does, changes nothing, and says what it found. */
 export const checkConfig: Command = {
   name: 'check-config',
   summary: 'Read the configuration and say what is wrong with it',
   async run({ config: file }) {
-    const loaded = await report(async () => {
+    const loaded = await orReportFailure(async () => {
       const parsed = await readConfig(file, { env: process.env, ...hostNames() });
       await loadTerms(parsed.config.general.termsPath);
       return parsed;

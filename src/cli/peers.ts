@@ -1,15 +1,10 @@
-import pino from 'pino';
-import type { Config } from '../config/config.ts';
-import { readConfig } from '../config/load.ts';
 import { isSameServer, isServerName } from '../model/server-name.ts';
-import { hostNames } from '../platform/hostname.ts';
-import { withoutTrailing } from '../platform/trailing.ts';
+import { withoutTrailing } from '../platform/without-trailing.ts';
 import { ofPeer, peerKey, pushUrl } from '../replication/peers.ts';
-import { openForCommand } from '../storage/for-command.ts';
-import type { Peer, PeerSettings, PeerStore, Storage } from '../storage/stores/index.ts';
+import type { Peer, PeerSettings, PeerStore } from '../storage/stores/index.ts';
 import type { Command, CommandLine } from './command.ts';
-import { report } from './report.ts';
 import { UsageError } from './usage-error.ts';
+import { type OpenDatabase, withDatabase } from './with-database.ts';
 
 const USAGE = `peers wants one of
   cognomen peers list
@@ -21,11 +16,6 @@ const USAGE = `peers wants one of
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const time = (ms: number | undefined) => (ms === undefined ? 'never' : new Date(ms).toISOString());
-
-interface Work {
-  readonly config: Config;
-  readonly storage: Pick<Storage, 'stores' | 'transaction'>;
-}
 
 /** Reads NAME and the options of `add`. @throws UsageError */
 function parsePeer(
@@ -54,22 +44,22 @@ function parsePeer(
   return { port, url, keys };
 }
 
-const urlOf = (peer: Peer, { config }: Work) =>
+const urlOf = (peer: Peer, { config }: OpenDatabase) =>
   pushUrl(peer, ofPeer(config.peers, peer.name)?.baseReplicationUrl);
 
-async function list(work: Work): Promise<void> {
-  for (const peer of await work.storage.stores.peers.list()) {
-    say(`${peer.name}  ${peer.active ? 'active' : 'inactive'}  ${urlOf(peer, work)}`);
+async function list(database: OpenDatabase): Promise<void> {
+  for (const peer of await database.storage.stores.peers.list()) {
+    say(`${peer.name}  ${peer.active ? 'active' : 'inactive'}  ${urlOf(peer, database)}`);
     for (const key of peer.keys) say(`  key ${key}`);
   }
 }
 
-async function status(work: Work): Promise<void> {
-  const { peers } = work.storage.stores;
+async function status(database: OpenDatabase): Promise<void> {
+  const { peers } = database.storage.stores;
   for (const peer of await peers.list()) {
     const refused = await peers.refused(peer.name);
     const { lastFailure } = peer;
-    say(`${peer.name}  ${peer.active ? 'active' : 'inactive'}  ${urlOf(peer, work)}`);
+    say(`${peer.name}  ${peer.active ? 'active' : 'inactive'}  ${urlOf(peer, database)}`);
     if (peer.keys.length === 0) say('  has no key, so takes no part');
     say(`  last success: ${time(peer.lastSuccessAt)}`);
     say(`  backlog: ${await peers.countBacklog(peer.name)}`);
@@ -117,13 +107,13 @@ function change({ args, own }: CommandLine, serverName: string): Change | undefi
   }
 }
 
-async function perform(line: CommandLine, work: Work): Promise<void> {
+async function perform(line: CommandLine, database: OpenDatabase): Promise<void> {
   const [action, ...rest] = line.args;
-  if (rest.length === 0 && action === 'list') return list(work);
-  if (rest.length === 0 && action === 'status') return status(work);
-  const wanted = change(line, work.config.general.serverName);
+  if (rest.length === 0 && action === 'list') return list(database);
+  if (rest.length === 0 && action === 'status') return status(database);
+  const wanted = change(line, database.config.general.serverName);
   if (wanted === undefined) throw new UsageError(USAGE);
-  say(await work.storage.transaction(({ peers }) => wanted(peers)));
+  say(await database.storage.transaction(({ peers }) => wanted(peers)));
 }
 
 /** Looks after the peers in the database, also beside a running server, which sees changes within seconds. */
@@ -132,22 +122,5 @@ export const peers: Command = {
   summary: 'Servers that replicate with this one: list, add, remove, enable, disable, status',
   options: ['key', 'port', 'url'],
   takesArguments: true,
-  async run(line) {
-    let unusable: UsageError | undefined;
-    const done = await report(async () => {
-      const { config } = await readConfig(line.config, { env: process.env, ...hostNames() });
-      const storage = await openForCommand(config.db, pino({ level: 'silent' }));
-      try {
-        await perform(line, { config, storage });
-      } catch (error) {
-        if (!(error instanceof UsageError)) throw error;
-        unusable = error;
-      } finally {
-        await storage.close();
-      }
-      return 0;
-    });
-    if (unusable !== undefined) throw unusable;
-    return done ?? 1;
-  },
+  run: (line) => withDatabase(line, (database) => perform(line, database)),
 };

@@ -10,7 +10,7 @@ import { writePidFile } from '../platform/pid-file.ts';
 import { secureRandom } from '../platform/random.ts';
 import { VERSION } from '../platform/version.ts';
 import type { Command, CommandLine } from './command.ts';
-import { report } from './report.ts';
+import { orReportFailure } from './report-failure.ts';
 
 /** Requests under way get so long to finish after SIGTERM. */
 const DRAIN_LIMIT = 10_000;
@@ -23,13 +23,15 @@ export const serve: Command = {
 };
 
 async function serveUntilStopped({ config: file }: CommandLine): Promise<number> {
-  const loaded = await report(() =>
+  const loaded = await orReportFailure(() =>
     loadConfig({ file, env: process.env, ...hostNames(), random: secureRandom }),
   );
   if (loaded === undefined) return 1;
   const { config, warnings } = loaded;
 
-  const logging = await report(() => createLogger(config.general.log, { clock: systemClock }));
+  const logging = await orReportFailure(() =>
+    createLogger(config.general.log, { clock: systemClock }),
+  );
   if (logging === undefined) return 1;
   const { logger } = logging;
   dieOf('uncaughtException', logger);

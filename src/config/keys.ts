@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { withoutTrailing } from '../platform/trailing.ts';
+import { withoutTrailing } from '../platform/without-trailing.ts';
 import { pythonFloat, pythonInt } from './numbers.ts';
 
 /** Notes that a value is taken, but hardly meant so; `what` ends the sentence "it means …". */

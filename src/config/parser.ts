@@ -1,4 +1,4 @@
-import { withoutTrailing } from '../platform/trailing.ts';
+import { withoutTrailing } from '../platform/without-trailing.ts';
 
 /**
  * Reads INI files as Python's ConfigParser does with its default settings: what Sydent's operators wrote

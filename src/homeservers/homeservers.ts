@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Asking } from '../identity/limits/asking.ts';
+import type { HomeserverRequests } from '../identity/limits/homeserver-requests.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { OutboundClient } from '../platform/outbound/outbound.ts';
@@ -37,7 +37,7 @@ export interface HomeserversDependencies {
   readonly random: Random;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  readonly asking: Asking;
+  readonly requests: HomeserverRequests;
   /** Where they are not to be the usual ones. */
   readonly timings?: Partial<HomeserverTimings> | undefined;
 }

@@ -1,5 +1,5 @@
-import type { Asking } from '../identity/limits/asking.ts';
 import type { Caller } from '../identity/limits/charges.ts';
+import type { HomeserverRequests } from '../identity/limits/homeserver-requests.ts';
 import { IdentityError } from '../model/errors.ts';
 import { parseMxid } from '../model/mxid.ts';
 import { isReachableName } from '../model/server-name.ts';
@@ -44,12 +44,12 @@ function userIn({ status, body }: OutboundAnswer, serverName: string): string {
 export interface OpenIdUserDependencies {
   readonly federation: FederationClient;
   readonly askNamed: AskNamed;
-  readonly asking: Asking;
+  readonly requests: HomeserverRequests;
   readonly timings: Pick<HomeserverTimings, 'login'>;
 }
 
 export function createOpenIdUser(deps: OpenIdUserDependencies): OpenIdUser {
-  const { federation, askNamed, asking, timings } = deps;
+  const { federation, askNamed, requests, timings } = deps;
   return async (given, token, caller) => {
     const serverName = given.toLowerCase();
     if (!isReachableName(serverName)) {
@@ -71,7 +71,7 @@ export function createOpenIdUser(deps: OpenIdUserDependencies): OpenIdUser {
         time: timings.login,
         maxBytes: MAX_BYTES,
       });
-    const answer = await asking.run(serverName, caller, () => askNamed(serverName, ask));
+    const answer = await requests.run(serverName, caller, () => askNamed(serverName, ask));
     return userIn(answer, serverName);
   };
 }

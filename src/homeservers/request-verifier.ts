@@ -1,5 +1,5 @@
-import type { Asking } from '../identity/limits/asking.ts';
 import type { Caller } from '../identity/limits/charges.ts';
+import type { HomeserverRequests } from '../identity/limits/homeserver-requests.ts';
 import { IdentityError } from '../model/errors.ts';
 import { isReachableName } from '../model/server-name.ts';
 import { decodeBase64 } from '../signing/base64.ts';
@@ -81,7 +81,7 @@ function messagesOf({ method, uri, content }: SignedRequest, origin: string): Me
 export function createRequestVerifier(deps: {
   readonly findKeys: FindKeys;
   readonly askNamed: AskNamed;
-  readonly asking: Asking;
+  readonly requests: HomeserverRequests;
   /** As `ownNames` gives them. */
   readonly ownNames: readonly string[];
 }): VerifyRequest {
@@ -113,10 +113,10 @@ export function createRequestVerifier(deps: {
     const forUs = signatures.filter((signature) => destinationsOf(signature).length > 0);
     if (forUs.length === 0) throw refused('The request is signed for another server');
     const keyIds = forUs.map(({ key }) => key);
-    const { askNamed, asking, findKeys } = deps;
+    const { askNamed, requests, findKeys } = deps;
     const keys = await askNamed(origin, () =>
       findKeys(origin, keyIds, (ask) =>
-        asking.run(origin.toLowerCase(), caller, () => askNamed(origin, ask)),
+        requests.run(origin.toLowerCase(), caller, () => askNamed(origin, ask)),
       ),
     );
     const messageFor = messagesOf(request, origin);

@@ -1,4 +1,4 @@
-import { nextTurn } from './next-turn.ts';
+import { yieldToEventLoop } from './yield-to-event-loop.ts';
 
 const AT_ONCE = 500;
 
@@ -13,6 +13,6 @@ export async function deleteInBatches(
     const batch = await deleteSome(AT_ONCE);
     deleted += batch;
     if (batch < AT_ONCE) return deleted;
-    await nextTurn();
+    await yieldToEventLoop();
   }
 }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from './clock.ts';
-import { nextTurn } from './next-turn.ts';
+import { yieldToEventLoop } from './yield-to-event-loop.ts';
 
 /**
  * Work before the server answers, which may take minutes: how far it is, is said in the log whatever its
@@ -80,7 +80,7 @@ export function createProgress(deps: ProgressDependencies): Progress {
       return {
         async advance(more) {
           done += more;
-          await nextTurn();
+          await yieldToEventLoop();
           signal?.throwIfAborted();
           if (!isDue()) return;
           total ??= await count();

@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { getDomain } from 'tldts';
 import { ipv6Parts, mappedIpv4 } from './ip-addresses.ts';
-import { withoutTrailing } from './trailing.ts';
+import { withoutTrailing } from './without-trailing.ts';
 
 /** Longer is not a name of DNS. */
 const LONGEST = 253;

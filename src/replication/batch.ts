@@ -1,5 +1,5 @@
 import type { ServerKeys } from '../identity/server-keys.ts';
-import { nextTurn } from '../platform/next-turn.ts';
+import { yieldToEventLoop } from '../platform/yield-to-event-loop.ts';
 import type { StoredLocalAssociation } from '../storage/stores/index.ts';
 
 /** A push as it goes over the wire. */
@@ -42,7 +42,7 @@ export async function signBatch(
       if (bytes > MAX_BYTES && members.length > 0) return batchOf(entries, members);
       members.push(member);
     }
-    await nextTurn();
+    await yieldToEventLoop();
   }
   return batchOf(entries, members);
 }

@@ -4,8 +4,8 @@ import { toAssociation } from '../identity/associations/signed-association.ts';
 import { lookupHash } from '../model/lookup-hash.ts';
 import { aheadOf } from '../model/precedence.ts';
 import type { Clock } from '../platform/clock.ts';
-import { nextTurn } from '../platform/next-turn.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
+import { yieldToEventLoop } from '../platform/yield-to-event-loop.ts';
 import type { Verifier } from '../signing/ed25519.ts';
 import { isObject } from '../signing/json.ts';
 import { fittingSignatures } from '../signing/signed-json.ts';
@@ -189,7 +189,7 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
         else if ('id' in entry) leftOut.push(entry);
         else received.push(entry);
       }
-      await nextTurn();
+      await yieldToEventLoop();
     }
     if (refused.length > 0) return refused;
     if (received.length > 0) await store(peer, inFewRuns(received));

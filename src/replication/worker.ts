@@ -3,9 +3,9 @@ import type { ServerKeys } from '../identity/server-keys.ts';
 import { backoff } from '../platform/backoff.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Leases } from '../platform/leases.ts';
-import { nextTurn } from '../platform/next-turn.ts';
 import type { Random } from '../platform/random.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
+import { yieldToEventLoop } from '../platform/yield-to-event-loop.ts';
 import type { Peer, Storage, StoredLocalAssociation } from '../storage/stores/index.ts';
 import { type Batch, signBatch } from './batch.ts';
 import type { PeerClient, PushAnswer } from './peer-client.ts';
@@ -91,7 +91,7 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
       const read = await storage.stores.associations.logAfter(entries.at(-1)?.id ?? after, wanted);
       entries.push(...read);
       if (read.length < wanted) break;
-      await nextTurn();
+      await yieldToEventLoop();
     }
     return entries;
   }

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/load.ts';
-import { loadTerms } from '../../src/config/terms.ts';
+import { loadTerms } from '../../src/config/terms-file.ts';
 import { ENGINES, temporaryFolder } from '../support/databases.ts';
 import { get, postJson, type TestAnswer } from '../support/http.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';

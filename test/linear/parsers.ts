@@ -60,7 +60,7 @@ import { createHostsFile } from '../../src/platform/outbound/hosts-file.ts';
 import { createPhoneNumbers } from '../../src/platform/phone-numbers.ts';
 import { registrableDomain } from '../../src/platform/registrable-domain.ts';
 import { isTopLevelDomain } from '../../src/platform/top-level-domains.ts';
-import { withoutTrailing } from '../../src/platform/trailing.ts';
+import { withoutTrailing } from '../../src/platform/without-trailing.ts';
 import { namesOf } from '../../src/replication/certificates.ts';
 import { peerKey } from '../../src/replication/peers.ts';
 import { parseAssociation } from '../../src/replication/received-association.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { report } from '../../src/cli/report.ts';
+import { orReportFailure } from '../../src/cli/report-failure.ts';
 import { ConfigError } from '../../src/config/load.ts';
 import { DatabaseOpenError } from '../../src/storage/engines/engine.ts';
 
@@ -14,7 +14,7 @@ beforeEach(() => {
 afterEach(() => vi.restoreAllMocks());
 
 const failing = (error: Error) =>
-  report(() => {
+  orReportFailure(() => {
     throw error;
   });
 

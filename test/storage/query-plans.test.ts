@@ -7,7 +7,7 @@ import { createAccounts } from '../../src/identity/accounts/accounts.ts';
 import { createTerms } from '../../src/identity/accounts/terms.ts';
 import { createAssociations } from '../../src/identity/associations/associations.ts';
 import { createLookup } from '../../src/identity/associations/lookup.ts';
-import { createInvitationRoom } from '../../src/identity/invitations/invitation-room.ts';
+import { createInvitationQuota } from '../../src/identity/invitations/invitation-quota.ts';
 import { deleteOldInvitations } from '../../src/identity/invitations/invitation-sweep.ts';
 import { createOnbindNotices } from '../../src/identity/invitations/onbind-notices.ts';
 import { createServerKeys } from '../../src/identity/server-keys.ts';
@@ -69,7 +69,7 @@ test('binding, inviting, looking up and replicating look at no more rows than co
     logged: () => {},
   });
   const rules = { expiry: 1, keyGrace: 1 };
-  const room = createInvitationRoom({
+  const room = createInvitationQuota({
     clock,
     logger,
     limits,
@@ -146,7 +146,7 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   expect(refused).toEqual([]);
   await storage.stores.associations.logAfter(0, 10);
   await storage.stores.replicated.highestLogId();
-  await storage.stores.ownRows.otherNames(SERVER_NAME);
+  await storage.stores.ownAssociations.otherNames(SERVER_NAME);
   await pruneLog(storage, clock, logger);
 
   const terms = createTerms({ storage, current: () => undefined });
@@ -154,7 +154,7 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   const accounts = createAccounts({ storage, clock, random: secureRandom, terms, tokenLifetime });
   // One is deleted, that the statements for it are seen.
   for (let i = 0; i <= 100; i++) await accounts.issueToken('@ada:sample.test');
-  await accounts.authenticate(await accounts.issueToken('@other:sample.test'), 'user');
+  await accounts.authenticate(await accounts.issueToken('@other:sample.test'), 'accepted-terms');
   await accounts.deleteUnused();
 
   Database.prototype.prepare = prepare;

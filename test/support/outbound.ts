@@ -1,8 +1,8 @@
 import pino from 'pino';
 import { createHomeservers, type HomeserversConfig } from '../../src/homeservers/homeservers.ts';
 import type { HomeserverTimings } from '../../src/homeservers/timings.ts';
-import { createAsking } from '../../src/identity/limits/asking.ts';
 import type { Caller } from '../../src/identity/limits/charges.ts';
+import { createHomeserverRequests } from '../../src/identity/limits/homeserver-requests.ts';
 import { createLimits } from '../../src/identity/limits/limits.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import {
@@ -108,7 +108,7 @@ export function testHomeservers(
       ...test,
       outbound,
       random: secureRandom,
-      asking: createAsking({ limits, isFailure: () => false }),
+      requests: createHomeserverRequests({ limits, isFailure: () => false }),
       timings: { failure: 0, ...options.timings },
     },
   );

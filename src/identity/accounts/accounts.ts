@@ -18,7 +18,7 @@ export interface Accounts {
    * @param needs `user`: who has accepted the terms; `token`: whoever it is.
    * @throws IdentityError `token-unknown`, `terms-not-accepted`
    */
-  authenticate(token: string | undefined, needs: 'user' | 'token'): Promise<string>;
+  authenticate(token: string | undefined, needs: 'accepted-terms' | 'any-token'): Promise<string>;
   /** The token works no more. */
   logOut(token: string): Promise<void>;
   /** Deletes tokens that nobody has used for too long; the number deleted. */
@@ -94,7 +94,7 @@ export function createAccounts(deps: AccountsDependencies): Accounts {
 
     async authenticate(token, needs) {
       const { userId, consentVersion } = await find(token);
-      if (needs === 'user' && !terms.areAccepted(consentVersion)) {
+      if (needs === 'accepted-terms' && !terms.areAccepted(consentVersion)) {
         throw new IdentityError('terms-not-accepted', 'Please accept the terms of service first');
       }
       return userId;

@@ -11,7 +11,7 @@ export interface Terms {
    * @throws IdentityError `terms-unknown` when one belongs to no document.
    */
   accept(userId: string, urls: readonly string[]): Promise<void>;
-  /** Whether someone who accepted that version as a whole has nothing left to accept. */
+  /** Whether whoever accepted that version of the terms has accepted those in force. */
   areAccepted(consentVersion: string | undefined): boolean;
 }
 

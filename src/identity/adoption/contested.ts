@@ -22,7 +22,9 @@ export async function countContested(deps: AdoptionDependencies): Promise<number
     const entries = await stores.associations.logAfter(upTo, BATCH);
     const unfolded = entries.filter(isUnfolded);
     const folded = new Set(unfolded.map(({ address }) => foldAddress('email', address)));
-    for (const all of (await stores.ownRows.entriesOf(keys.serverName, [...folded])).values()) {
+    for (const all of (
+      await stores.ownAssociations.entriesOf(keys.serverName, [...folded])
+    ).values()) {
       // Each address is counted with the first of its unfolded spellings.
       const first = all.filter(isUnfolded).toSorted((a, b) => a.id - b.id)[0];
       if (isContested(all) && unfolded.some(({ id }) => id === first?.id)) count++;

@@ -1,5 +1,5 @@
 import { foldAddress } from '../../model/addresses.ts';
-import type { OwnRow, StoredLocalAssociation, Stores } from '../../storage/stores/index.ts';
+import type { OwnAssociation, StoredLocalAssociation, Stores } from '../../storage/stores/index.ts';
 import { CONTESTED } from '../associations/contested.ts';
 import { lookupKeys, storedAddress } from '../associations/lookup-keys.ts';
 import { toAssociation } from '../associations/signed-association.ts';
@@ -13,13 +13,13 @@ const nameOf = ({ medium, address }: { medium: string; address: string }) =>
   `${medium} ${foldAddress(medium, address)}`;
 
 /** Whether the row is what the log says. */
-const isOf = (entry: StoredLocalAssociation, row: OwnRow) =>
+const isOf = (entry: StoredLocalAssociation, row: OwnAssociation) =>
   nameOf(entry) === nameOf(row) && entry.mxid === row.mxid && entry.ts === row.ts;
 
 /** What becomes of a batch of rows under another spelling of the name. */
 interface Plan {
   readonly deleted: Set<number>;
-  readonly renamed: OwnRow[];
+  readonly renamed: OwnAssociation[];
   /** Entries of the log whose row was neither under this name nor under that. */
   readonly published: StoredLocalAssociation[];
 }
@@ -31,11 +31,11 @@ interface Plan {
  */
 export async function renameOwnRows(deps: AdoptionDependencies): Promise<number> {
   const { storage, keys, progress } = deps;
-  const { ownRows } = storage.stores;
+  const { ownAssociations } = storage.stores;
   let count = 0;
-  for (const name of await ownRows.otherNames(keys.serverName)) {
+  for (const name of await ownAssociations.otherNames(keys.serverName)) {
     const what = `Renaming associations of ${name} to ${keys.serverName}`;
-    const task = await progress.begin(what, () => ownRows.count(name));
+    const task = await progress.begin(what, () => ownAssociations.count(name));
     for (;;) {
       const done = await storage.transaction((stores) => renameBatch(deps, stores, name));
       if (done === 0) break;
@@ -53,22 +53,28 @@ async function renameBatch(
   name: string,
 ): Promise<number> {
   const { keys, storage } = deps;
-  const { associations, ownRows, adoption, state } = stores;
+  const { associations, ownAssociations, adoption, state } = stores;
   await associations.lockLog();
-  const rows = await ownRows.first(name, BATCH);
+  const rows = await ownAssociations.first(name, BATCH);
   if (rows.length === 0) return 0;
   const ids = rows.map(({ originId }) => originId);
   const entries = new Map((await associations.logEntries(ids)).map((entry) => [entry.id, entry]));
-  const twins = await ownRows.ofEntries(keys.serverName, ids);
+  const twins = await ownAssociations.ofEntries(keys.serverName, ids);
   const { deleted, renamed, published } = decide(
     rows,
     new Map(twins.map((twin) => [twin.originId, twin])),
     entries,
-    await ownRows.inLog(rows.flatMap((row) => [row.address, foldAddress(row.medium, row.address)])),
+    await ownAssociations.inLog(
+      rows.flatMap((row) => [row.address, foldAddress(row.medium, row.address)]),
+    ),
   );
-  await ownRows.delete([...deleted]);
+  await ownAssociations.delete([...deleted]);
   for (const row of renamed) {
-    await ownRows.rename(row.id, keys.serverName, JSON.stringify(keys.sign(toAssociation(row))));
+    await ownAssociations.rename(
+      row.id,
+      keys.serverName,
+      JSON.stringify(keys.sign(toAssociation(row))),
+    );
   }
   // The spelling of one in mixed case may stand in the log only.
   await adoption.insertKeys(
@@ -84,8 +90,8 @@ async function renameBatch(
 }
 
 function decide(
-  rows: readonly OwnRow[],
-  twins: ReadonlyMap<number, OwnRow>,
+  rows: readonly OwnAssociation[],
+  twins: ReadonlyMap<number, OwnAssociation>,
   entries: ReadonlyMap<number, StoredLocalAssociation>,
   inLog: ReadonlySet<string>,
 ): Plan {
@@ -95,7 +101,7 @@ function decide(
     const entry = entries.get(row.originId);
     // Sydent's own row, with its own signature, comes first.
     const candidates = twin === undefined ? [row] : [twin, row];
-    let kept: OwnRow | undefined;
+    let kept: OwnAssociation | undefined;
     if (entry !== undefined) {
       kept = candidates.find((candidate) => isOf(entry, candidate));
       if (kept === undefined && entry.mxid !== undefined) plan.published.push(entry);
@@ -113,17 +119,17 @@ function decide(
 
 /** Rows under the right name that a renamed one has replaced: whoever wrote that did not see them as its own. */
 async function deleteReplaced(
-  { associations, ownRows }: Stores,
+  { associations, ownAssociations }: Stores,
   serverName: string,
-  renamed: readonly OwnRow[],
+  renamed: readonly OwnAssociation[],
 ): Promise<void> {
   const newest = Map.groupBy(renamed, nameOf);
   const addresses = renamed.map(({ medium, address }) => foldAddress(medium, address));
-  const others = (await ownRows.ofAddresses(serverName, addresses)).filter((row) =>
+  const others = (await ownAssociations.ofAddresses(serverName, addresses)).filter((row) =>
     newest.get(nameOf(row))?.some(({ id, ts }) => id !== row.id && ts >= row.ts),
   );
   const logged = await associations.logEntries(others.map(({ originId }) => originId));
   const inLog = new Set(logged.map(({ id }) => id));
   const replaced = others.filter(({ originId }) => !inLog.has(originId));
-  await ownRows.delete([...new Set(replaced.map(({ id }) => id))]);
+  await ownAssociations.delete([...new Set(replaced.map(({ id }) => id))]);
 }

@@ -1,4 +1,4 @@
-import { nextTurn } from '../../platform/next-turn.ts';
+import { yieldToEventLoop } from '../../platform/yield-to-event-loop.ts';
 import type { AdoptionDependencies } from './dependencies.ts';
 
 const BATCH = 500;
@@ -14,6 +14,6 @@ export async function dateTokens({
     last = await storage.transaction(({ accounts }) =>
       accounts.dateTokens(after, clock.now(), BATCH),
     );
-    await nextTurn();
+    await yieldToEventLoop();
   }
 }

@@ -3,7 +3,7 @@ import { IdentityError } from '../../model/errors.ts';
 import { lookupHash } from '../../model/lookup-hash.ts';
 import { isNewer, newestOf } from '../../model/precedence.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { nextTurn } from '../../platform/next-turn.ts';
+import { yieldToEventLoop } from '../../platform/yield-to-event-loop.ts';
 import type { FoundAssociation, LookupStore, Storage } from '../../storage/stores/index.ts';
 import type { Caller } from '../limits/charges.ts';
 import type { LookupLimits } from '../limits/lookup-limits.ts';
@@ -89,7 +89,7 @@ export function createLookup(deps: LookupDependencies): Lookup {
     const now = clock.now();
     const newest = new Map<string, FoundAssociation>();
     for (let from = 0; from < queried.length; from += BATCH) {
-      if (queried.length > BATCH) await nextTurn();
+      if (queried.length > BATCH) await yieldToEventLoop();
       const batch = [...new Set(queried.slice(from, from + BATCH))];
       for (const association of await lookups[by](batch, now)) {
         const name = nameOf(association);
@@ -105,7 +105,7 @@ export function createLookup(deps: LookupDependencies): Lookup {
   ): Promise<(FoundAssociation | undefined)[]> {
     const folded: (string | undefined)[] = [];
     for (const pair of threepids) {
-      if (folded.length % BATCH === BATCH - 1) await nextTurn();
+      if (folded.length % BATCH === BATCH - 1) await yieldToEventLoop();
       folded.push(pair && foldAddress(...pair));
     }
     const newest = await newestByKey(

@@ -13,7 +13,7 @@ import { currentMxid, type Lookup } from '../associations/lookup.ts';
 import { type Caller, mailCharges } from '../limits/charges.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { ServerKeys } from '../server-keys.ts';
-import type { InvitationRoom, Place } from './invitation-room.ts';
+import type { InvitationQuota, Place } from './invitation-quota.ts';
 import { deleteOldInvitations } from './invitation-sweep.ts';
 import {
   cleanText,
@@ -102,7 +102,7 @@ export interface InvitationsDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly rules: InvitationRules;
-  readonly room: InvitationRoom;
+  readonly quota: InvitationQuota;
   /** Rejects with IdentityError `email-invalid` or `email-not-sent`. */
   readonly sendInvitation: (mail: InvitationMail) => Promise<void>;
   /** Called for each invitation that is kept. */
@@ -129,7 +129,7 @@ const emailInvalid = () =>
 const base64Url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url');
 
 export function createInvitations(deps: InvitationsDependencies): Invitations {
-  const { storage, keys, clock, random, rules, room } = deps;
+  const { storage, keys, clock, random, rules, quota } = deps;
   const { invites } = rules;
 
   const chooseWebClient = webClientChooser(rules);
@@ -162,7 +162,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     const threepid = parseThreePid('email', address);
     if (threepid === undefined) throw emailInvalid();
     const charged = await deps.limits.charge(mailCharges(request.caller, threepid.address, sender));
-    const place = room.placeFor({ ...threepid, sender, isV1: user === undefined });
+    const place = quota.placeFor({ ...threepid, sender, isV1: user === undefined });
     try {
       await place.check(storage.stores);
     } catch (error) {

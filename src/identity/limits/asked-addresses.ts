@@ -1,7 +1,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import { createFingerprint, FINGERPRINT_KEY_BYTES } from '../../platform/fingerprint.ts';
-import { nextTurn } from '../../platform/next-turn.ts';
 import type { Random } from '../../platform/random.ts';
+import { yieldToEventLoop } from '../../platform/yield-to-event-loop.ts';
 
 /**
  * What accounts asked in the last 7 days, so that asking it again costs nothing. Of each address a fingerprint of 28
@@ -155,7 +155,7 @@ export function createAskedAddresses(deps: AskedAddressesDependencies): AskedAdd
   async function fingerprintsOf(addresses: readonly string[]): Promise<Uint32Array> {
     const all = new Uint32Array(addresses.length);
     for (const [index, address] of addresses.entries()) {
-      if (index % BATCH === BATCH - 1) await nextTurn();
+      if (index % BATCH === BATCH - 1) await yieldToEventLoop();
       all[index] = fingerprintOf(fingerprint(address));
     }
     all.sort();

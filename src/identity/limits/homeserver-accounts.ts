@@ -1,8 +1,8 @@
 import type { Clock } from '../../platform/clock.ts';
 import { createFingerprint, FINGERPRINT_KEY_BYTES } from '../../platform/fingerprint.ts';
-import { nextTurn } from '../../platform/next-turn.ts';
 import type { Random } from '../../platform/random.ts';
 import { registrableDomain } from '../../platform/registrable-domain.ts';
+import { yieldToEventLoop } from '../../platform/yield-to-event-loop.ts';
 import type { DatedAccount, Storage } from '../../storage/stores/index.ts';
 
 /**
@@ -51,14 +51,17 @@ export function createHomeserverAccounts(deps: HomeserverAccountsDependencies): 
       const before = clock.now() - WEEK;
       let last: string | undefined = '';
       while (last !== undefined && !stopped) {
-        const accounts: readonly DatedAccount[] = await storage.stores.accounts.after(last, BATCH);
+        const accounts: readonly DatedAccount[] = await storage.stores.accounts.listAfter(
+          last,
+          BATCH,
+        );
         for (const { userId, createdAt } of accounts) {
           if (createdAt > before) continue;
           const place = placeOf(homeserverKey(userId));
           next[place] = (next[place] ?? 0) + 1;
         }
         last = accounts.at(-1)?.userId;
-        await nextTurn();
+        await yieldToEventLoop();
       }
       if (!stopped) counts = next;
     },

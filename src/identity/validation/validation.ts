@@ -8,7 +8,7 @@ import type { Session, SessionStore, Storage } from '../../storage/stores/index.
 import { sameSecret } from '../secrets.ts';
 import { nextLinkWithSid } from './next-link.ts';
 import { CODES, liveCodes, SESSION_LIFETIME, WRONG_GUESSES_ALLOWED } from './session-codes.ts';
-import { createTurns } from './turns.ts';
+import { createSessionQueue } from './session-queue.ts';
 
 /** Proving that an address is one's own: a code is sent there, and comes back. */
 export interface Validation {
@@ -88,7 +88,7 @@ const NOTHING_SENT = -1;
 
 export function createValidation(deps: ValidationDependencies): Validation {
   const { storage, clock, random, leases } = deps;
-  const turns = createTurns();
+  const queue = createSessionQueue();
   const isExpired = (session: Session) => clock.now() >= session.modifiedAt + SESSION_LIFETIME;
 
   /** The session to go on with, and the one that it was opened in place of. */
@@ -138,7 +138,7 @@ export function createValidation(deps: ValidationDependencies): Validation {
       const claimed = await claim(request);
       if (!('busy' in claimed)) return claimed;
       patience ??= AbortSignal.timeout(PATIENCE);
-      if (patience.aborted || !(await turns.next(claimed.busy))) {
+      if (patience.aborted || !(await queue.next(claimed.busy))) {
         throw new IdentityError('overloaded', 'A message is being sent already; try again later', {
           details: { retry_after_ms: RETRY_AFTER },
         });
@@ -223,7 +223,7 @@ export function createValidation(deps: ValidationDependencies): Validation {
       const claimed = await claimInTurn(request);
       const { sid, holder } = claimed;
       if (holder === undefined) return sid;
-      const release = turns.take(sid);
+      const release = queue.take(sid);
       try {
         await charge(request, claimed, holder);
         if (request.sendAttempt > NOTHING_SENT) await sendCode(request, sid, holder);

@@ -18,6 +18,7 @@ import { accountLogout } from './endpoints/account-logout.ts';
 import { accountRegister } from './endpoints/account-register.ts';
 import { bind } from './endpoints/bind.ts';
 import { bulkLookup } from './endpoints/bulk-lookup.ts';
+import { terms } from './endpoints/get-terms.ts';
 import { getValidated3pid } from './endpoints/get-validated-3pid.ts';
 import { hashDetails } from './endpoints/hash-details.ts';
 import { lookup } from './endpoints/lookup.ts';
@@ -28,7 +29,6 @@ import { pubkeyEphemeralIsValid } from './endpoints/pubkey-ephemeral-isvalid.ts'
 import { pubkeyIsValid } from './endpoints/pubkey-isvalid.ts';
 import { signEd25519 } from './endpoints/sign-ed25519.ts';
 import { storeInvite } from './endpoints/store-invite.ts';
-import { terms } from './endpoints/terms.ts';
 import { unbind, type VerifyRequest } from './endpoints/unbind.ts';
 import { validateEmailRequestToken } from './endpoints/validate-email-request-token.ts';
 import { validateMsisdnRequestToken } from './endpoints/validate-msisdn-request-token.ts';

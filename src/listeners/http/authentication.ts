@@ -5,10 +5,13 @@ import { parseQuery } from './form.ts';
 
 /**
  * Whose access token it is.
- * @param needs `user`: they must have accepted the terms.
+ * @param needs `accepted-terms`: they must have accepted the terms.
  * @throws IdentityError `token-unknown`, `terms-not-accepted`
  */
-export type Authenticate = (token: string | undefined, needs: 'user' | 'token') => Promise<string>;
+export type Authenticate = (
+  token: string | undefined,
+  needs: 'accepted-terms' | 'any-token',
+) => Promise<string>;
 
 /** What answers a request without the token of its listener. */
 export const WITHOUT_TOKEN: Refusal = [401, 'M_UNAUTHORIZED'];

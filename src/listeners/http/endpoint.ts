@@ -75,7 +75,7 @@ interface EndpointDescription<F extends Fields, S extends Schema | undefined> {
   readonly method: 'GET' | 'POST';
   /** Under the root of its API, `:name` for a part that varies; empty for the root itself. */
   readonly path: string;
-  /** Sydent's name of it, for the metric that dashboards know. */
+  /** Sydent's name of it, for the metric that dashboards know; one of that kind where Sydent has none. */
   readonly servlet: string;
   /** What it is for, in one line: for the API description. */
   readonly summary: string;
@@ -92,10 +92,10 @@ interface EndpointDescription<F extends Fields, S extends Schema | undefined> {
   /** What it takes; arguments not named here are ignored. */
   readonly fields: F;
   /**
-   * In v2, an access token: of a user who has accepted the terms, or `token` whether or not they have.
+   * In v2, an access token: of a user who has accepted the terms, or of any.
    * In v1 nobody has one.
    */
-  readonly needs?: 'user' | 'token';
+  readonly needs?: 'accepted-terms' | 'any-token';
   /** Required arguments that are all in the query string of a POST stand for token and body. */
   readonly queryIsEnough?: boolean;
   /** Bytes, where bodies must be smaller than elsewhere. */

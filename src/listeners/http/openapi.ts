@@ -60,7 +60,7 @@ function commonRefusals(endpoint: DescribedEndpoint, protects: boolean): readonl
     common.push([400, 'M_BAD_JSON'], [413, 'M_TOO_LARGE']);
   }
   if (protects) common.push(faultAnswer('token-unknown', { version: 'v2' }));
-  if (protects && endpoint.needs === 'user')
+  if (protects && endpoint.needs === 'accepted-terms')
     common.push(faultAnswer('terms-not-accepted', { version: 'v2' }));
   return common;
 }

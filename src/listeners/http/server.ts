@@ -11,7 +11,7 @@ import type { Logger } from 'pino';
 import { sendError } from './answers.ts';
 import { type ConnectionTimes, connectionOptions } from './connections.ts';
 import { type AnswerContext, ApiError } from './errors.ts';
-import { refuseConnection, refuseOddRequests } from './odd-requests.ts';
+import { refuseConnection, refuseOddRequests } from './malformed-requests.ts';
 import type { ClientFields } from './request-lines.ts';
 
 /** Bytes of a body, where nothing else is said. */

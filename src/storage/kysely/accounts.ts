@@ -107,7 +107,7 @@ export function accountStore(engine: Engine, db: Db): AccountStore {
       return rows.at(-1)?.token;
     },
 
-    after: (userId, limit) =>
+    listAfter: (userId, limit) =>
       db
         .selectFrom('accounts')
         .where('user_id', '>', userId)

@@ -1,7 +1,7 @@
 import type { Db, Engine } from '../engines/engine.ts';
 import type { AssociationStore, StoredLocalAssociation } from '../stores/index.ts';
-import { knownOfAddress } from './known-of-address.ts';
-import { deleteAssociations, insertKeys } from './lookup-keys.ts';
+import { knownOfAddress } from './queries/known-of-address.ts';
+import { deleteAssociations, insertKeys } from './queries/lookup-keys.ts';
 
 export function associationStore(engine: Engine, db: Db): AssociationStore {
   return {

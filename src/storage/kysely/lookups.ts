@@ -1,6 +1,6 @@
 import type { Db, Engine } from '../engines/engine.ts';
 import type { LookupStore } from '../stores/index.ts';
-import { keyedAssociations } from './keyed-associations.ts';
+import { keyedAssociations } from './queries/keyed-associations.ts';
 
 /** The associations valid at that time, each as often as it has keys. */
 function valid(db: Db, now: number) {

@@ -1,8 +1,8 @@
 import type { Db, Engine } from '../engines/engine.ts';
 import type { Notice, OnbindNoticeStore } from '../stores/index.ts';
 import { toInvite } from './invitations.ts';
-import { onbindServers } from './onbind-servers.ts';
-import { portions } from './portions.ts';
+import { onbindServers } from './queries/onbind-servers.ts';
+import { portions } from './queries/portions.ts';
 import type { Schema } from './schema.ts';
 
 const COLUMNS = [

@@ -1,11 +1,11 @@
 import { replaces } from '../../model/precedence.ts';
 import { isSameServer } from '../../model/server-name.ts';
-import { nextTurn } from '../../platform/next-turn.ts';
+import { yieldToEventLoop } from '../../platform/yield-to-event-loop.ts';
 import type { Db, Engine } from '../engines/engine.ts';
 import type { KeyedAssociation, ReplicatedDeletion, ReplicatedStore } from '../stores/index.ts';
-import { keyedAssociations } from './keyed-associations.ts';
-import { deleteAssociations, insertKeys } from './lookup-keys.ts';
-import { portions } from './portions.ts';
+import { keyedAssociations } from './queries/keyed-associations.ts';
+import { deleteAssociations, insertKeys } from './queries/lookup-keys.ts';
+import { portions } from './queries/portions.ts';
 
 /** Addresses looked at together. */
 const CHUNK = 500;
@@ -76,7 +76,7 @@ export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
         return [{ id, keys: row.keys }];
       });
       await insertKeys(db, keys);
-      await nextTurn();
+      await yieldToEventLoop();
     }
     return stored;
   }
@@ -121,7 +121,7 @@ export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
         );
         await deleteAssociations(db, [...new Set(gone.map((row) => row.id))]);
         await noteDeletions(db, origin, chunk, now);
-        await nextTurn();
+        await yieldToEventLoop();
       }
     },
 

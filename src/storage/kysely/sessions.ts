@@ -1,6 +1,6 @@
 import type { Db, Engine } from '../engines/engine.ts';
 import type { SessionCode, SessionStore } from '../stores/index.ts';
-import { sessionRows, toSession } from './session-rows.ts';
+import { sessionRows, toSession } from './queries/session-rows.ts';
 
 /** A mail's link works until its session ends, but not more of them than anyone would look for. */
 const CODES_KEPT = 10;

@@ -2,7 +2,7 @@ import type { Db, Engine } from '../engines/engine.ts';
 import type { Stores } from '../stores/index.ts';
 import { accountStore } from './accounts.ts';
 import { adoptionStore } from './adoption/adoption.ts';
-import { ownRowStore } from './adoption/own-rows.ts';
+import { ownAssociationStore } from './adoption/own-associations.ts';
 import { respellingStore } from './adoption/respelling.ts';
 import { associationStore } from './associations.ts';
 import { ephemeralKeyStore } from './ephemeral-keys.ts';
@@ -28,7 +28,7 @@ export function storesOn(engine: Engine, db: Db): Stores {
     onbindNotices: onbindNoticeStore(engine, db),
     state: stateStore(db),
     adoption: adoptionStore(db),
-    ownRows: ownRowStore(engine, db),
+    ownAssociations: ownAssociationStore(engine, db),
     respelling: respellingStore(db),
     peers: peerStore(engine, db),
     replicated: replicatedStore(engine, db),

@@ -14,7 +14,7 @@ import * as networkKeys from './0012-network-keys.ts';
 import * as invitationCounts from './0013-invitation-counts.ts';
 import * as tokensOfAnAccount from './0014-tokens-of-an-account.ts';
 
-/** In the order they run; never changed once released, only added to. */
+/** In the order they run; never changed once released, only added to. Numbers that are missing were never used. */
 function migrationsFor(engine: Engine): Record<string, Migration> {
   return {
     ...(engine.name === 'postgres' ? { '0001-sydent-tables': sydentTables } : {}),

@@ -32,7 +32,7 @@ export interface AccountStore {
   /** Goes through the tokens behind that one and counts those nobody dated as used now; the last. */
   dateTokens(after: string, now: number, limit: number): Promise<string | undefined>;
   /** The accounts behind that user id, in an order of the database's own. */
-  after(userId: string, limit: number): Promise<DatedAccount[]>;
+  listAfter(userId: string, limit: number): Promise<DatedAccount[]>;
   acceptedUrls(userId: string): Promise<string[]>;
   acceptUrls(userId: string, urls: readonly string[]): Promise<void>;
   setConsentVersion(userId: string, version: string): Promise<void>;

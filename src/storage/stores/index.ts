@@ -1,30 +1,30 @@
 import type { AccountStore } from './accounts.ts';
-import type { AdoptionStore } from './adoption.ts';
+import type { AdoptionStore } from './adoption/adoption.ts';
+import type { OwnAssociationStore } from './adoption/own-associations.ts';
+import type { RespellingStore } from './adoption/respelling.ts';
 import type { AssociationStore } from './associations.ts';
 import type { EphemeralKeyStore } from './ephemeral-keys.ts';
 import type { InvitationStore } from './invitations.ts';
 import type { LookupStore } from './lookups.ts';
 import type { NetworkKeyStore } from './network-keys.ts';
 import type { OnbindNoticeStore } from './onbind-notices.ts';
-import type { OwnRowStore } from './own-rows.ts';
 import type { PeerStore } from './peers.ts';
 import type { ReplicatedStore } from './replicated.ts';
-import type { RespellingStore } from './respelling.ts';
 import type { SessionStore } from './sessions.ts';
 import type { StateStore } from './state.ts';
 
 export type * from './accounts.ts';
-export type * from './adoption.ts';
+export type * from './adoption/adoption.ts';
+export type * from './adoption/own-associations.ts';
+export type * from './adoption/respelling.ts';
 export type * from './associations.ts';
 export type * from './ephemeral-keys.ts';
 export type * from './invitations.ts';
 export type * from './lookups.ts';
 export type * from './network-keys.ts';
 export type * from './onbind-notices.ts';
-export type * from './own-rows.ts';
 export type * from './peers.ts';
 export type * from './replicated.ts';
-export type * from './respelling.ts';
 export type * from './sessions.ts';
 export type * from './state.ts';
 
@@ -43,7 +43,7 @@ export interface Stores {
   readonly onbindNotices: OnbindNoticeStore;
   readonly state: StateStore;
   readonly adoption: AdoptionStore;
-  readonly ownRows: OwnRowStore;
+  readonly ownAssociations: OwnAssociationStore;
   readonly respelling: RespellingStore;
   readonly peers: PeerStore;
   readonly replicated: ReplicatedStore;

@@ -9,7 +9,7 @@ export const acceptTerms = (service: Terms) =>
     method: 'POST',
     path: '/terms',
     servlet: 'TermsServlet',
-    needs: 'token',
+    needs: 'any-token',
     summary: 'Accept documents of the terms',
     faults: ['terms-unknown'],
     answer: anEmptyObject,

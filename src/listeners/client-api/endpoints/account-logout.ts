@@ -8,7 +8,7 @@ export const accountLogout = (accounts: Accounts) =>
     method: 'POST',
     path: '/account/logout',
     servlet: 'LogoutServlet',
-    needs: 'token',
+    needs: 'any-token',
     takesNoBody: true,
     summary: 'End an access token',
     answer: anEmptyObject,

@@ -6,7 +6,7 @@ export const account = endpoint({
   method: 'GET',
   path: '/account',
   servlet: 'AccountServlet',
-  needs: 'user',
+  needs: 'accepted-terms',
   summary: 'Whose access token it is',
   answer: anObject({ user_id: aString }),
   fields: {},

@@ -11,7 +11,7 @@ export const bind = (validation: Validation, associations: Associations) =>
     method: 'POST',
     path: '/3pid/bind',
     servlet: 'ThreePidBindServlet',
-    needs: 'user',
+    needs: 'accepted-terms',
     summary: 'Publish that a proven address is a user’s',
     faults: ['limit-exceeded', 'session-unknown', 'session-expired', 'session-not-validated'],
     faultsOfUsers: ['not-permitted'],

@@ -9,7 +9,7 @@ export const getValidated3pid = (validation: Validation) =>
     method: 'GET',
     path: '/3pid/getValidated3pid',
     servlet: 'GetValidated3pidServlet',
-    needs: 'user',
+    needs: 'accepted-terms',
     summary: 'The address that a session proved',
     faults: ['session-unknown', 'session-expired', 'session-not-validated'],
     answer: anObject({ medium: aString, address: aString, validated_at: anInteger }),

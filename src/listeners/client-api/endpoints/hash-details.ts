@@ -8,7 +8,7 @@ export const hashDetails = (lookups: Lookup) =>
     method: 'GET',
     path: '/hash_details',
     servlet: 'HashDetailsServlet',
-    needs: 'user',
+    needs: 'accepted-terms',
     summary: 'How to hash addresses for a lookup',
     answer: anObject({ lookup_pepper: aString, algorithms: aList(aString) }),
     fields: {},

@@ -9,7 +9,7 @@ export const lookupMapped = (lookups: Lookup) =>
     method: 'POST',
     path: '/lookup',
     servlet: 'LookupV2Servlet',
-    needs: 'user',
+    needs: 'accepted-terms',
     summary: 'The users of many addresses, hashed or not',
     faults: ['parameter-invalid', 'pepper-invalid', 'too-many-addresses', 'limit-exceeded'],
     answer: anObject({ mappings: aMap(aString) }),

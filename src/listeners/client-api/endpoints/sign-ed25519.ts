@@ -9,7 +9,7 @@ export const signEd25519 = (invitations: Invitations) =>
     method: 'POST',
     path: '/sign-ed25519',
     servlet: 'BlindlySignStuffServlet',
-    needs: 'user',
+    needs: 'accepted-terms',
     queryIsEnough: true,
     summary: 'Sign an invitation with its key; with all arguments in the query no token is needed',
     faults: ['invitation-unknown', 'parameter-invalid'],

@@ -17,7 +17,7 @@ export const storeInvite = ({ invitations, keys, baseUrl }: StoreInviteServices)
     method: 'POST',
     path: '/store-invite',
     servlet: 'StoreInviteServlet',
-    needs: 'user',
+    needs: 'accepted-terms',
     summary: 'Invite an address that nobody has bound, by mail',
     faults: [
       'address-in-use',

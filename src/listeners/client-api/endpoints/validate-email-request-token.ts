@@ -9,7 +9,7 @@ export const validateEmailRequestToken = (validation: EmailValidation) =>
     method: 'POST',
     path: '/validate/email/requestToken',
     servlet: 'EmailRequestCodeServlet',
-    needs: 'user',
+    needs: 'accepted-terms',
     summary: 'Mail a token to an address',
     faults: [
       'email-invalid',

@@ -9,7 +9,7 @@ export const validateMsisdnRequestToken = (validation: PhoneValidation) =>
     method: 'POST',
     path: '/validate/msisdn/requestToken',
     servlet: 'MsisdnRequestCodeServlet',
-    needs: 'user',
+    needs: 'accepted-terms',
     summary: 'Send a token to a phone number in a text message',
     faults: [
       'destination-rejected',

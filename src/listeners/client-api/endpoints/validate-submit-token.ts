@@ -25,7 +25,7 @@ export const validateSubmitToken = (medium: Medium, validation: Validation) =>
     method: 'POST',
     path: `/validate/${medium}/submitToken`,
     servlet: SERVLETS[medium],
-    needs: 'user',
+    needs: 'accepted-terms',
     summary: 'Prove an address with the token sent to it',
     faults: ['session-expired', 'session-unknown', 'token-incorrect'],
     answer: anObject({ success: aBoolean }, { errcode: aString, error: aString }),

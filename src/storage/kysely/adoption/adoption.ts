@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { foldAddress, type Medium } from '../../../model/addresses.ts';
 import type { Db } from '../../engines/engine.ts';
 import type { AdoptionStore } from '../../stores/index.ts';
-import { insertKeys } from '../lookup-keys.ts';
+import { insertKeys } from '../queries/lookup-keys.ts';
 
 type Counted =
   | 'global_threepid_associations'

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../engines/engine.ts';
 import type { RespellingStore } from '../../stores/index.ts';
-import { keyedAssociations } from '../keyed-associations.ts';
+import { keyedAssociations } from '../queries/keyed-associations.ts';
 
 /** Looked for by the database: among millions of plain ones there may be none. */
 const mayBeSpeltOtherwise = (column: string): RawBuilder<boolean> => {

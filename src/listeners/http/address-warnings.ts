@@ -5,7 +5,7 @@ import { type Client, ODDITIES, type Oddity, type Origin } from './client-addres
 const HOUR = 60 * 60 * 1000;
 
 /** The same reader, which says in the log, at first and then hourly, what makes limits by network miss. */
-export function warningOfOddities(
+export function warningOfAddresses(
   clientOf: (origin: Origin) => Client,
   logger: Logger,
   clock: Clock,

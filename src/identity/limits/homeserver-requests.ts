@@ -3,7 +3,7 @@ import type { Caller } from './charges.ts';
 import { type Limits, limitExceeded } from './limits.ts';
 
 /** Asking homeservers that were only named: whoever names one knows nothing of it. */
-export interface Asking {
+export interface HomeserverRequests {
   /**
    * Asks, when it is the caller's turn and the homeserver's.
    * @param serverName lower case
@@ -12,7 +12,7 @@ export interface Asking {
   run<T>(serverName: string, caller: Caller, ask: () => Promise<T>): Promise<T>;
 }
 
-export interface AskingDependencies {
+export interface HomeserverRequestsDependencies {
   readonly limits: Limits;
   /** Whether what asking threw says that nobody is there: whoever asks must have no say in that. */
   readonly isFailure: (error: unknown) => boolean;
@@ -30,7 +30,7 @@ const RETRY_AFTER = 10_000;
  * their turn, and so many failures. A homeserver counts by its whole name: what somebody makes up of its domain
  * (ports, subdomains) takes nothing from it, and one that answers does not fail, whoever names it.
  */
-export function createAsking(deps: AskingDependencies): Asking {
+export function createHomeserverRequests(deps: HomeserverRequestsDependencies): HomeserverRequests {
   const { limits, isFailure, patience = PATIENCE } = deps;
   const semaphore = createSemaphore({ patience, waiting: WAITING });
 

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Db } from '../engines/engine.ts';
+import type { Db } from '../../engines/engine.ts';
 
 /**
  * Associations by their lookup keys. A cross join, as SQLite keeps to the order of one: from the few keys

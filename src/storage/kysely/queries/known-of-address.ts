@@ -1,8 +1,8 @@
 import { type RawBuilder, type SelectQueryBuilder, sql } from 'kysely';
-import { foldAddress } from '../../model/addresses.ts';
-import type { Db, Engine } from '../engines/engine.ts';
-import type { KnownOfAddress, WantedInvites } from '../stores/index.ts';
-import { pendingInvites, toInvite } from './invitations.ts';
+import { foldAddress } from '../../../model/addresses.ts';
+import type { Db, Engine } from '../../engines/engine.ts';
+import type { KnownOfAddress, WantedInvites } from '../../stores/index.ts';
+import { pendingInvites, toInvite } from '../invitations.ts';
 import { isOrigin, keyedAssociations } from './keyed-associations.ts';
 
 export interface AddressQuery {

@@ -1,7 +1,7 @@
-import type { StoredLocalAssociation } from './associations.ts';
+import type { StoredLocalAssociation } from '../associations.ts';
 
 /** An association of this server's own in the table that lookups read. */
-export interface OwnRow {
+export interface OwnAssociation {
   readonly id: number;
   readonly medium: string;
   readonly address: string;
@@ -14,16 +14,16 @@ export interface OwnRow {
 }
 
 /** This server's own associations, for putting in order what stands under another spelling of its name. */
-export interface OwnRowStore {
+export interface OwnAssociationStore {
   /** The origins that are this server's name in another case: one probe for each origin there is. */
   otherNames(serverName: string): Promise<string[]>;
   count(originServer: string): Promise<number>;
   /** The first of that origin. */
-  first(originServer: string, limit: number): Promise<OwnRow[]>;
+  first(originServer: string, limit: number): Promise<OwnAssociation[]>;
   /** Those of that origin that belong to these entries of the log. */
-  ofEntries(originServer: string, ids: readonly number[]): Promise<OwnRow[]>;
+  ofEntries(originServer: string, ids: readonly number[]): Promise<OwnAssociation[]>;
   /** Those of that origin that lookups find by these folded addresses. */
-  ofAddresses(originServer: string, addresses: readonly string[]): Promise<OwnRow[]>;
+  ofAddresses(originServer: string, addresses: readonly string[]): Promise<OwnAssociation[]>;
   /** Which of these addresses, exactly as spelt, the log says anything of: `medium address`. */
   inLog(addresses: readonly string[]): Promise<ReadonlySet<string>>;
   rename(id: number, originServer: string, signedJson: string): Promise<void>;

@@ -1,4 +1,4 @@
-import type { KeysOfAssociation } from './associations.ts';
+import type { KeysOfAssociation } from '../associations.ts';
 
 /** A row whose lookup keys are still to be made. */
 export interface UnindexedAssociation {

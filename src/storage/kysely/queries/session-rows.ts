@@ -1,6 +1,6 @@
-import type { Medium } from '../../model/addresses.ts';
-import type { Db } from '../engines/engine.ts';
-import type { Session } from '../stores/index.ts';
+import type { Medium } from '../../../model/addresses.ts';
+import type { Db } from '../../engines/engine.ts';
+import type { Session } from '../../stores/index.ts';
 
 /** Sessions as Sydent has them, with what stands beside. */
 export function sessionRows(db: Db) {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { nextTurn } from '../../src/platform/next-turn.ts';
+import { yieldToEventLoop } from '../../src/platform/yield-to-event-loop.ts';
 
 test('of many who wait each gets a turn of its own, and others come in between', async () => {
   const order: string[] = [];
   const work = async (name: string) => {
-    await nextTurn();
+    await yieldToEventLoop();
     order.push(name);
     setImmediate(() => order.push('others'));
   };

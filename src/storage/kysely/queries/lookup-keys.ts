@@ -1,5 +1,5 @@
-import type { Db } from '../engines/engine.ts';
-import type { KeysOfAssociation } from '../stores/index.ts';
+import type { Db } from '../../engines/engine.ts';
+import type { KeysOfAssociation } from '../../stores/index.ts';
 import { portions } from './portions.ts';
 
 /** Adds those keys that are not there yet; how many were added. */

@@ -1,9 +1,9 @@
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
-  createInvitationRoom,
+  createInvitationQuota,
   type Newcomer,
-} from '../../src/identity/invitations/invitation-room.ts';
+} from '../../src/identity/invitations/invitation-quota.ts';
 import type { LimitName } from '../../src/model/limits.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { openStorage } from '../../src/storage/open.ts';
@@ -53,7 +53,7 @@ describe.each(ENGINES)('of the invitations that are pending, on %s,', (engine) =
   });
 
   const room = () =>
-    createInvitationRoom({
+    createInvitationQuota({
       clock,
       rules: RULES,
       logger: pino({ level: 'debug' }, { write: (line: string) => void logs.push(line) }),

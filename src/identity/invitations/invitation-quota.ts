@@ -9,7 +9,7 @@ import type {
 import { type Limits, limitExceeded } from '../limits/limits.ts';
 
 /** That no more invitations are pending than an address and a sender may have. */
-export interface InvitationRoom {
+export interface InvitationQuota {
   placeFor(newcomer: Newcomer): Place;
 }
 
@@ -57,7 +57,7 @@ interface Full {
   readonly givesWay: PendingInvite | undefined;
 }
 
-export function createInvitationRoom(deps: InvitationRoomDependencies): InvitationRoom {
+export function createInvitationQuota(deps: InvitationRoomDependencies): InvitationQuota {
   const { clock, logger, limits, rules } = deps;
 
   /** What is limited, and which invitations give way, one kind after the other. */

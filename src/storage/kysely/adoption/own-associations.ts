@@ -1,10 +1,10 @@
 import { foldAddress } from '../../../model/addresses.ts';
 import { isSameServer } from '../../../model/server-name.ts';
 import type { Db, Engine } from '../../engines/engine.ts';
-import type { OwnRowStore } from '../../stores/index.ts';
+import type { OwnAssociationStore } from '../../stores/index.ts';
 import { toLocalAssociation } from '../associations.ts';
-import { isOrigin, keyedAssociations } from '../keyed-associations.ts';
-import { deleteAssociations } from '../lookup-keys.ts';
+import { isOrigin, keyedAssociations } from '../queries/keyed-associations.ts';
+import { deleteAssociations } from '../queries/lookup-keys.ts';
 
 const COLUMNS = [
   'id',
@@ -17,7 +17,7 @@ const COLUMNS = [
   'originId',
 ] as const;
 
-export function ownRowStore(engine: Engine, db: Db): OwnRowStore {
+export function ownAssociationStore(engine: Engine, db: Db): OwnAssociationStore {
   const ofOrigin = (originServer: string) =>
     db
       .selectFrom('global_threepid_associations')

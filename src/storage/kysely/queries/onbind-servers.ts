@@ -1,5 +1,5 @@
-import type { Db, Engine } from '../engines/engine.ts';
-import type { OnbindServers } from '../stores/index.ts';
+import type { Db, Engine } from '../../engines/engine.ts';
+import type { OnbindServers } from '../../stores/index.ts';
 
 /** Whose turn is when, and who has claimed whom. */
 export function onbindServers(engine: Engine, db: Db): OnbindServers {

@@ -1,5 +1,5 @@
 /** Who waits, in this process, for a session that somebody sends for. */
-export interface Turns {
+export interface SessionQueue {
   /** The caller sends for it now; to be called when that is over. */
   take(sid: number): () => void;
   /**
@@ -14,7 +14,7 @@ const MAX_WAITING = 100;
 /** Milliseconds between two looks at what another process does. */
 const POLL = 250;
 
-export function createTurns(): Turns {
+export function createSessionQueue(): SessionQueue {
   const sending = new Map<number, Promise<void>>();
   const waiting = new Map<number, number>();
 

@@ -1,0 +1,36 @@
+import pino from 'pino';
+import type { Config } from '../config/config.ts';
+import { readConfig } from '../config/load.ts';
+import { hostNames } from '../platform/hostname.ts';
+import { openForCommand } from '../storage/for-command.ts';
+import type { Storage } from '../storage/stores/index.ts';
+import type { CommandLine } from './command.ts';
+import { orReportFailure } from './report-failure.ts';
+
+/** What a command works on. */
+export interface OpenDatabase {
+  readonly config: Config;
+  readonly storage: Pick<Storage, 'stores' | 'transaction'>;
+}
+
+/**
+ * Does a command's work on the database of the configuration, also while a server is running on it.
+ * @returns the exit status
+ * @throws UsageError
+ */
+export async function withDatabase(
+  line: CommandLine,
+  work: (database: OpenDatabase) => Promise<void>,
+): Promise<number> {
+  const done = await orReportFailure(async () => {
+    const { config } = await readConfig(line.config, { env: process.env, ...hostNames() });
+    const storage = await openForCommand(config.db, pino({ level: 'silent' }));
+    try {
+      await work({ config, storage });
+    } finally {
+      await storage.close();
+    }
+    return true;
+  });
+  return done ? 0 : 1;
+}
