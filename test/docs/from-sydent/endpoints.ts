@@ -351,7 +351,7 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
         'any text for `mxid`',
         'a user id with a homeserver, of the specification’s historical grammar, else 400 `M_INVALID_PARAM`',
         'nobody else could be told of the binding; the internal API takes any',
-        'identity/mxid > %s is a user id',
+        'model/mxid > %s is a user id',
         'api/every-argument > arguments of a wrong type are refused',
       ),
       better(
