@@ -1,8 +1,20 @@
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
+/** An IPv6 address whose last two parts may be written as IPv4 address: the library takes `::192.0.2.1` for a mapped one. */
+function parseIpv6(address: string): ipaddr.IPv6 {
+  const [bare = ''] = address.split('%', 1);
+  const end = bare.lastIndexOf(':') + 1;
+  const [a, b, c, d] = bare.slice(end).split('.').map(Number);
+  if (a === undefined || b === undefined || c === undefined || d === undefined) {
+    return ipaddr.IPv6.parse(bare);
+  }
+  const [high, low] = [a * 256 + b, c * 256 + d];
+  return ipaddr.IPv6.parse(`${bare.slice(0, end)}${high.toString(16)}:${low.toString(16)}`);
+}
+
 /** The eight parts of an IPv6 address in whatever spelling; a zone is left out. */
-export const ipv6Parts = (address: string): readonly number[] => ipaddr.IPv6.parse(address).parts;
+export const ipv6Parts = (address: string): readonly number[] => parseIpv6(address).parts;
 
 /** The IPv4 address that two parts stand for. */
 export const dotted = (high = 0, low = 0) => `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
@@ -10,7 +22,7 @@ export const dotted = (high = 0, low = 0) => `${high >> 8}.${high & 255}.${low >
 /** The IPv4 address that an IPv4-mapped one (`::ffff:192.0.2.1`) stands for; of any other undefined. */
 export function mappedIpv4(address: string): string | undefined {
   if (!isIPv6(address)) return undefined;
-  const parsed = ipaddr.IPv6.parse(address);
+  const parsed = parseIpv6(address);
   return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : undefined;
 }
 

@@ -64,6 +64,16 @@ function reasonOf({ message, kind, cause }: OutboundError): string {
   return `${message}${more}`.slice(0, MAX_REASON);
 }
 
+/** The URL without the user and password in it, which go into a header (RFC 7617). */
+function withoutCredentials(text: string) {
+  const url = new URL(text);
+  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  url.username = '';
+  url.password = '';
+  const basic = `Basic ${Buffer.from(credentials).toString('base64')}`;
+  return { href: url.href, authorization: credentials === ':' ? {} : { authorization: basic } };
+}
+
 /** Pushes go out by the one safe client; their URLs are the operator's, so that no address is refused. */
 export function createPeerClient(outbound: OutboundClient, certificates: Certificates): PeerClient {
   let identity = identityOf(certificates);
@@ -75,21 +85,24 @@ export function createPeerClient(outbound: OutboundClient, certificates: Certifi
           reason: `${url} is not an https:// URL; give the peer one (peers add --url)`,
         };
       }
+      const { href, authorization } = withoutCredentials(url);
       try {
         const answer = await outbound.request({
           method: 'POST',
-          url,
+          url: href,
           body,
           identity,
           signal,
           room: 'peers',
           configured: true,
           // Sydent wants exactly this.
-          headers: { 'content-type': 'application/json' },
+          headers: { 'content-type': 'application/json', ...authorization },
           // The peer ignores what it gets twice.
           repeatable: true,
-          time: { answer: PUSH_TIMEOUT, total: PUSH_TIMEOUT },
+          time: { connect: PUSH_TIMEOUT, answer: PUSH_TIMEOUT, total: PUSH_TIMEOUT },
           maxBytes: MAX_ANSWER_BYTES,
+          // The status says it all, but for what is refused.
+          bodyIsOptional: true,
         });
         return toPushAnswer(answer.status, answer.body.toString('utf8'));
       } catch (error) {

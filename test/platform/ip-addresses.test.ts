@@ -18,6 +18,10 @@ test.each([
   [['2001:db8::/32'], '2001:db9::', false],
   [['0.0.0.0/0'], '2001:db8::1', false],
   [['::/0'], '192.0.2.1', true],
+  [['::10.0.0.0/104'], '10.0.0.1', false],
+  [['::10.0.0.0/104'], '::10.1.2.3', true],
+  [['10.0.0.0/8'], '::10.0.0.1', false],
+  [['::16.0.192.169/96'], '192.0.2.1', false],
   [[], '192.0.2.1', false],
 ])('%j contains %s: %s', (networks, address, expected) => {
   expect(createNetworkList(networks).contains(address)).toBe(expected);

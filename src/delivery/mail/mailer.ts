@@ -98,7 +98,7 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
     credentials,
     connections: AT_ONCE,
   });
-  const semaphore = createSemaphore({ waiting: { each: MAX_WAITING } });
+  const semaphore = createSemaphore({ waiting: { each: MAX_WAITING - AT_ONCE } });
   const from = mailbox(config.envelopeFrom);
 
   /** What the caller gets to see of a failure; the log sees more. */

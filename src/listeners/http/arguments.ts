@@ -25,7 +25,7 @@ export interface ArgumentSource {
 
 function members(value: unknown): RawArguments {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw badJson('The request body is not JSON object');
+    throw badJson('The request body is not a JSON object');
   }
   return new Map(Object.entries(value));
 }

@@ -1,6 +1,7 @@
 import type { SecureContextOptions } from 'node:tls';
 import Fastify, {
   type FastifyBaseLogger,
+  type FastifyContextConfig,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
@@ -107,9 +108,16 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
 export function refuseOtherMethods(
   app: FastifyInstance,
   url: string,
-  { taken, named = taken }: { taken: ReadonlySet<HTTPMethods>; named?: ReadonlySet<HTTPMethods> },
+  options: {
+    readonly taken: ReadonlySet<HTTPMethods>;
+    /** Those that the answer names, where they are not the same. */
+    readonly named?: ReadonlySet<HTTPMethods>;
+    readonly config?: FastifyContextConfig;
+  },
 ): void {
+  const { taken, named = taken, config = {} } = options;
   app.route({
+    config,
     method: app.supportedMethods.filter((method) => !taken.has(method)),
     url,
     handler: () => {

@@ -56,7 +56,7 @@ export function requireJson(contentType: string | undefined): void {
 /** @throws ApiError `M_BAD_JSON` */
 function parseBody(body: Buffer | undefined): PushedAssociation[] {
   const parsed = parseJson(body, LIMITS, parseAsWritten);
-  if (!isObject(parsed)) throw badJson('The request body is not JSON object');
+  if (!isObject(parsed)) throw badJson('The request body is not a JSON object');
   const pushed = sgAssocs.read(parsed['sgAssocs']);
   if (pushed === undefined) throw badJson(`sgAssocs must be ${sgAssocs.expected}`);
   return pushed;

@@ -83,7 +83,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
       pushes--;
     }
   });
-  refuseOtherMethods(app, PUSH_PATH, { taken: new Set(['POST']) });
+  refuseOtherMethods(app, PUSH_PATH, { taken: new Set(['POST']), config });
 
   return {
     app,

@@ -42,6 +42,8 @@ export interface Route {
     | undefined;
   /** The address lists do not apply. */
   readonly configured: boolean;
+  /** Milliseconds, where they are not to be the usual ones. */
+  readonly within: number | undefined;
 }
 
 /** Opens a connection, for a request of that room. @throws OutboundError, or the signal's reason */
@@ -84,7 +86,7 @@ export function createDialer(deps: DialerDependencies): Dial {
     configured: boolean,
   ): Promise<readonly string[]> {
     const host = canonicalHost(given);
-    const addresses = isIP(host) === 0 ? await resolver.addresses(host, room, configured) : [host];
+    const addresses = isIP(host) === 0 ? await resolver.addresses(host, room) : [host];
     if (!configured && !addresses.every((address) => policy.allows(address))) {
       throw new OutboundError(
         'address-refused',
@@ -133,7 +135,7 @@ export function createDialer(deps: DialerDependencies): Dial {
   }
 
   async function connect(route: Route, room: RoomName, signal: AbortSignal): Promise<Socket> {
-    const { targets, tls, configured } = route;
+    const { targets, tls, configured, within = limit } = route;
     const failures: OutboundError[] = [];
     const note = (error: unknown) => {
       if (!(error instanceof OutboundError) || signal.aborted) throw error;
@@ -142,7 +144,7 @@ export function createDialer(deps: DialerDependencies): Dial {
     const began = clock.now();
     /** One of so many that are left to try does not use up what the others need. */
     const share = (left: number) =>
-      Math.max(SHORTEST_ATTEMPT, (limit - (clock.now() - began)) / left);
+      Math.max(SHORTEST_ATTEMPT, (within - (clock.now() - began)) / left);
     let attempts = 0;
     for (const [index, target] of targets.entries()) {
       const others = targets.length - 1 - index;
@@ -180,6 +182,11 @@ export function createDialer(deps: DialerDependencies): Dial {
         'unreachable',
         `${route.targets[0]?.host} could not be connected to in time`,
       );
-    return withinTime(limit, silent, (ending) => connect(route, room, ending), signal);
+    return withinTime(
+      route.within ?? limit,
+      silent,
+      (ending) => connect(route, room, ending),
+      signal,
+    );
   };
 }

@@ -21,6 +21,7 @@ function routeTo(request: OutboundRequest, url: URL): Route {
     targets: request.via ?? [{ host, port }],
     tls: secure ? { name: host, anyCertificate, identity } : undefined,
     configured,
+    within: request.time.connect,
   };
 }
 
@@ -130,7 +131,11 @@ export function createExchange(dial: Dial, idle: IdleLimits): Exchange {
       const response = await responseTo(sent, request.body);
       answering = true;
       clearTimeout(timer);
-      const body = await readBody(response, url.host, request.maxBytes);
+      const body = await readBody(response, url.host, request.maxBytes).catch((error: unknown) => {
+        if (!request.bodyIsOptional || !(error instanceof OutboundError)) throw error;
+        sent.destroy();
+        return Buffer.alloc(0);
+      });
       // Where only the end of the connection ends a body, breaking it off looks like an end.
       signal.throwIfAborted();
       return { status: response.statusCode ?? 0, headers: response.headers, body };

@@ -11,6 +11,8 @@ import { createRooms, type RoomLimits, type RoomName } from './room.ts';
 
 /** Milliseconds that an answer may take. */
 export interface TimeLimits {
+  /** Connecting, where it is not to be the usual time. */
+  readonly connect?: number;
   /** Its beginning, counted from the connection on. */
   readonly answer: number;
   /** Everything: the wait for a place, connecting and redirects included. */
@@ -42,6 +44,8 @@ export interface OutboundRequest {
   readonly identity?: TlsIdentity;
   /** Whether it does no harm when it arrives twice: a POST goes out on a new connection otherwise. */
   readonly repeatable?: boolean;
+  /** Whether an answer counts whose body is too long or cannot be read: with an empty one. */
+  readonly bodyIsOptional?: boolean;
   /** Gives up before the time is over, with its reason. */
   readonly signal?: AbortSignal;
 }

@@ -18,11 +18,11 @@ export interface ServiceRecord {
 /** Names to addresses. Each room has places of its own for what is asked. */
 export interface NameResolver {
   /**
-   * All addresses of the name, at least one.
-   * @param orAsSystem whether the system is asked where DNS has none: it may have other ways, and search domains
+   * All addresses of the name, at least one. For peers the system is asked first: it may have other ways than DNS,
+   * and search domains.
    * @throws OutboundError
    */
-  addresses(name: string, room: RoomName, orAsSystem?: boolean): Promise<readonly string[]>;
+  addresses(name: string, room: RoomName): Promise<readonly string[]>;
   /** The SRV records of the name; empty when there are none. @throws OutboundError */
   services(name: string, room: RoomName): Promise<readonly ServiceRecord[]>;
   /** Gives up what is under way. */
@@ -130,7 +130,9 @@ export function createNameResolver(options: NameResolverOptions): NameResolver {
   }
 
   return {
-    async addresses(given, room, orAsSystem = false) {
+    async addresses(given, room) {
+      const bySystem = room === 'peers' ? await lookUpAsSystem(given) : [];
+      if (bySystem.length > 0) return bySystem;
       const name = given.toLowerCase().replace(/\.$/, '');
       const known = await hosts.addresses(name);
       if (known !== undefined) return known;
@@ -138,12 +140,7 @@ export function createNameResolver(options: NameResolverOptions): NameResolver {
       if (/(^|\.)localhost$/.test(name)) return ['127.0.0.1', '::1'];
       const cached = cache.get(name);
       if (cached !== undefined) return cached;
-      try {
-        return await addressFlight(`${room} ${name}`, () => lookUp(name, room));
-      } catch (error) {
-        const known = orAsSystem ? await lookUpAsSystem(name) : [];
-        return known.length > 0 ? known : explain(name)(error);
-      }
+      return addressFlight(`${room} ${name}`, () => lookUp(name, room)).catch(explain(name));
     },
     services: (name, room) =>
       serviceFlight(`${room} ${name}`, () => lookUpServices(name, room)).catch(explain(name)),
