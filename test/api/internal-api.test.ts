@@ -8,7 +8,12 @@ import { verifySignedJson } from '../../src/signing/signed-json.ts';
 import { ENGINES } from '../support/databases.ts';
 import { get, postJson, request, type TestAnswer } from '../support/http.ts';
 import { invite } from '../support/invitations.ts';
-import { introduce, lookup, startMeshServer, unbind } from '../support/replicating-servers.ts';
+import {
+  introduce,
+  lookup,
+  startReplicatingServer,
+  unbind,
+} from '../support/replicating-servers.ts';
 import { PUBLIC_KEY, SERVER_NAME, startTestServer, type TestServer } from '../support/server.ts';
 import { createTestCa } from '../support/tls.ts';
 
@@ -260,8 +265,8 @@ describe.each(ENGINES)('the internal API on %s', (engine) => {
 
   test('a user without a server is replicated, and taken back, like any other', async () => {
     const ca = await createTestCa();
-    const a = await startMeshServer(ca, 'a.test', { engine });
-    const b = await startMeshServer(ca, 'b.test', { engine });
+    const a = await startReplicatingServer(ca, 'a.test', { engine });
+    const b = await startReplicatingServer(ca, 'b.test', { engine });
     try {
       await introduce(a, b);
       await introduce(b, a);

@@ -8,7 +8,7 @@ import {
   type ReplicatingServer,
   rawPush,
   signedAssociation,
-  startMeshServer,
+  startReplicatingServer,
 } from '../support/replicating-servers.ts';
 import { type StandInPeer, startStandInPeer } from '../support/standin-peer.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
@@ -26,7 +26,7 @@ describe.each(ENGINES)('a peer that was written into the tables by hand, on %s,'
     // Who pushes is known once the server is there; whom it pushes to stands in its configuration.
     const pusher = { name: 'origin.test', publicKey: '' };
     peer = await startStandInPeer({ ca, name: 'sydent.test', pusher });
-    server = await startMeshServer(ca, pusher.name, {
+    server = await startReplicatingServer(ca, pusher.name, {
       engine,
       http: `[peer.sydent.test]\nbase_replication_url = ${peer.url}/`,
     });

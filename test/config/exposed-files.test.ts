@@ -5,7 +5,7 @@ import { loadConfig, readConfig } from '../../src/config/load.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { temporaryFolder } from '../support/databases.ts';
 import { type ServerProcess, spawnCognomen } from '../support/process.ts';
-import { startMeshServer } from '../support/replicating-servers.ts';
+import { startReplicatingServer } from '../support/replicating-servers.ts';
 import { SIGNING_KEY } from '../support/server.ts';
 import { createTestCa } from '../support/tls.ts';
 
@@ -91,7 +91,7 @@ describe('a file with a key in it that everybody can read is warned about', () =
 
   test('a certificate that is read again', async () => {
     const ca = await createTestCa();
-    const server = await startMeshServer(ca, 'id.test');
+    const server = await startReplicatingServer(ca, 'id.test');
     try {
       const warned = () => server.logs.filter((line) => line.includes('every user of this'));
       await chmod(server.certFile, 0o600);

@@ -12,7 +12,7 @@ import {
   type ReplicatingServer,
   rawPush,
   signedAssociation,
-  startMeshServer,
+  startReplicatingServer,
   unbind,
 } from '../support/replicating-servers.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
@@ -32,7 +32,7 @@ describe.each(ENGINES)('a row dated into the future by an earlier version, on %s
 
   beforeEach(async () => {
     ca = await createTestCa();
-    server = await startMeshServer(ca, 'id.test', { engine });
+    server = await startReplicatingServer(ca, 'id.test', { engine });
     certificates = await Promise.all(peers.map(({ name }) => certificateFolder(ca, name)));
     for (const { name, key } of peers) await introduce(server, { name, publicKey: key.publicKey });
     token = await server.token('@asks:hs.test');
@@ -201,7 +201,7 @@ describe.each(ENGINES)('a row dated into the future by an earlier version, on %s
   });
 
   test('at a peer does not stand in the way of what is bound here since', async () => {
-    const other = await startMeshServer(ca, 'id2.test', { engine });
+    const other = await startReplicatingServer(ca, 'id2.test', { engine });
     try {
       await introduce(server, other);
       await introduce(other, server);

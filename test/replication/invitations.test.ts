@@ -7,7 +7,7 @@ import {
   introduce,
   lookup,
   type ReplicatingServer,
-  startMeshServer,
+  startReplicatingServer,
   unbind,
 } from '../support/replicating-servers.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
@@ -26,8 +26,8 @@ describe.each(ENGINES)(
       ca = await createTestCa();
       hs = await startHomeserver({ ca });
       const general = hs.reachable;
-      inviting = await startMeshServer(ca, 'inviting.test', { engine, general });
-      binding = await startMeshServer(ca, 'binding.test', { engine, general });
+      inviting = await startReplicatingServer(ca, 'inviting.test', { engine, general });
+      binding = await startReplicatingServer(ca, 'binding.test', { engine, general });
       await introduce(binding, inviting);
       await introduce(inviting, binding);
     });

@@ -12,7 +12,7 @@ import {
   rawPush,
   signedAssociation,
   signedAsWritten,
-  startMeshServer,
+  startReplicatingServer,
 } from '../support/replicating-servers.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
@@ -33,7 +33,7 @@ describe.each(ENGINES)('of what a peer sends, on %s,', (engine) => {
   let ids = 0;
 
   beforeAll(async () => {
-    server = await startMeshServer(ca, 'id.test', { engine });
+    server = await startReplicatingServer(ca, 'id.test', { engine });
     certificate = await certificateFolder(ca, peer.name);
     await introduce(server, { name: peer.name, publicKey: key.publicKey });
   });

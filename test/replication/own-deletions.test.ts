@@ -9,7 +9,7 @@ import {
   type ReplicatingServer,
   rawPush,
   signedAssociation,
-  startMeshServer,
+  startReplicatingServer,
   unbind,
 } from '../support/replicating-servers.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
@@ -25,7 +25,7 @@ describe.each(ENGINES)('what is unbound here, on %s,', (engine) => {
 
   beforeEach(async () => {
     ca = await createTestCa();
-    server = await startMeshServer(ca, 'id.test', { engine });
+    server = await startReplicatingServer(ca, 'id.test', { engine });
     certificate = await certificateFolder(ca, peer.name);
     await introduce(server, { name: peer.name, publicKey: key.publicKey });
   });

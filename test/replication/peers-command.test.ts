@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { run } from '../../src/cli/run.ts';
-import { createMeshProcess } from '../support/replicating-process.ts';
+import { createReplicatingProcess } from '../support/replicating-process.ts';
 import {
   newSigningKey,
   type ReplicatingServer,
-  startMeshServer,
+  startReplicatingServer,
 } from '../support/replicating-servers.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
@@ -14,7 +14,7 @@ describe('the command line', () => {
 
   beforeAll(async () => {
     ca = await createTestCa();
-    server = await startMeshServer(ca, 'a.test');
+    server = await startReplicatingServer(ca, 'a.test');
   });
   afterAll(async () => {
     await server?.stop();
@@ -85,7 +85,7 @@ describe('the command line', () => {
 
 test('peers are looked after only in a database that the server has used', async () => {
   const ca = await createTestCa();
-  const server = await createMeshProcess(ca, 'fresh.test');
+  const server = await createReplicatingProcess(ca, 'fresh.test');
   expect(await server.peers('list')).toMatchObject({
     status: 1,
     output: expect.stringContaining('start the server once first'),

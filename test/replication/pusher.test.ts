@@ -7,7 +7,7 @@ import {
   newSigningKey,
   onDatabase,
   type ReplicatingServer,
-  startMeshServer,
+  startReplicatingServer,
   unbind,
 } from '../support/replicating-servers.ts';
 import {
@@ -64,7 +64,11 @@ async function startPeer(options: Partial<StandInOptions> = {}): Promise<StandIn
 
 describe.each(ENGINES)('what is pushed to a peer, on %s', (engine) => {
   beforeEach(async () => {
-    server = await startMeshServer(ca, 'origin.test', { engine, http: HTTP, keyVersion: 'v2' });
+    server = await startReplicatingServer(ca, 'origin.test', {
+      engine,
+      http: HTTP,
+      keyVersion: 'v2',
+    });
   });
   afterEach(stopAll);
 
@@ -157,7 +161,7 @@ describe.each(ENGINES)('what is pushed to a peer, on %s', (engine) => {
 
 describe('what is pushed to a peer', () => {
   beforeEach(async () => {
-    server = await startMeshServer(ca, 'origin.test', { http: HTTP });
+    server = await startReplicatingServer(ca, 'origin.test', { http: HTTP });
   });
   afterEach(stopAll);
 
@@ -246,7 +250,7 @@ describe('the size of pushes', () => {
   const COUNT = 1000;
 
   beforeAll(async () => {
-    server = await startMeshServer(ca, 'origin.test');
+    server = await startReplicatingServer(ca, 'origin.test');
     await fillLog(server, COUNT);
   });
   afterAll(stopAll);

@@ -17,7 +17,7 @@ import {
   type ReplicatingServer,
   rawPush,
   signedAssociation,
-  startMeshServer,
+  startReplicatingServer,
 } from '../support/replicating-servers.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
@@ -50,7 +50,7 @@ describe.each(ENGINES)('the replication listener on %s', (engine) => {
   const pushOne = (association: object) => push({ [nextId()]: association });
 
   beforeAll(async () => {
-    server = await startMeshServer(ca, 'id.test', { engine });
+    server = await startReplicatingServer(ca, 'id.test', { engine });
     certificate = await certificateFolder(ca, peer.name);
     tls = { url: server.replicationUrl, ca: ca.pem, cert: certificate.cert, key: certificate.key };
     await introduce(server, { name: peer.name, publicKey: key.publicKey });

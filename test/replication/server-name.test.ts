@@ -14,7 +14,7 @@ import {
   type ReplicatingServer,
   rawPush,
   signedAssociation,
-  startMeshServer,
+  startReplicatingServer,
   unbind,
 } from '../support/replicating-servers.ts';
 import { type StandInPeer, startStandInPeer } from '../support/standin-peer.ts';
@@ -34,7 +34,7 @@ describe.each(ENGINES)('a server whose name has capitals, on %s', (engine) => {
   let sydent: StandInPeer;
 
   beforeEach(async () => {
-    server = await startMeshServer(ca, NAME, { engine });
+    server = await startReplicatingServer(ca, NAME, { engine });
     // It knows this server by exactly that name, in certificate and signatures.
     sydent = await startStandInPeer({ ca, name: 'sydent.test', pusher: server });
   });
@@ -75,7 +75,7 @@ describe.each(ENGINES)(
     const written = { name: 'Peer.TEST', pair: key.pair };
 
     beforeEach(async () => {
-      server = await startMeshServer(ca, 'id.test', { engine });
+      server = await startReplicatingServer(ca, 'id.test', { engine });
       certificate = await certificateFolder(ca, written.name);
       await introduce(server, { name: inRow, publicKey: key.publicKey });
     });

@@ -7,7 +7,7 @@ import {
   lookup,
   onDatabase,
   type ReplicatingServer,
-  startMeshServer,
+  startReplicatingServer,
   unbind,
 } from '../support/replicating-servers.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
@@ -26,8 +26,8 @@ describe.each(ENGINES)('two servers on %s', (engine) => {
   let b: ReplicatingServer;
 
   beforeAll(async () => {
-    a = await startMeshServer(ca, 'a.test', { engine, keyVersion: 'a_1' });
-    b = await startMeshServer(ca, 'b.test', { engine });
+    a = await startReplicatingServer(ca, 'a.test', { engine, keyVersion: 'a_1' });
+    b = await startReplicatingServer(ca, 'b.test', { engine });
     await bind(a, 'Before@Sample.test', '@before:a.test');
     await introduce(a, b);
     await introduce(b, a);

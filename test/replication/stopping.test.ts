@@ -4,7 +4,10 @@ import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/databases.ts';
 import { spawnCognomen, writeConfig } from '../support/process.ts';
-import { createMeshProcess, type ReplicatingProcess } from '../support/replicating-process.ts';
+import {
+  createReplicatingProcess,
+  type ReplicatingProcess,
+} from '../support/replicating-process.ts';
 import { bind } from '../support/replicating-servers.ts';
 import { type StandInPeer, startStandInPeer } from '../support/standin-peer.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
@@ -15,7 +18,7 @@ let silent: StandInPeer;
 
 beforeAll(async () => {
   ca = await createTestCa();
-  server = await createMeshProcess(ca, 'a.test');
+  server = await createReplicatingProcess(ca, 'a.test');
   silent = await startStandInPeer({ ca, name: 'silent.test', pusher: server, silent: true });
   await server.start();
 });

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   befriend,
-  createMeshProcess,
+  createReplicatingProcess,
   type ReplicatingProcess,
 } from '../support/replicating-process.ts';
 import { bind, lookup, newSigningKey, unbind } from '../support/replicating-servers.ts';
@@ -22,7 +22,10 @@ describe('two server processes', () => {
   let b: ReplicatingProcess;
 
   beforeAll(async () => {
-    [a, b] = await Promise.all([createMeshProcess(ca, 'a.test'), createMeshProcess(ca, 'b.test')]);
+    [a, b] = await Promise.all([
+      createReplicatingProcess(ca, 'a.test'),
+      createReplicatingProcess(ca, 'b.test'),
+    ]);
     await Promise.all([a.start(), b.start()]);
     // Beside the running servers.
     await befriend(a, b);
@@ -81,7 +84,7 @@ describe('two server processes', () => {
     await expect
       .poll(async () => (await b.peers('status')).output, PATIENCE)
       .toMatch(
-        /backlog: 1\n {2}last error: 20\S+ (?:unable to verify|certificate signature failure)/,
+        /backlog: 1\n {2}last error: 20\S+ TLS with .*(?:unable to verify|certificate signature failure)/,
       );
     await otherCa.remove();
 
@@ -105,7 +108,7 @@ describe('three server processes', () => {
       ['b.test', 'postgres'],
       ['c.test', 'sqlite'],
     ] as const) {
-      const server = await createMeshProcess(ca, name, { engine });
+      const server = await createReplicatingProcess(ca, name, { engine });
       servers.push(server);
       await server.start();
     }
@@ -160,8 +163,8 @@ describe('three server processes', () => {
 });
 
 test('two processes on one database push everything, in order', async () => {
-  const first = await createMeshProcess(ca, 'origin.test', { engine: 'postgres' });
-  const second = await createMeshProcess(ca, 'origin.test', { twin: first.twin });
+  const first = await createReplicatingProcess(ca, 'origin.test', { engine: 'postgres' });
+  const second = await createReplicatingProcess(ca, 'origin.test', { twin: first.twin });
   const standIn = await startStandInPeer({ ca, name: 'peer.test', pusher: first });
   try {
     await first.start();

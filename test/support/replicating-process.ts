@@ -29,7 +29,7 @@ export interface ReplicatingProcessOptions {
   readonly twin?: { readonly db: string; readonly signingKey: ReturnType<typeof newSigningKey> };
 }
 
-export async function createMeshProcess(
+export async function createReplicatingProcess(
   ca: TestCa,
   name: string,
   { engine = 'sqlite', twin }: ReplicatingProcessOptions = {},

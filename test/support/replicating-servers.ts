@@ -63,7 +63,7 @@ export interface ReplicatingServerOptions {
 }
 
 /** A server in this process that takes part in replication; it knows no peers yet. */
-export async function startMeshServer(
+export async function startReplicatingServer(
   ca: TestCa,
   name: string,
   { engine = 'sqlite', http = '', general = '', keyVersion }: ReplicatingServerOptions = {},
