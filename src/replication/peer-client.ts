@@ -64,10 +64,19 @@ function reasonOf({ message, kind, cause }: OutboundError): string {
   return `${message}${more}`.slice(0, MAX_REASON);
 }
 
+/** As it is where it is not percent-encoded. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** The URL without the user and password in it, which go into a header (RFC 7617). */
 function withoutCredentials(text: string) {
   const url = new URL(text);
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const credentials = `${decoded(url.username)}:${decoded(url.password)}`;
   url.username = '';
   url.password = '';
   const basic = `Basic ${Buffer.from(credentials).toString('base64')}`;
@@ -82,7 +91,7 @@ export function createPeerClient(outbound: OutboundClient, certificates: Certifi
       if (!/^https:/i.test(url) || !URL.canParse(url)) {
         return {
           kind: 'failed',
-          reason: `${url} is not an https:// URL; give the peer one (peers add --url)`,
+          reason: 'its URL does not begin with https://; give it one that does (peers add --url)',
         };
       }
       const { href, authorization } = withoutCredentials(url);
