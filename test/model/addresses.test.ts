@@ -9,6 +9,7 @@ import {
 } from '../../src/model/addresses.ts';
 import { foldCase } from '../../src/model/case-folding.ts';
 import { lookupHash } from '../../src/model/lookup-hash.ts';
+import { quickest } from '../support/time.ts';
 
 describe('case folding', () => {
   test.each([
@@ -144,16 +145,17 @@ describe('folding an address', () => {
     }
   });
 
-  test('takes no longer than the text is long', () => {
+  test('takes no longer than the text is long', async () => {
     const marks = `ada@e${'\u0301\u0316'.repeat(4000)}`;
     const letters = Array.from({ length: 5000 }, (_, i) => String.fromCodePoint(0x4e00 + i));
-    const begin = performance.now();
-    for (let i = 0; i < 20; i++) {
-      foldAddress('email', marks);
-      foldAddress('email', `ada@${letters.join('')}`);
-    }
+    const time = await quickest(() => {
+      for (let i = 0; i < 20; i++) {
+        foldAddress('email', marks);
+        foldAddress('email', `ada@${letters.join('')}`);
+      }
+    });
     // Encoding such domains takes ten times as long.
-    expect(performance.now() - begin).toBeLessThan(600);
+    expect(time).toBeLessThan(600);
   });
 });
 
