@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
 import type { Storage } from '../storage/stores/index.ts';
@@ -28,16 +29,25 @@ const GRACE = 60 * 60 * 1000;
 const KEY_BYTES = 32;
 /** 72 bits: no two networks have the same name. */
 const NAME_LENGTH = 12;
+/** Names kept: most requests come from networks that made others just before. */
+const REMEMBERED = 1000;
 
 export function createNetworkNames(deps: NetworkNamesDependencies): NetworkNames {
   const { storage, clock, random } = deps;
   let keys: ReadonlyMap<number, string> = new Map();
+  /** By the key of the week and the network. */
+  const names = new LRUCache<string, string>({ max: REMEMBERED });
 
   return {
     of(network) {
       const key = keys.get(weekOf(clock.now()));
       if (key === undefined) return undefined;
-      return createHmac('sha256', key).update(network).digest('base64url').slice(0, NAME_LENGTH);
+      const remembered = names.get(key + network);
+      if (remembered !== undefined) return remembered;
+      const digest = createHmac('sha256', key).update(network).digest('base64url');
+      const name = digest.slice(0, NAME_LENGTH);
+      names.set(key + network, name);
+      return name;
     },
 
     async renew() {

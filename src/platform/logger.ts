@@ -1,7 +1,8 @@
 import { isatty } from 'node:tty';
-import pino, { type DestinationStream, type Logger } from 'pino';
+import pino, { type Logger } from 'pino';
 import type { Clock } from './clock.ts';
 import { openLogFile } from './log-file.ts';
+import { type LineDestination, writeTogether } from './write-together.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
@@ -34,38 +35,62 @@ const SECRETS = [
   'private_key',
 ];
 
-async function prettified(destination: DestinationStream, colorize: boolean) {
+async function prettified(destination: LineDestination, colorize: boolean) {
   // Loaded only here: most servers log JSON.
   const { prettyFactory } = await import('pino-pretty');
   const format = prettyFactory({ colorize, translateTime: 'SYS:standard', ignore: 'hostname' });
   return { write: (line: string) => destination.write(format(line)) };
 }
 
+/** The time as the log has it. Many lines are of one millisecond. */
+function timeWriter(clock: Clock): () => string {
+  let last = Number.NaN;
+  let text = '';
+  return () => {
+    const now = clock.now();
+    if (now !== last) {
+      last = now;
+      text = `,"time":"${new Date(now).toISOString()}"`;
+    }
+    return text;
+  };
+}
+
 /**
  * The server's log: JSON, or readable text on a terminal and where the configuration asks for it.
- * Every line is written before the call returns, so that none is lost in a crash.
+ * Lines are written at the end of the turn of the event loop that they come in, warnings at once (`writeTogether`).
  * @throws Error when the log file cannot be opened.
  */
 export async function createLogger(options: LogOptions, deps: { clock: Clock }): Promise<Logging> {
   const file = options.path === '' ? undefined : openLogFile(options.path, deps.clock);
-  const raw: DestinationStream = file ?? pino.destination({ dest: STDERR, sync: true });
+  const raw: LineDestination = file ?? pino.destination({ dest: STDERR, sync: true });
   const watched = isatty(STDERR);
   const terminal = file === undefined && watched;
   const pretty = options.format === 'pretty' || (options.format === 'auto' && terminal);
+  const together = pretty ? undefined : writeTogether(raw);
+  const flush = () => together?.flush();
+  process.on('exit', flush);
   const logger = pino(
     {
       level: options.level,
-      timestamp: () => `,"time":"${new Date(deps.clock.now()).toISOString()}"`,
+      timestamp: timeWriter(deps.clock),
       formatters: { level: (label) => ({ level: label }), bindings: ({ pid }) => ({ pid }) },
       redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '(hidden)' },
     },
-    pretty ? await prettified(raw, terminal) : raw,
+    together ?? (await prettified(raw, terminal)),
   );
   return {
     logger,
     terminal:
       file !== undefined && watched ? (line) => void process.stderr.write(`${line}\n`) : undefined,
-    reopen: () => file?.reopen(),
-    close: async () => file?.close(),
+    reopen() {
+      flush();
+      file?.reopen();
+    },
+    async close() {
+      flush();
+      process.off('exit', flush);
+      file?.close();
+    },
   };
 }

@@ -1,19 +1,8 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { createHttpMetrics, type HttpRequestMeasure } from './http-metrics.ts';
 import { createOnbindMetrics, type OnbindMetrics } from './onbind-metrics.ts';
 import { createReplicationMetrics, type ReplicationMetrics } from './replication-metrics.ts';
 import { VERSION } from './version.ts';
-
-/** One request that was answered. */
-export interface HttpRequestMeasure {
-  readonly listener: string;
-  /** The pattern of the route, not the path: paths are without number. */
-  readonly route: string;
-  /** Sydent's name of the endpoint; undefined where it has none. */
-  readonly servlet: string | undefined;
-  readonly method: string;
-  readonly status: number;
-  readonly seconds: number;
-}
 
 /** How full one room of outbound requests is. */
 export interface OutboundRoom {
@@ -41,8 +30,6 @@ export interface Metrics {
   readonly replication: ReplicationMetrics;
 }
 
-const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']);
-
 /** The server's metrics, in a registry of their own. docs/metrics.md is generated from it. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
@@ -54,12 +41,7 @@ export function createMetrics(): Metrics {
     labelNames: ['version'],
     registers,
   }).set({ version: VERSION }, 1);
-  const servletRequests = new Counter({
-    name: 'sydent_http_received_requests_total',
-    help: 'Requests received, by Sydent’s name of the endpoint',
-    labelNames: ['servlet', 'method'],
-    registers,
-  });
+  const httpRequest = createHttpMetrics(registry);
   const emails = new Counter({
     name: 'sydent_emails_sent_total',
     help: 'Mails handed to the relay, refused ones included',
@@ -69,19 +51,6 @@ export function createMetrics(): Metrics {
     name: 'cognomen_sms_total',
     help: 'Text messages by provider and outcome: sent, refused or unreachable',
     labelNames: ['provider', 'outcome'],
-    registers,
-  });
-  const requests = new Counter({
-    name: 'cognomen_http_requests_total',
-    help: 'Requests answered',
-    labelNames: ['listener', 'route', 'method', 'status'],
-    registers,
-  });
-  const durations = new Histogram({
-    name: 'cognomen_http_request_duration_seconds',
-    help: 'Time from the arrival of a request to its answer',
-    labelNames: ['listener', 'route', 'method'],
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   });
   const outbound = new Counter({
@@ -124,13 +93,7 @@ export function createMetrics(): Metrics {
   return {
     registry,
     onbind: createOnbindMetrics(registers),
-    httpRequest({ listener, route, servlet, method: given, status, seconds }) {
-      // Anyone can make up methods; labels are kept for ever.
-      const method = KNOWN_METHODS.has(given) ? given : 'other';
-      if (servlet !== undefined) servletRequests.inc({ servlet, method });
-      requests.inc({ listener, route, method, status });
-      durations.observe({ listener, route, method }, seconds);
-    },
+    httpRequest,
     emailSent: () => emails.inc(),
     smsSent: (provider, outcome) => sms.inc({ provider, outcome }),
     outboundRequest: (outcome) => outbound.inc({ outcome }),

@@ -14,12 +14,16 @@ export const CORS = {
 const asciiUrl = (url: string) =>
   url.replace(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character));
 
+const asItIs = (text: string) => text;
+
 function sendJson(reply: FastifyReply, status: number, body: object): FastifyReply {
-  // As bytes: to text Fastify would add a charset, which JSON does not have.
+  // With a serializer, as Fastify would else add a charset, which JSON does not have. As text, which goes out in one
+  // piece with the headers.
   return reply
     .code(status)
     .header('content-type', 'application/json')
-    .send(Buffer.from(JSON.stringify(body)));
+    .serializer(asItIs)
+    .send(JSON.stringify(body));
 }
 
 function sendPage(reply: FastifyReply, page: PageAnswer): FastifyReply {
@@ -63,14 +67,15 @@ export function sendError(
   // Nobody reads the answer; it tells log and metrics that the fault was not here.
   const brokenOff = reply.request.raw.readableAborted;
   const answer = toApiError(brokenOff ? badJson('The request broke off') : error, context);
-  if (brokenOff) reply.log.info('Request broken off');
+  const reqId = reply.request.id;
+  if (brokenOff) reply.log.info({ reqId }, 'Request broken off');
   // Hanging up on a client that is still sending, it would not get to see the answer.
   if (answer.status === 413) reply.removeHeader('connection');
   // What the domain refuses is not a failure of this server, such as a homeserver that is down.
   if (error instanceof IdentityError) {
-    if (answer.status >= 500) reply.log.info({ reason: error.message }, 'Request refused');
+    if (answer.status >= 500) reply.log.info({ reqId, reason: error.message }, 'Request refused');
   } else if (answer.status >= 500) {
-    reply.log.error({ err: answer.cause ?? answer }, 'Request failed');
+    reply.log.error({ reqId, err: answer.cause ?? answer }, 'Request failed');
   }
   return sendJson(reply.headers(answer.headers), answer.status, answer.body);
 }

@@ -11,7 +11,7 @@ import {
   textArguments,
 } from './arguments.ts';
 import { type Authenticate, requireToken, tokenReader } from './authentication.ts';
-import { type Client, clientNetwork, type Origin } from './client-address.ts';
+import type { Client, Origin } from './client-address.ts';
 import type { ConnectionTimes } from './connections.ts';
 import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
 import { ApiError, type Refusal } from './errors.ts';
@@ -73,35 +73,46 @@ function brandOf(query: string): string | undefined {
 }
 
 /** The values of a header as they came; its name in lower case. */
-function headerValues(request: FastifyRequest, name: string): string[] {
-  const { rawHeaders } = request.raw;
-  return rawHeaders.filter(
-    (_value, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name,
-  );
+function headerValues({ raw: { rawHeaders } }: FastifyRequest, name: string): string[] {
+  const values: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const given = rawHeaders[i] ?? '';
+    if (given.length !== name.length || given.toLowerCase() !== name) continue;
+    values.push(rawHeaders[i + 1] ?? '');
+  }
+  return values;
 }
 
+/** The parts are taken from the request when they are asked for: most endpoints need few. */
 function signedRequest(request: FastifyRequest): SignedRequest {
   return {
     method: request.method,
     uri: request.raw.url ?? '',
-    authorization: headerValues(request, 'authorization'),
+    get authorization() {
+      return headerValues(request, 'authorization');
+    },
     content: () => parseJson(request.body as Buffer | undefined),
   };
 }
 
-/** Who sent a request; found out once, while its connection is there. */
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who sent it; found out once, while its connection is there. */
+    client: Client | undefined;
+  }
+}
+
 type ClientOf = (request: FastifyRequest) => Client;
 
-function rememberingClients(of: ApiServerOptions['clientOf']): ClientOf {
-  const clients = new WeakMap<object, Client>();
-  return ({ raw }) => {
-    const known = clients.get(raw);
-    if (known !== undefined) return known;
-    const client = of({ peer: raw.socket.remoteAddress, headers: raw.headers });
-    clients.set(raw, client);
-    return client;
+const rememberingClients =
+  (of: ApiServerOptions['clientOf']): ClientOf =>
+  (request) => {
+    request.client ??= of({
+      peer: request.raw.socket.remoteAddress,
+      headers: request.raw.headers,
+    });
+    return request.client;
   };
-}
 
 /** Runs an endpoint: who asks, arguments in, one call, answer out. */
 function handler(
@@ -117,7 +128,7 @@ function handler(
     throw new Error(`${endpoint.path} needs a token, and there is nothing to check it with`);
   }
 
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const query = queryOf(request);
     const queryAlone =
       endpoint.queryIsEnough && isComplete(endpoint.fields, parseQuery(query)) ? query : undefined;
@@ -125,18 +136,18 @@ function handler(
     const protects = needs !== undefined && queryAlone === undefined;
     const accessToken = protects ? tokenOf(signed, query) : undefined;
     const user = protects ? await authenticate?.(accessToken, needs) : undefined;
-    const { address, networks } = clientOf(request);
+    const { address, network, networks } = clientOf(request);
     const context: RequestContext = {
       version,
       user,
       accessToken,
       clientAddress: address,
-      caller: { version, user, address: clientNetwork(address), networks },
+      caller: { version, user, address: network, networks },
       brand: brandOf(query),
       pathParameters: request.params as Record<string, string>,
       signed,
     };
-    await endpoint.admit?.(context);
+    if (endpoint.admit !== undefined) await endpoint.admit(context);
     try {
       const raw =
         queryAlone !== undefined || endpoint.takesNoBody
@@ -148,10 +159,11 @@ function handler(
               body: request.body as Buffer | undefined,
             });
       const args = readArguments(endpoint.fields, raw);
-      return await send(reply, await endpoint.handle(args, context, () => textArguments(raw)));
+      const answer = endpoint.handle(args, context, () => textArguments(raw));
+      send(reply, answer instanceof Promise ? await answer : answer);
     } catch (error) {
       if (endpoint.onError === undefined) throw error;
-      return send(reply, await endpoint.onError(error, context));
+      send(reply, await endpoint.onError(error, context));
     }
   };
 }
@@ -198,24 +210,36 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   const forWeb = options.webClients === 'allowed';
   const headers = forWeb ? CORS : {};
   const clientOf = rememberingClients(options.clientOf);
-  const count = requestNoter(name, metrics);
+  const count = requestNoter(name, metrics, logger);
   const app = createHttpServer({
     logger,
     headers,
     clientFields: options.clientFields,
     connectionTimes: options.connectionTimes,
-    note: (request, reply) =>
-      count(request, reply, options.clientFields(clientOf(request).address)),
+    note(request, reply) {
+      const { address, network } = clientOf(request);
+      count(request, reply, options.clientFields(address, network));
+    },
   });
-  app.addHook('onRequest', async (request, reply) => {
-    reply.headers(headers);
+  app.decorateRequest('client', undefined);
+  const admit = (request: FastifyRequest) => {
     clientOf(request);
     requireHost(request.raw);
     if (!forWeb) refuseWebPages(request);
     if (token !== undefined) requireToken(request.headers.authorization, token);
-    if (forWeb && request.method === 'OPTIONS') return reply.code(200).send();
     // Bodies are read by what their endpoints take; Fastify would refuse a type that is not one.
     request.raw.headers['content-type'] = 'application/octet-stream';
+  };
+  // By its callback, as a promise for each request would wait for nothing.
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(headers);
+    try {
+      admit(request);
+    } catch (error) {
+      return done(error as Error);
+    }
+    if (forWeb && request.method === 'OPTIONS') reply.code(200).send();
+    else done();
   });
   register(app, options, clientOf);
   return app;

@@ -71,21 +71,21 @@ export function isComplete(fields: Fields, raw: RawArguments): boolean {
 
 /** @throws ApiError `M_MISSING_PARAMS`, `M_INVALID_PARAM` */
 export function readArguments<F extends Fields>(fields: F, raw: RawArguments): Arguments<F> {
-  const isAbsent = (name: string, field: Field<unknown>) =>
-    !raw.has(name) || (field.optional && raw.get(name) === null);
-  const missing = Object.entries(fields)
-    .filter(([name, field]) => !field.optional && isAbsent(name, field))
-    .map(([name]) => name);
+  const missing = Object.keys(fields).filter((name) => !fields[name]?.optional && !raw.has(name));
   if (missing.length > 0) {
     throw new ApiError(400, 'M_MISSING_PARAMS', `Missing parameters: ${missing.join(',')}`);
   }
-  const read = Object.entries(fields).map(([name, field]) => {
-    if (isAbsent(name, field)) return [name, undefined];
-    const value = field.read(raw.get(name));
-    if (value === undefined) throw invalidParam(`${name} must be ${field.expected}`);
-    return [name, value];
-  });
-  return Object.fromEntries(read) as Arguments<F>;
+  const read: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(fields)) {
+    const given = raw.get(name);
+    const isAbsent = !raw.has(name) || (field.optional && given === null);
+    const value = isAbsent ? undefined : field.read(given);
+    if (value === undefined && !isAbsent) {
+      throw invalidParam(`${name} must be ${field.expected}`);
+    }
+    read[name] = value;
+  }
+  return read as Arguments<F>;
 }
 
 const MAX_TEXTS = 100;

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { LRUCache } from 'lru-cache';
 import type { ClientNetwork } from '../../identity/limits/charges.ts';
 import {
   createNetworkList,
@@ -49,6 +50,8 @@ export interface Origin {
 export interface Client {
   /** Undefined where nothing tells. */
   readonly address: string | undefined;
+  /** What counts as one client: `clientNetwork` of the address. */
+  readonly network: string;
   /** By which limits count it; none where they do not apply. */
   readonly networks: readonly ClientNetwork[];
   /** Why limits by network do not apply, or why what they count may be a proxy. */
@@ -95,17 +98,40 @@ function rightmostPublic(entries: readonly string[]): string | undefined {
   return undefined;
 }
 
+/** Clients kept: most requests come from where others came from just before. What is longer is not kept. */
+const REMEMBERED = 1000;
+const LONGEST_REMEMBERED = 200;
+/** Headers of a proxy whose values do not matter. */
+const OTHER_PROXY_HEADERS = ['via', 'forwarded'];
+
 /** How to tell who sent a request: docs/limits.md, "Who is the client". */
 export function clientReader(config: ClientAddressConfig): (origin: Origin) => Client {
+  const read = clientFinder(config);
+  const clients = new LRUCache<string, Client>({ max: REMEMBERED });
+  return (origin) => {
+    const forwardedFor = headerOf(origin, 'x-forwarded-for');
+    const isProxy = OTHER_PROXY_HEADERS.some((name) => name in origin.headers);
+    const key = `${origin.peer} ${isProxy} ${forwardedFor === undefined ? '' : `for ${forwardedFor}`}`;
+    const known = clients.get(key);
+    if (known !== undefined) return known;
+    const client = read(origin);
+    if (key.length <= LONGEST_REMEMBERED) clients.set(key, client);
+    return client;
+  };
+}
+
+function clientFinder(config: ClientAddressConfig): (origin: Origin) => Client {
   const proxies = createNetworkList(config.trustedProxies);
   const exempt = createNetworkList(config.trustedNetworks);
 
   const seen = (address: string | undefined): Client => ({
     address,
+    network: clientNetwork(address),
     networks: address === undefined || exempt.contains(address) ? [] : networksOf(address),
   });
   const unseen = (address: string | undefined, oddity?: Oddity): Client => ({
     address,
+    network: clientNetwork(address),
     networks: [],
     // Whom limits are not meant for they cannot miss.
     ...(oddity === undefined || (address !== undefined && exempt.contains(address))
@@ -120,9 +146,8 @@ export function clientReader(config: ClientAddressConfig): (origin: Origin) => C
     const forwardedFor = headerOf(origin, 'x-forwarded-for');
     if (!config.obeyXForwardedFor) {
       if (isPrivate) return unseen(direct, 'hidden-clients');
-      const isProxy = ['x-forwarded-for', 'via', 'forwarded'].some(
-        (name) => name in origin.headers,
-      );
+      const isProxy =
+        forwardedFor !== undefined || OTHER_PROXY_HEADERS.some((name) => name in origin.headers);
       return { ...seen(direct), ...(isProxy ? { oddity: 'proxy-not-obeyed' } : {}) };
     }
     const entries = forwardedFor?.split(',') ?? [];

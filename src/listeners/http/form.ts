@@ -82,4 +82,5 @@ export function collectPairs(
 }
 
 /** The parameters of a query string alone. @throws ApiError `M_INVALID_PARAM` */
-export const parseQuery = (query: string) => collectPairs(urlencodedPairs(query));
+export const parseQuery = (query: string): Map<string, string> =>
+  query === '' ? new Map() : collectPairs(urlencodedPairs(query));

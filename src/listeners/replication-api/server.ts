@@ -43,7 +43,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
   const { certificates, receiver, findPeers, logger, metrics, clientFields } = options;
   const callers = new WeakMap<object, Peer>();
   const addresses = new WeakMap<object, string | undefined>();
-  const note = requestNoter('replication', metrics);
+  const note = requestNoter('replication', metrics, logger);
   let pushes = 0;
 
   const app = createHttpServer({
