@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import type { Clock } from '../platform/clock.ts';
+import { createExpiringCache } from '../platform/expiring-cache.ts';
 import type { Random } from '../platform/random.ts';
 import type { Storage } from '../storage/stores/index.ts';
 
@@ -36,7 +36,7 @@ export function createNetworkNames(deps: NetworkNamesDependencies): NetworkNames
   const { storage, clock, random } = deps;
   let keys: ReadonlyMap<number, string> = new Map();
   /** By the key of the week and the network. */
-  const names = new LRUCache<string, string>({ max: REMEMBERED });
+  const names = createExpiringCache<string>(clock, REMEMBERED);
 
   return {
     of(network) {
@@ -46,7 +46,7 @@ export function createNetworkNames(deps: NetworkNamesDependencies): NetworkNames
       if (remembered !== undefined) return remembered;
       const digest = createHmac('sha256', key).update(network).digest('base64url');
       const name = digest.slice(0, NAME_LENGTH);
-      names.set(key + network, name);
+      names.set(key + network, name, 7 * DAY);
       return name;
     },
 

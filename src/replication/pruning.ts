@@ -11,8 +11,7 @@ export async function pruneLog(storage: Storage, clock: Clock, logger: Logger): 
   try {
     const before = clock.now() - KEPT;
     const count = await deleteInBatches((limit) =>
-      storage.transaction(async (stores) => {
-        await stores.associations.lockLog();
+      storage.logTransaction(async (stores) => {
         return stores.replicated.pruneLog(before, limit);
       }),
     );

@@ -131,8 +131,7 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
 
   /** Runs of bindings and of deletions one after the other, so that what came later has its way. */
   async function store(peer: Peer, received: readonly Received[]): Promise<void> {
-    await storage.transaction(async (stores) => {
-      await stores.associations.lockLog();
+    await storage.logTransaction(async (stores) => {
       const now = clock.now();
       // The first that is not taken.
       const ahead = aheadOf(now) + 1;

@@ -47,9 +47,10 @@ export async function openForCommand(
     await engine.close();
     throw error;
   }
+  const storesIn = storesOn(engine);
   return {
-    stores: storesOn(engine, engine.db),
-    transaction: transactionsOn(engine),
+    stores: storesIn(engine.db),
+    ...transactionsOn(engine, storesIn),
     close: () => engine.close(),
   };
 }

@@ -28,7 +28,7 @@ export interface StorageDependencies {
 async function openEngine(config: DatabaseConfig, deps: StorageDependencies): Promise<Engine> {
   if (config.engine === 'sqlite') {
     const file = await openSqlite(config, { progress: createProgress(deps), ...deps });
-    const engine = createSqliteEngine(file.handle, file.close);
+    const engine = createSqliteEngine(file.handle, file.close, file.openReader);
     try {
       if (await hasPendingMigrations(engine)) await file.backup();
     } catch (error) {
@@ -74,9 +74,10 @@ export async function openStorage(
     await engine.close();
     throw error;
   }
+  const storesIn = storesOn(engine);
   return {
-    stores: storesOn(engine, engine.db),
-    transaction: transactionsOn(engine),
+    stores: storesIn(engine.db),
+    ...transactionsOn(engine, storesIn),
     pepper,
     async ping() {
       await sql`select 1`.execute(engine.db);

@@ -54,8 +54,7 @@ test.each(ENGINES)(
       };
     };
     const owe = (notices: readonly NewNotice[]) =>
-      storage.transaction(async ({ associations, onbindNotices }) => {
-        await associations.lockLog();
+      storage.logTransaction(async ({ onbindNotices }) => {
         for (let from = 0; from < notices.length; from += 500) {
           await onbindNotices.add(notices.slice(from, from + 500));
         }

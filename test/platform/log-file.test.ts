@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -31,10 +33,14 @@ function logging(level: string, clock: TestClock) {
   return createLogger(config.general.log, { clock });
 }
 
+/** Lines are written when the turn of the event loop is over that they come in. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
 test('the log file starts anew at midnight, and the old one gets the day in its name', async () => {
   const clock = new TestClock(NOON);
   const { logger, close } = await logging('INFO', clock);
   logger.info('before midnight');
+  await turn();
   clock.advance(DAY);
   logger.info('after midnight');
   await close();
@@ -53,15 +59,16 @@ test('processes that share a log file lose no line at midnight', async () => {
   const processes: Awaited<ReturnType<typeof logging>>[] = [];
   for (let i = 0; i < 3; i++) processes.push(await logging('INFO', clock));
   const lines = (when: string) => processes.map((_, i) => `${when} by ${i}.`);
-  const write = (when: string) => {
+  const write = async (when: string) => {
     for (const [i, { logger }] of processes.entries()) logger.info(`${when} by ${i}.`);
+    await turn();
   };
-  write('first day');
+  await write('first day');
   clock.advance(DAY);
-  write('second day');
-  write('again on the second day');
+  await write('second day');
+  await write('again on the second day');
   clock.advance(DAY);
-  write('third day');
+  await write('third day');
   for (const { close } of processes) await close();
   const read = (name: string) => readFile(name, 'utf8');
   for (const line of lines('first day')) expect(await read(`${file}.2026-01-31`)).toContain(line);
@@ -86,6 +93,36 @@ test('a process that rotates while another does writes into the new file all the
   log.close();
   expect(await readFile(file, 'utf8')).toBe('second day\nlater\n');
   expect(await readFile(`${file}.2026-01-31`, 'utf8')).toBe('first day\nat midnight\n');
+});
+
+test('lines of one turn are written together, a warning at once with all before it', async () => {
+  const { logger, close } = await logging('INFO', new TestClock(NOON));
+  const written = () => readFileSync(file, 'utf8').match(/(?<="msg":")\w+/g) ?? [];
+  logger.info('first');
+  logger.info('second');
+  expect(written()).toEqual([]);
+  await turn();
+  expect(written()).toEqual(['first', 'second']);
+  logger.info('before');
+  logger.warn('warning');
+  expect(written()).toEqual(['first', 'second', 'before', 'warning']);
+  logger.info('last');
+  await close();
+  expect(written().at(-1)).toBe('last');
+});
+
+test('what a process logs before it throws, or exits, is written', () => {
+  const { href } = new URL('../../src/platform/logger.ts', import.meta.url);
+  for (const end of ['throw new Error()', 'process.exit(3)']) {
+    rmSync(file, { force: true });
+    const options = JSON.stringify({ path: file, level: 'info', format: 'json' });
+    const program = `import { createLogger } from ${JSON.stringify(href)};
+      const { logger } = await createLogger(${options}, { clock: { now: Date.now } });
+      logger.info('the last line');
+      ${end}`;
+    spawnSync(process.execPath, ['--input-type=module', '-e', program]);
+    expect(readFileSync(file, 'utf8')).toContain('the last line');
+  }
 });
 
 test('what is secret is hidden, should anything log it all the same', async () => {

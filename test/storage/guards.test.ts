@@ -81,10 +81,8 @@ describe('on PostgreSQL', () => {
       );
     const order: string[] = [];
     let second: Promise<void> = Promise.resolve();
-    await one.transaction(async ({ associations }) => {
-      await associations.lockLog();
-      second = two.transaction(async (stores) => {
-        await stores.associations.lockLog();
+    await one.logTransaction(async () => {
+      second = two.logTransaction(async () => {
         order.push('second');
       });
       await expect.poll(waiting).toHaveLength(1);

@@ -81,8 +81,7 @@ describe.each(ENGINES)('of the invitations that are pending, on %s,', (engine) =
     try {
       await place.check(storage.stores);
       await mailing();
-      await storage.transaction(async (stores) => {
-        await stores.associations.lockLog();
+      await storage.logTransaction(async (stores) => {
         await place.make(stores);
         await stores.invitations.confirm(invite, `key of ${token}`, clock.now());
       });

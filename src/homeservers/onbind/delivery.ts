@@ -93,8 +93,7 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
 
   /** Also when its binding was taken back meanwhile: what the homeserver took is delivered. */
   async function markDelivered(id: number, invites: readonly Invite[]): Promise<void> {
-    await storage.transaction(async (stores) => {
-      await stores.associations.lockLog();
+    await storage.logTransaction(async (stores) => {
       const now = clock.now();
       await stores.invitations.markDelivered(
         invites.map(({ token }) => token),
@@ -108,8 +107,7 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
 
   /** A binding that went without its notices being taken back, such as by a Sydent on the same file. */
   async function withdraw({ id }: Notice, association: Association): Promise<void> {
-    await storage.transaction(async (stores) => {
-      await stores.associations.lockLog();
+    await storage.logTransaction(async (stores) => {
       const isThere = (await stores.onbindNotices.find(id)) !== undefined;
       if (!isThere || (await stillStands(stores.lookups, association, clock.now()))) return;
       await stores.onbindNotices.remove([id]);
@@ -119,8 +117,7 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
 
   /** One of several was refused, and nobody says which. False when they are not several any more. */
   function split({ id }: Notice, { address }: Association): Promise<boolean> {
-    return storage.transaction(async (stores) => {
-      await stores.associations.lockLog();
+    return storage.logTransaction(async (stores) => {
       const notice = await stores.onbindNotices.find(id);
       const invites = await stores.onbindNotices.invitesOf(id);
       if (notice === undefined || invites.length < 2) return false;

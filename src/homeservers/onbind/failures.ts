@@ -19,9 +19,8 @@ export function createFailureNotes(storage: Storage, holder: string, logger: Log
     const batch = waiting;
     waiting = [];
     try {
-      await storage.transaction(async ({ associations, onbindNotices }) => {
-        // Others change notices and homeservers, too, in an order of their own.
-        await associations.lockLog();
+      // Others change notices and homeservers, too, in an order of their own.
+      await storage.logTransaction(async ({ onbindNotices }) => {
         for (const { failed } of batch) {
           const { postponed, ...server } = failed;
           for (const { id, attempts, until } of postponed) {

@@ -16,8 +16,7 @@ export async function noteRefusals(
   const { storage, clock, random, logger, metrics } = deps;
   const now = clock.now();
   const isOver = ({ refusedAt = now }: Notice) => refusedAt + deps.refusedNoticeLifetime <= now;
-  await storage.transaction(async ({ associations, onbindNotices }) => {
-    await associations.lockLog();
+  await storage.logTransaction(async ({ onbindNotices }) => {
     await onbindNotices.remove(notices.filter(isOver).map(({ id }) => id));
     for (const { id, attempts } of notices.filter((notice) => !isOver(notice))) {
       await onbindNotices.refuse(
@@ -44,8 +43,7 @@ export async function giveUpOld(serverName: string, deps: DispatcherDependencies
   const before = clock.now() - deps.noticeLifetime;
   if (((await onbindNotices.oldest(serverName)) ?? Number.POSITIVE_INFINITY) > before) return;
   const count = await deleteInBatches((limit) =>
-    storage.transaction(async (stores) => {
-      await stores.associations.lockLog();
+    storage.logTransaction(async (stores) => {
       return stores.onbindNotices.removeCreatedBefore(serverName, before, limit);
     }),
   );

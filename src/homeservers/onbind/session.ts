@@ -117,9 +117,8 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
   /** Ends the claim. */
   async function release(): Promise<void> {
     const failures = answered ? 0 : server.failures;
-    await storage.transaction(async (stores) => {
+    await storage.logTransaction(async (stores) => {
       // With the lock nobody adds a notice between these two.
-      await stores.associations.lockLog();
       const next = await stores.onbindNotices.nextAttempts(serverName);
       if (next.fresh === undefined && next.refused === undefined) {
         await stores.onbindNotices.forget(serverName, holder);

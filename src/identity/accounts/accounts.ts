@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { IdentityError } from '../../model/errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { deleteInBatches } from '../../platform/delete-in-batches.ts';
@@ -46,8 +46,7 @@ const MAX_TOKENS = 100;
 const MAX_AT_ONCE = 5000;
 
 /** As the token is stored, so that who reads the database cannot use it. */
-const hashed = (token: string) =>
-  HASHED + createHash('sha256').update(token, 'utf8').digest('base64url');
+const hashed = (token: string) => HASHED + hash('sha256', token, 'base64url');
 
 /** How the token may be stored: one of Sydent's stands there as it is. */
 const forms = (token: string) => [hashed(token), token];
@@ -58,16 +57,18 @@ export function createAccounts(deps: AccountsDependencies): Accounts {
   const isExpired = (lastUsed: number, now: number) =>
     tokenLifetime > 0 && now >= lastUsed + tokenLifetime;
 
+  const unknown = () =>
+    new IdentityError('token-unknown', 'The access token is missing or not known');
+
   async function find(token: string | undefined) {
-    const unknown = new IdentityError('token-unknown', 'The access token is missing or not known');
     if (token === undefined || token.startsWith(HASHED) || token.length > MAX_TOKEN_LENGTH) {
-      throw unknown;
+      throw unknown();
     }
-    if (!token.isWellFormed() || token.includes('\0')) throw unknown;
+    if (!token.isWellFormed() || token.includes('\0')) throw unknown();
     const found = await storage.stores.accounts.findToken(forms(token));
-    if (found === undefined) throw unknown;
+    if (found === undefined) throw unknown();
     const now = clock.now();
-    if (found.lastUsed !== undefined && isExpired(found.lastUsed, now)) throw unknown;
+    if (found.lastUsed !== undefined && isExpired(found.lastUsed, now)) throw unknown();
     if (found.lastUsed === undefined || now >= found.lastUsed + USE_PRECISION) {
       await storage.stores.accounts.touchToken(found.token, now);
     }

@@ -58,8 +58,7 @@ export async function applyLog(deps: AdoptionDependencies): Promise<number> {
     storage.stores.adoption.countLogAfter(from),
   );
   for (;;) {
-    const applied = await storage.transaction(async (stores) => {
-      await stores.associations.lockLog();
+    const applied = await storage.logTransaction(async (stores) => {
       const known = await numberState(stores, LOG_POSITION);
       const after = known ?? (await stores.adoption.highestOriginId(keys.serverName));
       const entries = await stores.associations.logAfter(after, BATCH);

@@ -78,9 +78,8 @@ export async function indexAssociations(deps: AdoptionDependencies): Promise<num
     storage.stores.adoption.countAssociationsAfter(from),
   );
   for (;;) {
-    const read = await storage.transaction(async (stores) => {
+    const read = await storage.logTransaction(async (stores) => {
       // Ids become visible in order only to who holds the lock.
-      await stores.associations.lockLog();
       const after = (await numberState(stores, INDEX_POSITION)) ?? 0;
       const rows = await stores.adoption.associationsAfter(after, BATCH);
       made += await stores.adoption.insertKeys(

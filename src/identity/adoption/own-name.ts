@@ -37,7 +37,7 @@ export async function renameOwnRows(deps: AdoptionDependencies): Promise<number>
     const what = `Renaming associations of ${name} to ${keys.serverName}`;
     const task = await progress.begin(what, () => ownAssociations.count(name));
     for (;;) {
-      const done = await storage.transaction((stores) => renameBatch(deps, stores, name));
+      const done = await storage.logTransaction((stores) => renameBatch(deps, stores, name));
       if (done === 0) break;
       count += done;
       await task.advance(done);
@@ -54,7 +54,6 @@ async function renameBatch(
 ): Promise<number> {
   const { keys, storage } = deps;
   const { associations, ownAssociations, adoption, state } = stores;
-  await associations.lockLog();
   const rows = await ownAssociations.first(name, BATCH);
   if (rows.length === 0) return 0;
   const ids = rows.map(({ originId }) => originId);

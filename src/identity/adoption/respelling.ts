@@ -81,9 +81,8 @@ async function respellKind<Row extends StoredAddress>(
   let from = 0;
   const task = await progress.begin(`Looking for ${name} under another spelling of a domain`, 0);
   for (;;) {
-    const read = await storage.transaction(async (stores) => {
+    const read = await storage.logTransaction(async (stores) => {
       // Ids become visible in order only to who holds the lock.
-      await stores.associations.lockLog();
       const done = position && (await numberState(stores, position.key));
       const begin = Math.max(from, done ?? 0);
       const rows = await after(stores, begin);

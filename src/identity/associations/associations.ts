@@ -93,8 +93,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
       const { medium, address } = threepid;
       const keysOfAddress = lookupKeys(threepid, storage.pepper);
       const spellings = keysOfAddress.map(({ spelling }) => spelling);
-      const { signed, association, invites } = await storage.transaction(async (stores) => {
-        await stores.associations.lockLog();
+      const { signed, association, invites } = await storage.logTransaction(async (stores) => {
         stores.onCommit(logged);
         if (sid !== undefined) await countBind(stores, sid);
         const now = clock.now();
@@ -130,9 +129,8 @@ export function createAssociations(deps: AssociationsDependencies): Associations
     },
 
     async unbind(threepid, mxid) {
-      await storage.transaction(async (stores) => {
+      await storage.logTransaction(async (stores) => {
         const { medium, address } = threepid;
-        await stores.associations.lockLog();
         const known = await stores.associations.known(threepid, serverName);
         const own = known.logged.toSorted((a, b) => b.id - a.id)[0];
         if (own?.mxid !== mxid) return;

@@ -15,10 +15,9 @@ export async function deleteOldInvitations(
 
   const keysUntil = now + rules.keyGrace;
   const deleteExpired = (limit: number) =>
-    storage.transaction(async ({ associations, invitations }) => {
-      await associations.lockLog();
-      return invitations.deleteReceivedBefore(now - rules.expiry, keysUntil, limit);
-    });
+    storage.logTransaction(({ invitations }) =>
+      invitations.deleteReceivedBefore(now - rules.expiry, keysUntil, limit),
+    );
   const expired = rules.expiry === 0 ? 0 : await deleteInBatches(deleteExpired);
   const outdated = await deleteInBatches((limit) =>
     storage.transaction(({ ephemeralKeys }) => ephemeralKeys.deleteExpired(now, limit)),

@@ -213,8 +213,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     await storage.stores.invitations.prepare(token, publicKey, clock.now() + SENDING_LIMIT);
     try {
       await send();
-      await storage.transaction(async (stores) => {
-        await stores.associations.lockLog();
+      await storage.logTransaction(async (stores) => {
         // Bound while the mail was under way: a bind that comes from here on finds the invitation.
         const bound = await currentMxid(stores.lookups, medium, address, clock.now());
         if (bound !== undefined) throw inUse(bound);

@@ -6,16 +6,38 @@ import type { TransactionScope } from '../kysely/transaction-scope.ts';
 /** A connection or a transaction: what the stores work on. */
 export type Db = Kysely<Schema> | Transaction<Schema>;
 
+declare const LIST: unique symbol;
+/** A list as the engine takes it for a parameter. */
+export type TextList = { readonly [LIST]: true };
+
 /** What differs between the databases; everything else is written once. */
 export interface Engine {
   readonly name: 'sqlite' | 'postgres';
   readonly db: Kysely<Schema>;
   /** Whether a transaction's work runs, in which nothing else gets a connection. */
   readonly scope: TransactionScope;
-  /** `column IN values`, one parameter however many values there are. */
+  /**
+   * Prepares a statement that reads, for outside of transactions: it does not wait for one that is open, and sees what
+   * is committed. Its text is known from then on, and stays prepared in transactions, too.
+   */
+  prepare(text: string): (parameters: readonly unknown[]) => Promise<unknown[]>;
+  /** Several values as one parameter of a statement. */
+  list(values: readonly string[]): TextList;
+  /** `column IN list`. */
+  isIn(column: string | RawBuilder<string>, list: RawBuilder<TextList>): RawBuilder<boolean>;
+  /** The same of these values, where the statement is made for them. */
   isAnyOf(column: string | RawBuilder<string>, values: readonly string[]): RawBuilder<boolean>;
-  /** Until the transaction ends nobody else writes associations. */
-  lockAssociationLog(db: Db): Promise<void>;
+  /** Whether a statement waits for a round trip, which those who ask at once had better share. */
+  readonly isRemote: boolean;
+  /**
+   * Until the transaction ends nobody else writes associations. The transaction's id, where its commit can be cut off
+   * without anybody knowing what became of it.
+   */
+  lockAssociationLog(db: Db): Promise<string | undefined>;
+  /** Whether the transaction with that id is committed. @throws Error when that cannot be found out */
+  wasCommitted(id: string): Promise<boolean>;
+  /** Whether all transactions that write wait for each other. */
+  readonly hasOneWriter: boolean;
   /** Whether rows read in a transaction must be locked to stay as read (SQLite's has one writer). */
   readonly locksRows: boolean;
   close(): Promise<void>;

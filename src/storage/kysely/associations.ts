@@ -5,8 +5,6 @@ import { deleteAssociations, insertKeys } from './queries/lookup-keys.ts';
 
 export function associationStore(engine: Engine, db: Db): AssociationStore {
   return {
-    lockLog: () => engine.lockAssociationLog(db),
-
     known: (threepid, serverName, invites) =>
       knownOfAddress(engine, db, { ...threepid, serverName, invites }),
 

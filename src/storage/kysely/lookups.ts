@@ -1,48 +1,69 @@
-import type { Db, Engine } from '../engines/engine.ts';
-import type { LookupStore } from '../stores/index.ts';
+import type { Db, Engine, TextList } from '../engines/engine.ts';
+import type { FoundAssociation, FoundSignedAssociation, LookupStore } from '../stores/index.ts';
+import { prepare } from './prepared.ts';
 import { keyedAssociations } from './queries/keyed-associations.ts';
+import { sharedReads } from './shared-reads.ts';
 
-/** The associations valid at that time, each as often as it has keys. */
-function valid(db: Db, now: number) {
-  return keyedAssociations(db)
-    .where('global.notBefore', '<=', now)
-    .where('global.notAfter', '>', now);
-}
-
-export function lookupStore(engine: Engine, db: Db): LookupStore {
-  const byKeys = (column: 'spelling' | 'lookup_hash', keys: readonly string[], now: number) =>
-    valid(db, now)
-      .where(engine.isAnyOf(`lookup.${column}`, keys))
-      .select([
-        `lookup.${column} as key`,
-        'global.id',
-        'global.medium',
-        'global.address',
-        'global.mxid',
-        'global.ts',
-      ])
-      .execute();
-
-  return {
-    byAddresses: (addresses, now) => byKeys('spelling', addresses, now),
-    byHashes: (hashes, now) => byKeys('lookup_hash', hashes, now),
-
-    signedByAddress: (medium, address, now) =>
-      valid(db, now)
-        .where('lookup.spelling', '=', address)
-        .where('global.medium', '=', medium)
+export function lookupStore(engine: Engine): (db: Db) => LookupStore {
+  /** The associations that have one of these keys and are valid at that time, each as often as it has keys. */
+  const byKeys = (column: 'spelling' | 'lookup_hash') =>
+    prepare<{ keys: TextList; now: number }, FoundAssociation>(engine, (db, slot) =>
+      keyedAssociations(db)
+        .where(engine.isIn(`lookup.${column}`, slot('keys')))
+        .where('global.notBefore', '<=', slot('now'))
+        .where('global.notAfter', '>', slot('now'))
         .select([
-          'lookup.spelling as key',
+          `lookup.${column} as key`,
           'global.id',
           'global.medium',
           'global.address',
           'global.mxid',
           'global.ts',
-          'global.notBefore',
-          'global.notAfter',
-          'global.originServer',
-          'global.sgAssoc as signedJson',
-        ])
-        .execute(),
-  };
+        ]),
+    );
+  const byAddresses = byKeys('spelling');
+  const byHashes = byKeys('lookup_hash');
+
+  const signedByAddress = prepare<
+    { medium: string; address: string; now: number },
+    FoundSignedAssociation
+  >(engine, (db, slot) =>
+    keyedAssociations(db)
+      .where('lookup.spelling', '=', slot('address'))
+      .where('global.medium', '=', slot('medium'))
+      .where('global.notBefore', '<=', slot('now'))
+      .where('global.notAfter', '>', slot('now'))
+      .select([
+        'lookup.spelling as key',
+        'global.id',
+        'global.medium',
+        'global.address',
+        'global.mxid',
+        'global.ts',
+        'global.notBefore',
+        'global.notAfter',
+        'global.originServer',
+        'global.sgAssoc as signedJson',
+      ]),
+  );
+
+  let newest = 0;
+  const shared = sharedReads(
+    (hashes) => byHashes(engine.db, { keys: engine.list(hashes), now: newest }),
+    ({ key }) => key,
+  );
+
+  return (db) => ({
+    byAddresses: (addresses, now) => byAddresses(db, { keys: engine.list(addresses), now }),
+
+    byHashes(hashes, now) {
+      if (!engine.isRemote || db !== engine.db) {
+        return byHashes(db, { keys: engine.list(hashes), now });
+      }
+      newest = now;
+      return shared(hashes);
+    },
+
+    signedByAddress: (medium, address, now) => signedByAddress(db, { medium, address, now }),
+  });
 }

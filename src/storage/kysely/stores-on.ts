@@ -15,14 +15,16 @@ import { replicatedStore } from './replicated.ts';
 import { sessionStore } from './sessions.ts';
 import { stateStore } from './state.ts';
 
-/** The stores on a connection, or in a transaction. */
-export function storesOn(engine: Engine, db: Db): Stores {
-  return {
+/** Makes the stores of an engine: on the database, or in a transaction. */
+export function storesOn(engine: Engine): (db: Db) => Stores {
+  // These keep statements prepared.
+  const [accounts, lookups] = [accountStore(engine), lookupStore(engine)];
+  return (db) => ({
     sessions: sessionStore(engine, db),
     associations: associationStore(engine, db),
-    lookups: lookupStore(engine, db),
+    lookups: lookups(db),
     ephemeralKeys: ephemeralKeyStore(db),
-    accounts: accountStore(engine, db),
+    accounts: accounts(db),
     networkKeys: networkKeyStore(db),
     invitations: invitationStore(engine, db),
     onbindNotices: onbindNoticeStore(engine, db),
@@ -32,5 +34,5 @@ export function storesOn(engine: Engine, db: Db): Stores {
     respelling: respellingStore(db),
     peers: peerStore(engine, db),
     replicated: replicatedStore(engine, db),
-  };
+  });
 }

@@ -17,8 +17,12 @@ export class TransactionScope {
     });
   }
 
-  get isOpen(): boolean {
-    return this.#scopes.getStore()?.isOpen ?? false;
+  /** @throws Error where a transaction's work runs */
+  requireClosed(): void {
+    if (!(this.#scopes.getStore()?.isOpen ?? false)) return;
+    throw new Error(
+      'A query outside the transaction that is open: use the stores that its work was given',
+    );
   }
 }
 
@@ -36,11 +40,7 @@ export function withinOneTransaction(dialect: Dialect, scope: TransactionScope):
       const acquire = driver.acquireConnection.bind(driver);
       return Object.assign(driver, {
         acquireConnection(...options: Parameters<Driver['acquireConnection']>) {
-          if (scope.isOpen) {
-            throw new Error(
-              'A query outside the transaction that is open: use the stores that its work was given',
-            );
-          }
+          scope.requireClosed();
           return acquire(...options);
         },
       });

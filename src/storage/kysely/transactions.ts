@@ -1,21 +1,171 @@
-import type { Engine } from '../engines/engine.ts';
-import type { Storage } from '../stores/index.ts';
-import { storesOn } from './stores-on.ts';
+import { sql } from 'kysely';
+import type { Db, Engine } from '../engines/engine.ts';
+import type { OpenTransaction, Storage, Stores } from '../stores/index.ts';
 
-/** How `Storage.transaction` runs on an engine. */
-export function transactionsOn(engine: Engine): Storage['transaction'] {
-  return async (work) => {
+type Work = (transaction: OpenTransaction) => Promise<unknown>;
+
+/** A transaction that somebody waits for. */
+interface Member {
+  readonly work: Work;
+  readonly key: string;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** Tells whoever waits for a member what has become of it; only once all is committed. */
+type Settle = () => void;
+
+/** Members of a group at most, and milliseconds after which no other begins: meanwhile nobody else is answered. */
+const MOST = 64;
+const LONGEST = 8;
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** What PostgreSQL says of a transaction that somebody else stands in the way of: the same may well succeed by itself. */
+const STOOD_IN_THE_WAY = new Set(['40001', '40P01']);
+const isInTheWay = (error: unknown) =>
+  error instanceof Error && 'code' in error && STOOD_IN_THE_WAY.has(String(error.code));
+
+/** How `Storage.transaction` and `Storage.logTransaction` run on an engine. */
+export function transactionsOn(
+  engine: Engine,
+  storesIn: (db: Db) => Stores,
+): Pick<Storage, 'transaction' | 'logTransaction'> {
+  /** Does a member's work; what it wants done after the commit is part of settling it. */
+  async function runMember(db: Db, { work, resolve, reject }: Member): Promise<Settle> {
     // The same step comes once, however often it was asked for.
-    const afterwards = new Set<() => void>();
-    const result = await engine.db.transaction().execute((transaction) =>
-      engine.scope.run(() =>
-        work({
-          ...storesOn(engine, transaction),
-          onCommit: (step) => void afterwards.add(step),
-        }),
-      ),
-    );
-    for (const step of afterwards) step();
-    return result;
+    const steps = new Set<() => void>();
+    const onCommit = (step: () => void) => void steps.add(step);
+    const value = await engine.scope.run(() => work({ ...storesIn(db), onCommit }));
+    return () => {
+      try {
+        for (const step of steps) step();
+        resolve(value);
+      } catch (error) {
+        reject(error);
+      }
+    };
+  }
+
+  /** The same as one of several in a transaction: when it fails, it alone is undone. */
+  async function runOneOfSeveral(db: Db, member: Member): Promise<Settle> {
+    await sql`savepoint member`.execute(db);
+    try {
+      const settle = await runMember(db, member);
+      await sql`release member`.execute(db);
+      return settle;
+    } catch (error) {
+      if (isInTheWay(error)) throw error;
+      await sql`rollback to member`.execute(db);
+      await sql`release member`.execute(db);
+      return () => member.reject(error);
+    }
+  }
+
+  /** Runs one in a transaction of its own. */
+  async function runAlone(member: Member, locksLog: boolean): Promise<void> {
+    try {
+      const [settle] = await inTransaction(locksLog, async (db) => [await runMember(db, member)]);
+      settle?.();
+    } catch (error) {
+      member.reject(error);
+    }
+  }
+
+  /**
+   * Runs the body in a transaction. Where the connection breaks while it commits, the database is asked what became of
+   * it: it is taken for neither.
+   */
+  async function inTransaction(
+    locksLog: boolean,
+    body: (db: Db) => Promise<Settle[]>,
+  ): Promise<Settle[]> {
+    let id: string | undefined;
+    let done: Settle[] | undefined;
+    try {
+      await engine.db.transaction().execute(async (db) => {
+        if (locksLog) id = await engine.lockAssociationLog(db);
+        done = await body(db);
+      });
+    } catch (error) {
+      const isCommitted = done !== undefined && id !== undefined && (await engine.wasCommitted(id));
+      if (!isCommitted) throw error;
+    }
+    return done ?? [];
+  }
+
+  /** Commits members together; those there was no time for. */
+  async function commit(members: readonly Member[], locksLog: boolean): Promise<Member[]> {
+    const [first] = members;
+    if (first !== undefined && members.length === 1) {
+      await runAlone(first, locksLog);
+      return [];
+    }
+    let end = members.length;
+    try {
+      const settles = await inTransaction(locksLog, async (db) => {
+        const begin = performance.now();
+        const done: Settle[] = [];
+        for (const [index, member] of members.entries()) {
+          if (index > 0 && performance.now() - begin > LONGEST) {
+            end = index;
+            break;
+          }
+          done.push(await runOneOfSeveral(db, member));
+        }
+        return done;
+      });
+      for (const settle of settles) settle();
+    } catch {
+      // Nothing of it is committed: each by itself succeeds, or finds out what is wrong.
+      for (const member of members.slice(0, end)) await runAlone(member, locksLog);
+    }
+    return members.slice(end);
+  }
+
+  /**
+   * Whoever would wait for others to commit commits together with those who wait as well: one at a time is at the disk,
+   * and takes all who came meanwhile along the next time. Nobody waits for company.
+   */
+  function createGroup(locksLog: boolean) {
+    let waiting: Member[] = [];
+    let isRunning = false;
+
+    async function run(): Promise<void> {
+      isRunning = true;
+      while (waiting.length > 0) {
+        // All that came in this turn of the event loop; and those who only read get theirs.
+        await nextTurn();
+        const members = waiting
+          .slice(0, MOST)
+          .toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+        waiting = waiting.slice(MOST);
+        waiting = [...(await commit(members, locksLog)), ...waiting];
+      }
+      isRunning = false;
+    }
+
+    return (work: Work, key: string) =>
+      new Promise<unknown>((resolve, reject) => {
+        engine.scope.requireClosed();
+        waiting.push({ work, key, resolve, reject });
+        if (!isRunning) void run();
+      });
+  }
+
+  /** On SQLite, which has one writer at a time, everybody waits; on PostgreSQL those who write the log. */
+  const writers = createGroup(!engine.hasOneWriter);
+
+  return {
+    async transaction(work) {
+      if (engine.hasOneWriter) return writers(work, '') as ReturnType<typeof work>;
+      const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+      engine.scope.requireClosed();
+      await runAlone({ work, key: '', resolve, reject }, false);
+      return promise as ReturnType<typeof work>;
+    },
+    async logTransaction(work, key = '') {
+      return writers(work, key) as ReturnType<typeof work>;
+    },
   };
 }

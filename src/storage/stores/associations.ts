@@ -88,8 +88,6 @@ export interface WantedInvites {
 }
 
 export interface AssociationStore {
-  /** Makes this transaction the only one that writes associations, so that log ids appear in order. */
-  lockLog(): Promise<void>;
   /**
    * All that there is of the folded address, in one read.
    * @param serverName whose word the log is

@@ -65,6 +65,12 @@ export interface Storage {
    * @throws Error from any other query, or transaction, that the work begins
    */
   transaction<T>(work: (transaction: OpenTransaction) => Promise<T>): Promise<T>;
+  /**
+   * The same for whoever writes associations, or what goes by their order: no other such transaction runs meanwhile.
+   * Those who wait share a commit, and of two whose keys are the same the first comes first. After a commit that failed
+   * the work may be run again.
+   */
+  logTransaction<T>(work: (transaction: OpenTransaction) => Promise<T>, key?: string): Promise<T>;
   /** What goes into the lookup hashes; made by the first process that opens the database. */
   readonly pepper: string;
   /** Resolves when the database answers. */

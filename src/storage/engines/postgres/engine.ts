@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { Kysely, PostgresDialect, type RawBuilder, sql } from 'kysely';
 import type { Client, Pool, PoolConfig } from 'pg';
 import type { Logger } from 'pino';
 import type { PostgresConfig } from '../../database-config.ts';
 import type { Schema } from '../../kysely/schema.ts';
 import { TransactionScope, withinOneTransaction } from '../../kysely/transaction-scope.ts';
-import { DatabaseOpenError, type Engine } from '../engine.ts';
+import { DatabaseOpenError, type Engine, type TextList } from '../engine.ts';
+import { PreparedStatements } from './prepared-statements.ts';
 
 const OLDEST_VERSION = 14;
 
@@ -98,6 +100,31 @@ async function negotiate(
   return plain;
 }
 
+const list = (values: readonly string[]) => values as unknown as TextList;
+const isIn = (column: string | RawBuilder<string>, values: RawBuilder<TextList>) =>
+  sql<boolean>`${typeof column === 'string' ? sql.ref(column) : column} = any(${values}::text[])`;
+
+const STATUS = 'select pg_xact_status($1::xid8) as status';
+/** Times that a commit's outcome is asked for, and milliseconds before the first of them. */
+const ASKED = 6;
+const FIRST_WAIT = 100;
+
+/** Whether that transaction is committed; while it is under way, or the database is away, it is asked again. */
+async function outcomeOf(pool: Pool, id: string): Promise<boolean> {
+  let cause: unknown;
+  for (let time = 0; time < ASKED; time++) {
+    await wait(FIRST_WAIT * 2 ** time);
+    try {
+      const { rows } = await pool.query(STATUS, [id]);
+      if (rows[0]?.status === 'committed') return true;
+      if (rows[0]?.status === 'aborted') return false;
+    } catch (error) {
+      cause = error;
+    }
+  }
+  throw new Error('Whether a transaction was committed could not be found out', { cause });
+}
+
 /**
  * Connects to PostgreSQL.
  * @throws DatabaseOpenError when it cannot be reached or does not suit; without the password in it.
@@ -116,8 +143,10 @@ export async function openPostgresEngine(config: PostgresConfig, logger: Logger)
       cause: error,
     });
   }
+  const statements = new PreparedStatements();
   const pool: Pool = new pg.Pool({
     ...options,
+    Client: statements.clientOf(pg.Client),
     max: config.poolSize,
     types: {
       getTypeParser: (oid: number, format?: string) =>
@@ -137,12 +166,28 @@ export async function openPostgresEngine(config: PostgresConfig, logger: Logger)
     name: 'postgres',
     db,
     scope,
-    isAnyOf: (column, values) =>
-      sql<boolean>`${typeof column === 'string' ? sql.ref(column) : column} = any(${values}::text[])`,
-    lockAssociationLog: async (transaction) => {
-      await sql`select pg_advisory_xact_lock(${ASSOCIATION_LOG_LOCK}::bigint)`.execute(transaction);
+    prepare(text) {
+      statements.add(text);
+      return async (parameters) => {
+        scope.requireClosed();
+        return (await pool.query(text, [...parameters])).rows;
+      };
     },
+    list,
+    isIn,
+    isAnyOf: (column, values) => isIn(column, sql`${list(values)}`),
+    async lockAssociationLog(transaction) {
+      const { rows } = await sql<{
+        id: string;
+      }>`select pg_advisory_xact_lock(${ASSOCIATION_LOG_LOCK}::bigint), pg_current_xact_id()::text as id`.execute(
+        transaction,
+      );
+      return rows[0]?.id;
+    },
+    wasCommitted: (id) => outcomeOf(pool, id),
+    hasOneWriter: false,
     locksRows: true,
+    isRemote: true,
     close: () => db.destroy(),
   };
 }

@@ -3,6 +3,7 @@ import {
   CompiledQuery,
   type DatabaseConnection,
   Kysely,
+  type RawBuilder,
   SqliteAdapter,
   SqliteDialect,
   SqliteDriver,
@@ -12,7 +13,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import type { Schema } from '../../kysely/schema.ts';
 import { TransactionScope, withinOneTransaction } from '../../kysely/transaction-scope.ts';
-import type { Engine } from '../engine.ts';
+import type { Engine, TextList } from '../engine.ts';
 
 /** Statements the server uses are few; those made from lists go through one parameter. */
 const CACHED_STATEMENTS = 200;
@@ -90,22 +91,64 @@ class Dialect extends SqliteDialect {
   }
 }
 
-/** The engine on an open SQLite file; `release` closes the file when the engine closes. */
-export function createSqliteEngine(handle: Database.Database, release: () => void): Engine {
+const list = (values: readonly string[]) => JSON.stringify(values) as unknown as TextList;
+const isIn = (column: string | RawBuilder<string>, values: RawBuilder<TextList>) =>
+  sql<boolean>`${typeof column === 'string' ? sql.ref(column) : column} in (select value from json_each(${values}))`;
+
+/** A prepared statement's place in the statement that is run. */
+type Run = (parameters: readonly unknown[]) => Promise<unknown[]>;
+
+/** Reads beside the one connection: they wait for no transaction, and take no turn in its queue. */
+function readerOf(open: () => Database.Database, scope: TransactionScope) {
+  let handle: Database.Database | undefined;
+  return {
+    prepare(text: string): Run {
+      handle ??= open();
+      const statement = handle.prepare(text);
+      return async (parameters) => {
+        scope.requireClosed();
+        return statement.all(parameters);
+      };
+    },
+    close: () => handle?.close(),
+  };
+}
+
+/**
+ * The engine on an open SQLite file.
+ * @param release closes the file when the engine closes
+ * @param openReader opens it a second time, to read; without it all goes over the one connection
+ */
+export function createSqliteEngine(
+  handle: Database.Database,
+  release: () => void,
+  openReader?: () => Database.Database,
+): Engine {
   const scope = new TransactionScope();
+  const reader = openReader && readerOf(openReader, scope);
   const dialect = new Dialect({ database: withStatementCache(handle) });
   const db = new Kysely<Schema>({ dialect: withinOneTransaction(dialect, scope) });
   return {
     name: 'sqlite',
     db,
     scope,
-    isAnyOf: (column, values) =>
-      sql<boolean>`${typeof column === 'string' ? sql.ref(column) : column} in (select value from json_each(${JSON.stringify(values)}))`,
+    prepare: (text) =>
+      reader?.prepare(text) ??
+      (async (parameters) =>
+        (await db.executeQuery(CompiledQuery.raw(text, [...parameters]))).rows),
+    list,
+    isIn,
+    isAnyOf: (column, values) => isIn(column, sql`${list(values)}`),
     // Its one write transaction at a time is that lock.
-    lockAssociationLog: async () => {},
+    lockAssociationLog: async () => undefined,
+    wasCommitted: async () => false,
+    hasOneWriter: true,
     locksRows: false,
+    isRemote: false,
     async close() {
       await db.destroy();
+      // First: the last to close leaves everything in the one file.
+      reader?.close();
       release();
     },
   };

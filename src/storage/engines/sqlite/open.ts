@@ -24,6 +24,8 @@ export interface OpenSqliteDependencies {
 
 export interface OpenSqlite {
   readonly handle: Database.Database;
+  /** Opens the file a second time, to read; undefined where there is no file. */
+  readonly openReader: (() => Database.Database) | undefined;
   /** Copies the file beside itself, unless that was done already, is switched off or makes no sense. */
   backup(): Promise<void>;
   /** Leaves the one file with everything in it. */
@@ -50,6 +52,13 @@ function connect(file: string): Database.Database {
   // Sydent's schema refers to a table that does not exist.
   handle.pragma('foreign_keys = OFF');
   handle.pragma('trusted_schema = OFF');
+  return handle;
+}
+
+function openReader(file: string): Database.Database {
+  const handle = new Database(file, { readonly: true, timeout: BUSY_TIMEOUT });
+  handle.pragma('trusted_schema = OFF');
+  handle.pragma(`cache_size = -${CACHE_SIZE}`);
   return handle;
 }
 
@@ -100,7 +109,7 @@ export async function openSqlite(
     const handle = connect(IN_MEMORY);
     await upgradeSydentDatabase(handle, deps);
     setUp(handle);
-    return { handle, backup: async () => {}, close: () => handle.close() };
+    return { handle, openReader: undefined, backup: async () => {}, close: () => handle.close() };
   }
   const file = resolve(config.file);
   const isNew = statSync(file).size === 0;
@@ -125,7 +134,7 @@ export async function openSqlite(
     if (version < SYDENT_USER_VERSION || !isOurs(handle)) await backup();
     await upgradeSydentDatabase(handle, deps);
     setUp(handle);
-    return { handle, backup, close };
+    return { handle, openReader: () => openReader(file), backup, close };
   } catch (error) {
     close();
     if (error instanceof DatabaseOpenError) throw error;
