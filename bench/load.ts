@@ -19,8 +19,14 @@ function run({ url, connections, seconds, requests, length }: Load): Promise<Loa
           const own = requests.filter((_, index) => index % connections === next);
           next++;
           client.setRequests((own.length === 0 ? requests : own) as autocannon.Request[]);
-          client.on('body', (body: Buffer) => {
-            if (length !== undefined && Buffer.byteLength(body) !== length) wrong++;
+          // A long answer comes in pieces.
+          let bytes = 0;
+          client.on('body', (piece: Buffer) => {
+            bytes += Buffer.byteLength(piece);
+          });
+          client.on('response', () => {
+            if (length !== undefined && bytes !== length) wrong++;
+            bytes = 0;
           });
         },
       },

@@ -5,3 +5,9 @@ export interface Clock {
 }
 
 export const systemClock: Clock = { now: () => Date.now() };
+
+/** Begins to measure; what it returns tells how many milliseconds have passed, however the system's time is set. */
+export function stopwatch(): () => number {
+  const begin = performance.now();
+  return () => performance.now() - begin;
+}

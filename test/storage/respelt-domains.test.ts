@@ -62,11 +62,11 @@ describe.each(ENGINES)('one mailbox under several spellings of its domain, on %s
     const address = String(values[1]);
     const [pepper] = await database.execute('select lookup_pepper from hashing_metadata');
     await database.execute(
-      'insert into cognomen_lookup_keys (global_id, spelling, lookup_hash) values (?, ?, ?)',
+      'insert into cognomen_lookup_keys select id, ?, ?, mxid, ts, "notBefore", "notAfter" from global_threepid_associations where id = ?',
       [
-        id,
         address,
         lookupHash(address, 'email', (pepper as { lookup_pepper: string }).lookup_pepper),
+        id,
       ],
     );
     await setState('index_position', id);

@@ -4,7 +4,12 @@ import { lookupHash } from '../../model/lookup-hash.ts';
 import { isNewer, newestOf } from '../../model/precedence.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { yieldToEventLoop } from '../../platform/yield-to-event-loop.ts';
-import type { FoundAssociation, LookupStore, Storage } from '../../storage/stores/index.ts';
+import type {
+  FoundAssociation,
+  FoundByHash,
+  LookupStore,
+  Storage,
+} from '../../storage/stores/index.ts';
 import type { Caller } from '../limits/charges.ts';
 import type { LookupLimits } from '../limits/lookup-limits.ts';
 import type { ServerKeys } from '../server-keys.ts';
@@ -81,17 +86,17 @@ export function createLookup(deps: LookupDependencies): Lookup {
   }
 
   /** The newest association for each key, by a name that `nameOf` gives it. */
-  async function newestByKey(
-    by: 'byAddresses' | 'byHashes',
+  async function newestByKey<Found extends FoundByHash>(
+    find: (keys: readonly string[], now: number) => Promise<Found[]>,
     queried: readonly string[],
-    nameOf: (found: FoundAssociation) => string,
-  ): Promise<ReadonlyMap<string, FoundAssociation>> {
+    nameOf: (found: Found) => string,
+  ): Promise<ReadonlyMap<string, Found>> {
     const now = clock.now();
-    const newest = new Map<string, FoundAssociation>();
+    const newest = new Map<string, Found>();
     for (let from = 0; from < queried.length; from += BATCH) {
       if (queried.length > BATCH) await yieldToEventLoop();
       const batch = [...new Set(queried.slice(from, from + BATCH))];
-      for (const association of await lookups[by](batch, now)) {
+      for (const association of await find(batch, now)) {
         const name = nameOf(association);
         if (isNewer(association, newest.get(name))) newest.set(name, association);
       }
@@ -109,7 +114,7 @@ export function createLookup(deps: LookupDependencies): Lookup {
       folded.push(pair && foldAddress(...pair));
     }
     const newest = await newestByKey(
-      'byAddresses',
+      lookups.byAddresses,
       folded.filter((address) => address !== undefined),
       (found) => `${found.medium} ${found.key}`,
     );
@@ -160,7 +165,7 @@ export function createLookup(deps: LookupDependencies): Lookup {
           association ? [[addresses[index] ?? '', association.mxid]] : [],
         );
       }
-      const newest = await newestByKey('byHashes', addresses, (found) => found.key);
+      const newest = await newestByKey(lookups.byHashes, addresses, (found) => found.key);
       return [...newest].map(([hash, association]) => [hash, association.mxid]);
     },
 

@@ -23,6 +23,8 @@ export interface Engine {
   prepare(text: string): (parameters: readonly unknown[]) => Promise<unknown[]>;
   /** Several values as one parameter of a statement. */
   list(values: readonly string[]): TextList;
+  /** The members of a JSON list that is a parameter, as a table with the column `value`. */
+  members(json: RawBuilder<string>): RawBuilder<unknown>;
   /** `column IN list`. */
   isIn(column: string | RawBuilder<string>, list: RawBuilder<TextList>): RawBuilder<boolean>;
   /** The same of these values, where the statement is made for them. */

@@ -1,32 +1,77 @@
+import type { RawBuilder } from 'kysely';
 import type { Db, Engine } from '../engines/engine.ts';
-import type { AssociationStore, StoredLocalAssociation } from '../stores/index.ts';
+import type {
+  AssociationStore,
+  GlobalAssociation,
+  StoredLocalAssociation,
+} from '../stores/index.ts';
+import { prepare, type SlotOf } from './prepared.ts';
 import { knownOfAddress } from './queries/known-of-address.ts';
-import { deleteAssociations, insertKeys } from './queries/lookup-keys.ts';
+import { deleteAssociations, type InsertKeys } from './queries/lookup-keys.ts';
 
-export function associationStore(engine: Engine, db: Db): AssociationStore {
-  return {
-    known: (threepid, serverName, invites) =>
-      knownOfAddress(engine, db, { ...threepid, serverName, invites }),
+interface LogRow {
+  readonly medium: string;
+  readonly address: string;
+  readonly mxid: string | null;
+  readonly ts: number;
+  readonly notBefore: number | null;
+  readonly notAfter: number | null;
+  readonly lookup_hash: string | null;
+}
+
+type PublishedRow = Omit<GlobalAssociation, 'signedJson' | 'lookupHash'> & {
+  readonly sgAssoc: string;
+  readonly lookup_hash: string;
+};
+
+/** The columns of a row, each with the place of its value. */
+const places = <Row, N extends keyof Row & string>(slot: SlotOf<Row>, ...names: N[]) =>
+  Object.fromEntries(names.map((name) => [name, slot(name)])) as Record<N, RawBuilder<never>>;
+
+export function associationStore(
+  engine: Engine,
+  insertKeys: InsertKeys,
+): (db: Db) => AssociationStore {
+  const known = knownOfAddress(engine);
+  const append = prepare<LogRow, { id: number }>(engine, (db, slot) =>
+    db
+      .insertInto('local_threepid_associations')
+      .values({
+        ...places(slot, 'medium', 'address', 'mxid', 'ts'),
+        ...places(slot, 'notBefore', 'notAfter', 'lookup_hash'),
+      })
+      .returning('id'),
+  );
+  const publish = prepare<PublishedRow, { id: number }>(engine, (db, slot) =>
+    db
+      .insertInto('global_threepid_associations')
+      .values({
+        ...places(slot, 'medium', 'address', 'mxid', 'ts', 'notBefore', 'notAfter'),
+        ...places(slot, 'originServer', 'originId', 'sgAssoc', 'lookup_hash'),
+      })
+      .onConflict((conflict) => conflict.columns(['originServer', 'originId']).doNothing())
+      .returning('id'),
+  );
+
+  return (db) => ({
+    known: (threepid, serverName, invites) => known(db, { ...threepid, serverName, invites }),
 
     async appendToLog(entry, replaced) {
       const ids = replaced.map(({ id }) => id);
       if (ids.length > 0) {
         await db.deleteFrom('local_threepid_associations').where('id', 'in', ids).execute();
       }
-      const { id } = await db
-        .insertInto('local_threepid_associations')
-        .values({
-          medium: entry.medium,
-          address: entry.address,
-          mxid: entry.mxid ?? null,
-          ts: entry.ts,
-          notBefore: entry.notBefore ?? null,
-          notAfter: entry.notAfter ?? null,
-          lookup_hash: entry.lookupHash ?? null,
-        })
-        .returning('id')
-        .executeTakeFirstOrThrow();
-      return id;
+      const [row] = await append(db, {
+        medium: entry.medium,
+        address: entry.address,
+        mxid: entry.mxid ?? null,
+        ts: entry.ts,
+        notBefore: entry.notBefore ?? null,
+        notAfter: entry.notAfter ?? null,
+        lookup_hash: entry.lookupHash ?? null,
+      });
+      if (row === undefined) throw new Error('The log gave no id');
+      return row.id;
     },
 
     async logAfter(id, limit) {
@@ -51,23 +96,8 @@ export function associationStore(engine: Engine, db: Db): AssociationStore {
     },
 
     async publish(association, keys) {
-      const row = await db
-        .insertInto('global_threepid_associations')
-        .values({
-          medium: association.medium,
-          address: association.address,
-          mxid: association.mxid,
-          ts: association.ts,
-          notBefore: association.notBefore,
-          notAfter: association.notAfter,
-          originServer: association.originServer,
-          originId: association.originId,
-          sgAssoc: association.signedJson,
-          lookup_hash: association.lookupHash,
-        })
-        .onConflict((conflict) => conflict.columns(['originServer', 'originId']).doNothing())
-        .returning('id')
-        .executeTakeFirst();
+      const { signedJson, lookupHash: lookup_hash, ...columns } = association;
+      const [row] = await publish(db, { ...columns, sgAssoc: signedJson, lookup_hash });
       if (row === undefined) return false;
       await insertKeys(db, [{ id: row.id, keys }]);
       return true;
@@ -78,7 +108,7 @@ export function associationStore(engine: Engine, db: Db): AssociationStore {
         db,
         published.map(({ id }) => id),
       ),
-  };
+  });
 }
 
 export function toLocalAssociation(row: {

@@ -1,15 +1,17 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Db, Engine } from '../engines/engine.ts';
+import type { Db, Engine, TextList } from '../engines/engine.ts';
 import type { InvitationStore, Invite, PendingOf } from '../stores/index.ts';
 
 /** Sydent's tables of invitations count in seconds. */
-const toSeconds = (milliseconds: number): number => Math.floor(milliseconds / 1000);
+export const toSeconds = (milliseconds: number): number => Math.floor(milliseconds / 1000);
 
+/** Values, or their places in a statement that is prepared. */
 interface PendingQuery {
-  readonly medium: string;
-  readonly addresses: readonly string[];
-  readonly since: number;
-  readonly limit: number;
+  readonly medium: string | RawBuilder<string>;
+  readonly addresses: RawBuilder<TextList>;
+  /** In seconds. */
+  readonly since: number | RawBuilder<number>;
+  readonly limit: number | RawBuilder<number>;
 }
 
 /** The oldest, found by the address as stored, which an old Sydent did not fold, or in lower case. */
@@ -22,12 +24,12 @@ export function pendingInvites(
     db
       .selectFrom('invite_tokens as invite')
       .where('invite.medium', '=', medium)
-      .where(engine.isAnyOf(column, addresses))
+      .where(engine.isIn(column, addresses))
       .where('invite.sent_ts', 'is', null)
       .where((where) =>
         where.or([
           where('invite.received_ts', 'is', null),
-          where('invite.received_ts', '>=', toSeconds(since)),
+          where('invite.received_ts', '>=', since),
         ]),
       )
       .select(['invite.id', 'invite.medium', 'invite.address', 'invite.room_id'])
@@ -108,7 +110,12 @@ export function invitationStore(engine: Engine, db: Db): InvitationStore {
     },
 
     async pending(medium, addresses, since, limit) {
-      const rows = await pendingInvites(engine, db, { medium, addresses, since, limit }).execute();
+      const rows = await pendingInvites(engine, db, {
+        medium,
+        addresses: sql`${engine.list(addresses)}`,
+        since: toSeconds(since),
+        limit,
+      }).execute();
       return rows.map(toInvite);
     },
 

@@ -1,28 +1,41 @@
 import type { Db, Engine, TextList } from '../engines/engine.ts';
-import type { FoundAssociation, FoundSignedAssociation, LookupStore } from '../stores/index.ts';
+import type {
+  FoundAssociation,
+  FoundByHash,
+  FoundSignedAssociation,
+  LookupStore,
+} from '../stores/index.ts';
 import { prepare } from './prepared.ts';
 import { keyedAssociations } from './queries/keyed-associations.ts';
 import { sharedReads } from './shared-reads.ts';
 
 export function lookupStore(engine: Engine): (db: Db) => LookupStore {
-  /** The associations that have one of these keys and are valid at that time, each as often as it has keys. */
-  const byKeys = (column: 'spelling' | 'lookup_hash') =>
-    prepare<{ keys: TextList; now: number }, FoundAssociation>(engine, (db, slot) =>
+  const byAddresses = prepare<{ addresses: TextList; now: number }, FoundAssociation>(
+    engine,
+    (db, slot) =>
       keyedAssociations(db)
-        .where(engine.isIn(`lookup.${column}`, slot('keys')))
+        .where(engine.isIn('lookup.spelling', slot('addresses')))
         .where('global.notBefore', '<=', slot('now'))
         .where('global.notAfter', '>', slot('now'))
         .select([
-          `lookup.${column} as key`,
+          'lookup.spelling as key',
           'global.id',
           'global.medium',
           'global.address',
           'global.mxid',
           'global.ts',
         ]),
-    );
-  const byAddresses = byKeys('spelling');
-  const byHashes = byKeys('lookup_hash');
+  );
+  // Without a look at the association: all that is answered stands beside the hash.
+  const byHashes = prepare<{ hashes: TextList; now: number }, FoundByHash>(engine, (db, slot) =>
+    db
+      .selectFrom('cognomen_lookup_keys as lookup')
+      .where(engine.isIn('lookup.lookup_hash', slot('hashes')))
+      .where('lookup.not_before', '<=', slot('now'))
+      .where('lookup.not_after', '>', slot('now'))
+      .select(['lookup.lookup_hash as key', 'lookup.global_id as id'])
+      .select(['lookup.mxid', 'lookup.ts']),
+  );
 
   const signedByAddress = prepare<
     { medium: string; address: string; now: number },
@@ -47,20 +60,20 @@ export function lookupStore(engine: Engine): (db: Db) => LookupStore {
       ]),
   );
 
-  let newest = 0;
+  let askedAt = 0;
   const shared = sharedReads(
-    (hashes) => byHashes(engine.db, { keys: engine.list(hashes), now: newest }),
+    (hashes) => byHashes(engine.db, { hashes: engine.list(hashes), now: askedAt }),
     ({ key }) => key,
   );
 
   return (db) => ({
-    byAddresses: (addresses, now) => byAddresses(db, { keys: engine.list(addresses), now }),
+    byAddresses: (addresses, now) => byAddresses(db, { addresses: engine.list(addresses), now }),
 
     byHashes(hashes, now) {
       if (!engine.isRemote || db !== engine.db) {
-        return byHashes(db, { keys: engine.list(hashes), now });
+        return byHashes(db, { hashes: engine.list(hashes), now });
       }
-      newest = now;
+      askedAt = now;
       return shared(hashes);
     },
 

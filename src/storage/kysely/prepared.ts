@@ -1,4 +1,4 @@
-import { type Compilable, type CompiledQuery, type RawBuilder, sql } from 'kysely';
+import { type CompiledQuery, type RawBuilder, sql } from 'kysely';
 import type { Db, Engine } from '../engines/engine.ts';
 
 /** The place of a value in a statement that is prepared. */
@@ -11,7 +11,7 @@ class Slot {
 }
 
 /** Gives a statement the place of the value of that name. */
-type SlotOf<V> = <N extends keyof V & string>(name: N) => RawBuilder<V[N]>;
+export type SlotOf<V> = <N extends keyof V & string>(name: N) => RawBuilder<V[N]>;
 
 /** A statement to run on the database, or in a transaction, with those values. */
 export type Prepared<V, Row> = (db: Db, values: V) => Promise<Row[]>;
@@ -22,19 +22,18 @@ export type Prepared<V, Row> = (db: Db, values: V) => Promise<Row[]>;
  */
 export function prepare<V extends object, Row>(
   engine: Engine,
-  build: (db: Engine['db'], slot: SlotOf<V>) => Compilable<Row>,
+  build: (db: Engine['db'], slot: SlotOf<V>) => { compile(): CompiledQuery<Row> },
 ): Prepared<V, Row> {
   let compiled: CompiledQuery<Row> | undefined;
-  let statement: ReturnType<Engine['prepare']> | undefined;
+  let read: ReturnType<Engine['prepare']> | undefined;
   return async (db, values) => {
     compiled ??= build(engine.db, (name) => sql`${new Slot(name)}`).compile();
-    statement ??= engine.prepare(compiled.sql);
+    read ??= engine.prepare(compiled.sql);
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Slot ? values[parameter.name as keyof V] : parameter,
     );
-    if (db !== engine.db) {
-      return (await db.executeQuery<Row>({ ...compiled, parameters })).rows;
-    }
-    return (await statement(parameters)) as Row[];
+    const onlyReads = compiled.query.kind === 'SelectQueryNode';
+    if (onlyReads && db === engine.db) return (await read(parameters)) as Row[];
+    return (await db.executeQuery<Row>({ ...compiled, parameters })).rows;
   };
 }

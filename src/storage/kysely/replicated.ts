@@ -4,7 +4,7 @@ import { yieldToEventLoop } from '../../platform/yield-to-event-loop.ts';
 import type { Db, Engine } from '../engines/engine.ts';
 import type { KeyedAssociation, ReplicatedDeletion, ReplicatedStore } from '../stores/index.ts';
 import { keyedAssociations } from './queries/keyed-associations.ts';
-import { deleteAssociations, insertKeys } from './queries/lookup-keys.ts';
+import { deleteAssociations, type InsertKeys } from './queries/lookup-keys.ts';
 import { portions } from './queries/portions.ts';
 
 /** Addresses looked at together. */
@@ -21,7 +21,7 @@ interface Addressed {
 
 const nameOf = ({ medium, address }: Addressed) => `${medium} ${address}`;
 
-export function replicatedStore(engine: Engine, db: Db): ReplicatedStore {
+export function replicatedStore(engine: Engine, db: Db, insertKeys: InsertKeys): ReplicatedStore {
   /** The rows that lookups find for these addresses, by medium and address. */
   async function existing(of: readonly Addressed[]) {
     const rows = await keyedAssociations(db)

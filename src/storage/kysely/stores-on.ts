@@ -11,6 +11,7 @@ import { lookupStore } from './lookups.ts';
 import { networkKeyStore } from './network-keys.ts';
 import { onbindNoticeStore } from './onbind-notices.ts';
 import { peerStore } from './peers.ts';
+import { keyInserter } from './queries/lookup-keys.ts';
 import { replicatedStore } from './replicated.ts';
 import { sessionStore } from './sessions.ts';
 import { stateStore } from './state.ts';
@@ -18,21 +19,27 @@ import { stateStore } from './state.ts';
 /** Makes the stores of an engine: on the database, or in a transaction. */
 export function storesOn(engine: Engine): (db: Db) => Stores {
   // These keep statements prepared.
-  const [accounts, lookups] = [accountStore(engine), lookupStore(engine)];
+  const [accounts, lookups, state] = [
+    accountStore(engine),
+    lookupStore(engine),
+    stateStore(engine),
+  ];
+  const insertKeys = keyInserter(engine);
+  const associations = associationStore(engine, insertKeys);
   return (db) => ({
     sessions: sessionStore(engine, db),
-    associations: associationStore(engine, db),
+    associations: associations(db),
     lookups: lookups(db),
     ephemeralKeys: ephemeralKeyStore(db),
     accounts: accounts(db),
     networkKeys: networkKeyStore(db),
     invitations: invitationStore(engine, db),
     onbindNotices: onbindNoticeStore(engine, db),
-    state: stateStore(db),
-    adoption: adoptionStore(db),
+    state: state(db),
+    adoption: adoptionStore(db, insertKeys),
     ownAssociations: ownAssociationStore(engine, db),
     respelling: respellingStore(db),
     peers: peerStore(engine, db),
-    replicated: replicatedStore(engine, db),
+    replicated: replicatedStore(engine, db, insertKeys),
   });
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { stopwatch } from '../../platform/clock.ts';
 import type { Db, Engine } from '../engines/engine.ts';
 import type { OpenTransaction, Storage, Stores } from '../stores/index.ts';
 
@@ -104,10 +105,10 @@ export function transactionsOn(
     let end = members.length;
     try {
       const settles = await inTransaction(locksLog, async (db) => {
-        const begin = performance.now();
+        const elapsed = stopwatch();
         const done: Settle[] = [];
         for (const [index, member] of members.entries()) {
-          if (index > 0 && performance.now() - begin > LONGEST) {
+          if (index > 0 && elapsed() > LONGEST) {
             end = index;
             break;
           }

@@ -1,12 +1,15 @@
-/** A valid association found for a key that was looked up. */
-export interface FoundAssociation {
-  /** The spelling or hash asked for. */
+/** A valid association found for a hash that was looked up. */
+export interface FoundByHash {
+  /** The hash, or in the others the spelling, asked for. */
   readonly key: string;
   readonly id: number;
-  readonly medium: string;
-  readonly address: string;
   readonly mxid: string;
   readonly ts: number;
+}
+
+export interface FoundAssociation extends FoundByHash {
+  readonly medium: string;
+  readonly address: string;
 }
 
 export interface FoundSignedAssociation extends FoundAssociation {
@@ -20,7 +23,7 @@ export interface LookupStore {
   /** All associations valid now of these folded addresses; not in any order. */
   byAddresses(addresses: readonly string[], now: number): Promise<FoundAssociation[]>;
   /** All associations valid now with these hashes; not in any order. */
-  byHashes(hashes: readonly string[], now: number): Promise<FoundAssociation[]>;
+  byHashes(hashes: readonly string[], now: number): Promise<FoundByHash[]>;
   /** All associations valid now of one folded address. */
   signedByAddress(medium: string, address: string, now: number): Promise<FoundSignedAssociation[]>;
 }

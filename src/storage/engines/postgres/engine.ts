@@ -104,6 +104,8 @@ const list = (values: readonly string[]) => values as unknown as TextList;
 const isIn = (column: string | RawBuilder<string>, values: RawBuilder<TextList>) =>
   sql<boolean>`${typeof column === 'string' ? sql.ref(column) : column} = any(${values}::text[])`;
 
+const PLANNING = 'set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off';
+
 const STATUS = 'select pg_xact_status($1::xid8) as status';
 /** Times that a commit's outcome is asked for, and milliseconds before the first of them. */
 const ASKED = 6;
@@ -155,7 +157,15 @@ export async function openPostgresEngine(config: PostgresConfig, logger: Logger)
           : pg.types.getTypeParser(oid, format === 'binary' ? 'binary' : 'text'),
     } as NonNullable<PoolConfig['types']>,
   });
-  pool.on('error', (error) => logger.warn({ err: error }, 'A PostgreSQL connection was lost'));
+  const lost = (error: Error) => logger.warn({ err: error }, 'A PostgreSQL connection was lost');
+  pool.on('error', lost);
+  pool.on('connect', (client) => {
+    // The pool listens for those that nobody uses; without this, one lost while in use ended the process.
+    client.on('error', () => {});
+    // All statements are made for their indexes. Of tables that were just filled the planner knows nothing, and would
+    // read them through.
+    client.query(PLANNING).catch(lost);
+  });
   logger.info({ database: where, tls: options.ssl !== false }, 'Connected to PostgreSQL');
 
   const scope = new TransactionScope();
@@ -174,6 +184,7 @@ export async function openPostgresEngine(config: PostgresConfig, logger: Logger)
       };
     },
     list,
+    members: (json) => sql`json_array_elements(${json}::json)`,
     isIn,
     isAnyOf: (column, values) => isIn(column, sql`${list(values)}`),
     async lockAssociationLog(transaction) {

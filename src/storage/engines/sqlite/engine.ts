@@ -6,6 +6,7 @@ import {
   type RawBuilder,
   SqliteAdapter,
   SqliteDialect,
+  type SqliteDialectConfig,
   SqliteDriver,
   type SqliteStatement,
   sql,
@@ -14,6 +15,7 @@ import { LRUCache } from 'lru-cache';
 import type { Schema } from '../../kysely/schema.ts';
 import { TransactionScope, withinOneTransaction } from '../../kysely/transaction-scope.ts';
 import type { Engine, TextList } from '../engine.ts';
+import { createReader } from './reader.ts';
 
 /** Statements the server uses are few; those made from lists go through one parameter. */
 const CACHED_STATEMENTS = 200;
@@ -41,8 +43,15 @@ function withStatementCache(handle: Database.Database) {
  * lock at the start: it never finds out half-way that it cannot write.
  */
 class ImmediateDriver extends SqliteDriver {
+  readonly #used: () => void;
   #free: Promise<void> = Promise.resolve();
   #giveBack = () => {};
+
+  /** @param used called each time that somebody is done with the connection */
+  constructor(config: SqliteDialectConfig, used: () => void) {
+    super(config);
+    this.#used = used;
+  }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -54,6 +63,7 @@ class ImmediateDriver extends SqliteDriver {
   }
 
   override async releaseConnection(): Promise<void> {
+    this.#used();
     this.#giveBack();
   }
 
@@ -75,15 +85,17 @@ class TransactionalAdapter extends SqliteAdapter {
 }
 
 class Dialect extends SqliteDialect {
-  readonly #config: { database: ReturnType<typeof withStatementCache> };
+  readonly #config: SqliteDialectConfig;
+  readonly #used: () => void;
 
-  constructor(config: { database: ReturnType<typeof withStatementCache> }) {
+  constructor(config: SqliteDialectConfig, used: () => void) {
     super(config);
     this.#config = config;
+    this.#used = used;
   }
 
   override createDriver(): SqliteDriver {
-    return new ImmediateDriver(this.#config);
+    return new ImmediateDriver(this.#config, this.#used);
   }
 
   override createAdapter(): SqliteAdapter {
@@ -94,25 +106,6 @@ class Dialect extends SqliteDialect {
 const list = (values: readonly string[]) => JSON.stringify(values) as unknown as TextList;
 const isIn = (column: string | RawBuilder<string>, values: RawBuilder<TextList>) =>
   sql<boolean>`${typeof column === 'string' ? sql.ref(column) : column} in (select value from json_each(${values}))`;
-
-/** A prepared statement's place in the statement that is run. */
-type Run = (parameters: readonly unknown[]) => Promise<unknown[]>;
-
-/** Reads beside the one connection: they wait for no transaction, and take no turn in its queue. */
-function readerOf(open: () => Database.Database, scope: TransactionScope) {
-  let handle: Database.Database | undefined;
-  return {
-    prepare(text: string): Run {
-      handle ??= open();
-      const statement = handle.prepare(text);
-      return async (parameters) => {
-        scope.requireClosed();
-        return statement.all(parameters);
-      };
-    },
-    close: () => handle?.close(),
-  };
-}
 
 /**
  * The engine on an open SQLite file.
@@ -125,8 +118,9 @@ export function createSqliteEngine(
   openReader?: () => Database.Database,
 ): Engine {
   const scope = new TransactionScope();
-  const reader = openReader && readerOf(openReader, scope);
-  const dialect = new Dialect({ database: withStatementCache(handle) });
+  const reader = openReader && createReader(openReader, scope);
+  const database = withStatementCache(handle);
+  const dialect = new Dialect({ database }, () => reader?.renew());
   const db = new Kysely<Schema>({ dialect: withinOneTransaction(dialect, scope) });
   return {
     name: 'sqlite',
@@ -137,6 +131,7 @@ export function createSqliteEngine(
       (async (parameters) =>
         (await db.executeQuery(CompiledQuery.raw(text, [...parameters]))).rows),
     list,
+    members: (json) => sql`json_each(${json})`,
     isIn,
     isAnyOf: (column, values) => isIn(column, sql`${list(values)}`),
     // Its one write transaction at a time is that lock.

@@ -2,14 +2,14 @@ import { sql } from 'kysely';
 import { foldAddress, type Medium } from '../../../model/addresses.ts';
 import type { Db } from '../../engines/engine.ts';
 import type { AdoptionStore } from '../../stores/index.ts';
-import { insertKeys } from '../queries/lookup-keys.ts';
+import type { InsertKeys } from '../queries/lookup-keys.ts';
 
 type Counted =
   | 'global_threepid_associations'
   | 'local_threepid_associations'
   | 'cognomen_lookup_keys';
 
-export function adoptionStore(db: Db): AdoptionStore {
+export function adoptionStore(db: Db, insertKeys: InsertKeys): AdoptionStore {
   async function countAfter(table: Counted, column: string, id: number): Promise<number> {
     const { count } = await db
       .selectFrom(table)

@@ -1,9 +1,10 @@
 import { type RawBuilder, type SelectQueryBuilder, sql } from 'kysely';
 import { foldAddress } from '../../../model/addresses.ts';
-import type { Db, Engine } from '../../engines/engine.ts';
+import type { Db, Engine, TextList } from '../../engines/engine.ts';
 import type { KnownOfAddress, WantedInvites } from '../../stores/index.ts';
-import { pendingInvites, toInvite } from '../invitations.ts';
-import { isOrigin, keyedAssociations } from './keyed-associations.ts';
+import { pendingInvites, toInvite, toSeconds } from '../invitations.ts';
+import { prepare, type SlotOf } from '../prepared.ts';
+import { keyedAssociations } from './keyed-associations.ts';
 
 export interface AddressQuery {
   readonly medium: string;
@@ -11,6 +12,17 @@ export interface AddressQuery {
   readonly address: string;
   readonly serverName: string;
   readonly invites: WantedInvites | undefined;
+}
+
+interface Values {
+  readonly medium: string;
+  readonly address: string;
+  /** In lower case. */
+  readonly serverName: string;
+  readonly spellings: TextList;
+  /** In seconds. */
+  readonly since: number;
+  readonly limit: number;
 }
 
 /** One row of any of the tables: each has some of the columns. */
@@ -61,11 +73,25 @@ function part<DB, TB extends keyof DB>(
 }
 
 /** All that there is of an address, in one statement: whoever binds it holds everybody else up until it is read. */
-export async function knownOfAddress(
-  engine: Engine,
-  db: Db,
-  { medium, address, serverName, invites }: AddressQuery,
-): Promise<KnownOfAddress> {
+export function knownOfAddress(engine: Engine) {
+  const withInvites = prepare<Values, Row>(engine, (db, slot) => statement(engine, db, slot, true));
+  const without = prepare<Values, Row>(engine, (db, slot) => statement(engine, db, slot, false));
+  return async (db: Db, query: AddressQuery): Promise<KnownOfAddress> => {
+    const { medium, address, serverName, invites } = query;
+    const rows = await (invites === undefined ? without : withInvites)(db, {
+      medium,
+      address,
+      serverName: serverName.toLowerCase(),
+      spellings: engine.list(invites?.spellings ?? []),
+      since: toSeconds(invites?.since ?? 0),
+      limit: invites?.limit ?? 0,
+    });
+    return toKnown(rows, medium, address);
+  };
+}
+
+function statement(engine: Engine, db: Db, slot: SlotOf<Values>, asksForInvites: boolean) {
+  const [medium, address] = [slot('medium'), slot('address')];
   const log = { id: 'log.id', medium: 'log.medium', address: 'log.address' };
   const entry = { ...log, mxid: 'log.mxid', ts: 'log.ts' };
   const folded = db
@@ -77,7 +103,7 @@ export async function knownOfAddress(
     .crossJoin('local_threepid_associations as log')
     .whereRef('log.id', '=', 'global.originId')
     .where('lookup.spelling', '=', address)
-    .where(isOrigin('global.originServer', serverName));
+    .where(sql<boolean>`lower(${sql.ref('global.originServer')}) = ${slot('serverName')}`);
   const published = keyedAssociations(db)
     .where('lookup.spelling', '=', address)
     .where('global.medium', '=', medium);
@@ -93,9 +119,13 @@ export async function knownOfAddress(
       }) as never,
     )
     .unionAll(part(owed, 'owed', { id: 'notice.id', association: 'notice.association' }) as never);
-  if (invites !== undefined) {
-    const { spellings, since, limit } = invites;
-    const pending = pendingInvites(engine, db, { medium, addresses: spellings, since, limit });
+  if (asksForInvites) {
+    const pending = pendingInvites(engine, db, {
+      medium,
+      addresses: slot('spellings'),
+      since: slot('since'),
+      limit: slot('limit'),
+    });
     all = all.unionAll(
       part(db.selectFrom(pending.as('pending_invite')), 'pending', {
         id: 'pending_invite.id',
@@ -107,7 +137,7 @@ export async function knownOfAddress(
       }) as never,
     );
   }
-  return toKnown(await all.execute(), medium, address);
+  return all;
 }
 
 function toKnown(rows: readonly Row[], medium: string, address: string): KnownOfAddress {

@@ -1,22 +1,31 @@
-import type { Db } from '../../engines/engine.ts';
+import { sql } from 'kysely';
+import type { Db, Engine } from '../../engines/engine.ts';
 import type { KeysOfAssociation } from '../../stores/index.ts';
+import { prepare } from '../prepared.ts';
 import { portions } from './portions.ts';
 
-/** Adds those keys that are not there yet; how many were added. */
-export async function insertKeys(db: Db, all: readonly KeysOfAssociation[]): Promise<number> {
-  const rows = all.flatMap(({ id, keys }) =>
-    keys.map((key) => ({ global_id: id, spelling: key.spelling, lookup_hash: key.lookupHash })),
-  );
-  let added = 0;
-  for (const portion of portions(rows)) {
-    const result = await db
-      .insertInto('cognomen_lookup_keys')
-      .values(portion)
-      .onConflict((conflict) => conflict.doNothing())
-      .executeTakeFirst();
-    added += Number(result.numInsertedOrUpdatedRows ?? 0);
-  }
-  return added;
+export type InsertKeys = (db: Db, all: readonly KeysOfAssociation[]) => Promise<number>;
+
+/** Adds those keys that are not there yet; how many were added. With them goes what a lookup answers. */
+export function keyInserter(engine: Engine): InsertKeys {
+  const insert = prepare<{ keys: string }, unknown>(engine, (db, slot) => ({
+    compile: () =>
+      sql`insert into "cognomen_lookup_keys"
+        (global_id, spelling, lookup_hash, mxid, ts, not_before, not_after)
+        select g.id, value ->> 1, value ->> 2, g.mxid, g.ts, g."notBefore", g."notAfter"
+        from ${engine.members(slot('keys'))}
+        cross join global_threepid_associations as g
+        where g.id = cast(value ->> 0 as bigint)
+        on conflict do nothing
+        returning global_id`.compile(db),
+  }));
+  return async (db, all) => {
+    if (all.length === 0) return 0;
+    const rows = all.flatMap(({ id, keys }) =>
+      keys.map(({ spelling, lookupHash }) => [id, spelling, lookupHash]),
+    );
+    return (await insert(db, { keys: JSON.stringify(rows) })).length;
+  };
 }
 
 /** Deletes associations that lookups answer, with their keys. */
