@@ -104,6 +104,19 @@ describe.each(ENGINES)('a transaction on %s', (engine) => {
     expect(await seen).toBe('committed');
   });
 
+  test('and whatever else is committed, is read in the same turn of the event loop', async () => {
+    const { accounts } = storage.stores;
+    await storage.transaction((stores) => stores.accounts.addToken('@ada:hs.test', 'token', 1));
+    let isSameTurn = true;
+    setImmediate(() => {
+      isSameTurn = false;
+    });
+    expect((await accounts.findToken(['token']))?.lastUsed).toBe(1);
+    await accounts.touchToken('token', 2);
+    expect((await accounts.findToken(['token']))?.lastUsed).toBe(2);
+    if (engine === 'sqlite') expect(isSameTurn).toBe(true);
+  });
+
   test('that changes nothing wakes nobody', async () => {
     const keys = createServerKeys('id.test', {
       signingKey: { version: '0', seed: secureRandom.bytes(32) },
