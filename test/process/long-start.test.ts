@@ -64,6 +64,11 @@ function count(query: string): number {
 
 const renamed = () =>
   count("select count(*) from global_threepid_associations where originServer = 'ID.test'");
+/** Of lookups, made of all keys at once when many are added. */
+const indexes = () =>
+  count(
+    "select count(*) from sqlite_master where type = 'index' and tbl_name = 'cognomen_lookup_keys' and sql is not null",
+  );
 const indexed = () => count('select count(distinct global_id) from cognomen_lookup_keys');
 
 test('a long start says how far it is at any level, stops when told to, and survives a kill', async () => {
@@ -81,11 +86,13 @@ test('a long start says how far it is at any level, stops when told to, and surv
   const before = indexed();
   expect(before).toBeGreaterThan(0);
   expect(before).toBeLessThan(ROWS);
+  expect(indexes()).toBe(0);
 
   const killed = spawn();
   await killed.untilLogged('Renaming associations of id.test to ID.test');
   expect(await killed.stop('SIGKILL')).toBe('SIGKILL');
   expect(indexed()).toBe(ROWS);
+  expect(indexes()).toBe(2);
   expect(renamed()).toBeGreaterThan(0);
   expect(renamed()).toBeLessThan(ROWS);
 

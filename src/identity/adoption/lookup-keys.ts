@@ -14,6 +14,10 @@ const KEYS_PEPPER = 'keys_pepper';
 /** How far they are hashed anew: the new pepper, and the last key done. */
 const REHASHED = 'rehashed';
 const BATCH = 500;
+/** Nobody is answered meanwhile, and each commit takes its time. */
+const INDEXED_AT_ONCE = 2000;
+/** From so many on, and from more than there are already, the indexes of all are made anew. */
+const MANY = 20_000;
 /** Read at once where a row may be as long as a push. */
 const LONG_ROWS = 32;
 
@@ -72,16 +76,23 @@ export async function keysOf(
 /** Makes the keys by which lookups find associations; the number of keys made. */
 export async function indexAssociations(deps: AdoptionDependencies): Promise<number> {
   const { storage, keys, progress } = deps;
+  const { adoption } = storage.stores;
   let from = 0;
   let made = 0;
+  const left = await adoption.countAssociationsAfter(
+    (await numberState(storage.stores, INDEX_POSITION)) ?? 0,
+  );
+  if (left > MANY && left > (await adoption.countKeysAfter(0))) {
+    await storage.logTransaction((stores) => stores.adoption.setKeyIndexesAside());
+  }
   const task = await progress.begin('Preparing lookups of the associations in the database', () =>
-    storage.stores.adoption.countAssociationsAfter(from),
+    adoption.countAssociationsAfter(from),
   );
   for (;;) {
     const read = await storage.logTransaction(async (stores) => {
       // Ids become visible in order only to who holds the lock.
       const after = (await numberState(stores, INDEX_POSITION)) ?? 0;
-      const rows = await stores.adoption.associationsAfter(after, BATCH);
+      const rows = await stores.adoption.associationsAfter(after, INDEXED_AT_ONCE);
       made += await stores.adoption.insertKeys(
         await keysOf(stores, rows, keys.serverName, storage.pepper),
       );
@@ -90,8 +101,9 @@ export async function indexAssociations(deps: AdoptionDependencies): Promise<num
       return rows.length;
     });
     await task.advance(read);
-    if (read < BATCH) break;
+    if (read < INDEXED_AT_ONCE) break;
   }
+  await storage.logTransaction((stores) => stores.adoption.restoreKeyIndexes());
   task.end();
   return made;
 }

@@ -36,7 +36,7 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     invitations: invitationStore(engine, db),
     onbindNotices: onbindNoticeStore(engine, db),
     state: state(db),
-    adoption: adoptionStore(db, insertKeys),
+    adoption: adoptionStore(engine, db, insertKeys),
     ownAssociations: ownAssociationStore(engine, db),
     respelling: respellingStore(db),
     peers: peerStore(engine, db),

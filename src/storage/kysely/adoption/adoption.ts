@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { foldAddress, type Medium } from '../../../model/addresses.ts';
-import type { Db } from '../../engines/engine.ts';
+import type { Db, Engine } from '../../engines/engine.ts';
 import type { AdoptionStore } from '../../stores/index.ts';
 import type { InsertKeys } from '../queries/lookup-keys.ts';
 
@@ -9,7 +9,10 @@ type Counted =
   | 'local_threepid_associations'
   | 'cognomen_lookup_keys';
 
-export function adoptionStore(db: Db, insertKeys: InsertKeys): AdoptionStore {
+/** Under which the statements are kept that make the indexes again. */
+const ASIDE = 'key_indexes';
+
+export function adoptionStore(engine: Engine, db: Db, insertKeys: InsertKeys): AdoptionStore {
   async function countAfter(table: Counted, column: string, id: number): Promise<number> {
     const { count } = await db
       .selectFrom(table)
@@ -98,6 +101,28 @@ export function adoptionStore(db: Db, insertKeys: InsertKeys): AdoptionStore {
     },
 
     insertKeys: (keys) => insertKeys(db, keys),
+
+    async setKeyIndexesAside() {
+      // Elsewhere another process may be looking things up meanwhile.
+      if (!engine.hasOneWriter) return;
+      const { rows } = await sql<{ name: string; sql: string }>`select name, sql from sqlite_master
+        where type = 'index' and tbl_name = 'cognomen_lookup_keys' and sql is not null`.execute(db);
+      if (rows.length === 0) return;
+      for (const { name } of rows) await sql`drop index ${sql.ref(name)}`.execute(db);
+      const value = JSON.stringify(rows.map((row) => row.sql));
+      await db.insertInto('cognomen_state').values({ key: ASIDE, value }).execute();
+    },
+
+    async restoreKeyIndexes() {
+      const kept = await db
+        .selectFrom('cognomen_state')
+        .select('value')
+        .where('key', '=', ASIDE)
+        .executeTakeFirst();
+      if (kept === undefined) return;
+      for (const statement of JSON.parse(kept.value)) await sql.raw(statement).execute(db);
+      await db.deleteFrom('cognomen_state').where('key', '=', ASIDE).execute();
+    },
 
     async deleteOrphanedKeys(after, limit) {
       const keys = await db

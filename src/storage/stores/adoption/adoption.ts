@@ -28,6 +28,13 @@ export interface AdoptionStore {
   signedJson(ids: readonly number[]): Promise<ReadonlyMap<number, string>>;
   /** Adds those keys that are not there yet; how many were added. */
   insertKeys(keys: readonly KeysOfAssociation[]): Promise<number>;
+  /**
+   * Before many keys are added, where nobody looks anything up meanwhile: lookups go without their indexes, which are
+   * made faster of all keys at once. A start that is killed restores them the next time.
+   */
+  setKeyIndexesAside(): Promise<void>;
+  /** Makes those that were set aside. */
+  restoreKeyIndexes(): Promise<void>;
   /** Deletes keys, of so many behind that association, whose association is gone; the last looked at. */
   deleteOrphanedKeys(after: number, limit: number): Promise<number | undefined>;
   countLogAfter(id: number): Promise<number>;
