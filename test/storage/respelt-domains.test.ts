@@ -62,7 +62,7 @@ describe.each(ENGINES)('one mailbox under several spellings of its domain, on %s
     const address = String(values[1]);
     const [pepper] = await database.execute('select lookup_pepper from hashing_metadata');
     await database.execute(
-      'insert into cognomen_lookup_keys select id, ?, ?, mxid, ts, "notBefore", "notAfter" from global_threepid_associations where id = ?',
+      'insert into cognomen_lookup_keys (spelling, lookup_hash, global_id) values (?, ?, ?)',
       [
         address,
         lookupHash(address, 'email', (pepper as { lookup_pepper: string }).lookup_pepper),

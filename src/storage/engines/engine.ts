@@ -25,6 +25,8 @@ export interface Engine {
   list(values: readonly string[]): TextList;
   /** The members of a JSON list that is a parameter, as a table with the column `value`. */
   members(json: RawBuilder<string>): RawBuilder<unknown>;
+  /** The associations as `global`, where of their columns only what a lookup answers is read. */
+  readonly answers: RawBuilder<unknown>;
   /** `column IN list`. */
   isIn(column: string | RawBuilder<string>, list: RawBuilder<TextList>): RawBuilder<boolean>;
   /** The same of these values, where the statement is made for them. */

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Db, Engine, TextList } from '../engines/engine.ts';
 import type {
   FoundAssociation,
@@ -26,16 +27,16 @@ export function lookupStore(engine: Engine): (db: Db) => LookupStore {
           'global.ts',
         ]),
   );
-  // Without a look at the association: all that is answered stands beside the hash.
-  const byHashes = prepare<{ hashes: TextList; now: number }, FoundByHash>(engine, (db, slot) =>
-    db
-      .selectFrom('cognomen_lookup_keys as lookup')
-      .where(engine.isIn('lookup.lookup_hash', slot('hashes')))
-      .where('lookup.not_before', '<=', slot('now'))
-      .where('lookup.not_after', '>', slot('now'))
-      .select(['lookup.lookup_hash as key', 'lookup.global_id as id'])
-      .select(['lookup.mxid', 'lookup.ts']),
-  );
+  const byHashes = prepare<{ hashes: TextList; now: number }, FoundByHash>(engine, (db, slot) => ({
+    compile: () =>
+      sql<FoundByHash>`select lookup.lookup_hash as key, global.id, global.mxid, global.ts
+        from cognomen_lookup_keys as lookup cross join ${engine.answers}
+        where global.id = lookup.global_id
+          and ${engine.isIn('lookup.lookup_hash', slot('hashes'))}
+          and global."notBefore" <= ${slot('now')} and global."notAfter" > ${slot('now')}`.compile(
+        db,
+      ),
+  }));
 
   const signedByAddress = prepare<
     { medium: string; address: string; now: number },

@@ -32,7 +32,7 @@ export function prepare<V extends object, Row>(
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Slot ? values[parameter.name as keyof V] : parameter,
     );
-    const onlyReads = compiled.query.kind === 'SelectQueryNode';
+    const onlyReads = compiled.sql.startsWith('select');
     if (onlyReads && db === engine.db) return (await read(parameters)) as Row[];
     return (await db.executeQuery<Row>({ ...compiled, parameters })).rows;
   };

@@ -126,11 +126,6 @@ export interface Schema {
     global_id: number;
     spelling: string;
     lookup_hash: string;
-    /** These four as the association has them, so that a lookup by hash reads nothing else. */
-    mxid: string;
-    ts: number;
-    not_before: number;
-    not_after: number;
   };
   /** When a token, as stored, was last seen. */
   cognomen_tokens: {

@@ -13,9 +13,7 @@ import * as oneSendAtATime from './0010-one-send-at-a-time.ts';
 import * as networkKeys from './0012-network-keys.ts';
 import * as invitationCounts from './0013-invitation-counts.ts';
 import * as tokensOfAnAccount from './0014-tokens-of-an-account.ts';
-import * as answersBesideHashes from './0015-answers-beside-hashes.ts';
-import * as indexThatAnswers from './0016-index-that-answers.ts';
-import * as noAnswerMissing from './0016-no-answer-missing.ts';
+import * as indexOfAnswers from './0015-index-of-answers.ts';
 
 /** In the order they run; never changed once released, only added to. Numbers that are missing were never used. */
 function migrationsFor(engine: Engine): Record<string, Migration> {
@@ -31,10 +29,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0012-network-keys': networkKeys,
     '0013-invitation-counts': invitationCounts,
     '0014-tokens-of-an-account': tokensOfAnAccount,
-    '0015-answers-beside-hashes': answersBesideHashes,
-    ...(engine.name === 'sqlite'
-      ? { '0016-index-that-answers': indexThatAnswers }
-      : { '0016-no-answer-missing': noAnswerMissing }),
+    ...(engine.name === 'sqlite' ? { '0015-index-of-answers': indexOfAnswers } : {}),
   };
 }
 

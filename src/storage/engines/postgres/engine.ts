@@ -184,6 +184,7 @@ export async function openPostgresEngine(config: PostgresConfig, logger: Logger)
       };
     },
     list,
+    answers: sql`global_threepid_associations as global`,
     members: (json) => sql`json_array_elements(${json}::json)`,
     isIn,
     isAnyOf: (column, values) => isIn(column, sql`${list(values)}`),

@@ -6,16 +6,14 @@ import { portions } from './portions.ts';
 
 export type InsertKeys = (db: Db, all: readonly KeysOfAssociation[]) => Promise<number>;
 
-/** Adds those keys that are not there yet; how many were added. With them goes what a lookup answers. */
+/** Adds those keys that are not there yet; how many were added. */
 export function keyInserter(engine: Engine): InsertKeys {
   const insert = prepare<{ keys: string }, unknown>(engine, (db, slot) => ({
     compile: () =>
       sql`insert into "cognomen_lookup_keys"
-        (global_id, spelling, lookup_hash, mxid, ts, not_before, not_after)
-        select g.id, value ->> 1, value ->> 2, g.mxid, g.ts, g."notBefore", g."notAfter"
-        from ${engine.members(slot('keys'))}
-        cross join global_threepid_associations as g
-        where g.id = cast(value ->> 0 as bigint)
+        (global_id, spelling, lookup_hash)
+        select cast(value ->> 0 as bigint), value ->> 1, value ->> 2
+        from ${engine.members(slot('keys'))} where true
         on conflict do nothing
         returning global_id`.compile(db),
   }));
