@@ -61,6 +61,13 @@ test.each(ENGINES)(
     expect(await found()).toEqual(everywhere);
     server.clock.advance(1);
     expect(await found()).toEqual(nowhere);
+    // As an operator may, in the table that was Sydent's.
+    await server.database.execute('update global_threepid_associations set "notAfter" = ?', [
+      from + 5000,
+    ]);
+    expect(await found()).toEqual(everywhere);
+    await server.database.execute('delete from global_threepid_associations');
+    expect(await found()).toEqual(nowhere);
     await server.stop();
   },
 );
