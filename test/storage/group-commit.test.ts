@@ -139,6 +139,10 @@ async function startBreaker({ host, port }: PostgresConfig, when: 'before' | 'af
     arm() {
       armed = true;
     },
+    /** Nobody gets through from now on. */
+    refuse() {
+      server.close();
+    },
     stop() {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -182,6 +186,30 @@ describe.runIf(ENGINES.includes('postgres'))('on PostgreSQL', () => {
       await database.drop();
     },
   );
+
+  test('where nobody can tell what became of a commit, nobody is told that it succeeded, and none is run again', async () => {
+    const database = await createDatabase('postgres');
+    const config = configOf(database) as PostgresConfig;
+    const breaker = await startBreaker(config, 'after');
+    const storage = await open({ ...config, host: '127.0.0.1', port: breaker.port });
+    breaker.arm();
+    const ran: string[] = [];
+    const outcomes = Promise.allSettled(
+      ['one', 'two'].map((name) =>
+        storage.logTransaction(async (stores) => {
+          ran.push(name);
+          if (ran.length === 2) breaker.refuse();
+          return noteAs(name)(stores);
+        }),
+      ),
+    );
+    const unknown = { status: 'rejected', reason: { name: 'CommitUnknownError' } };
+    expect(await outcomes).toMatchObject([unknown, unknown]);
+    expect(ran).toEqual(['one', 'two']);
+    await storage.close();
+    breaker.stop();
+    await database.drop();
+  });
 
   test('two servers whose groups stand in each other’s way both get done', async () => {
     const database = await createDatabase('postgres');

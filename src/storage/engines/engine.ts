@@ -38,13 +38,18 @@ export interface Engine {
    * without anybody knowing what became of it.
    */
   lockAssociationLog(db: Db): Promise<string | undefined>;
-  /** Whether the transaction with that id is committed. @throws Error when that cannot be found out */
+  /** Whether the transaction with that id is committed. @throws CommitUnknownError when that cannot be found out */
   wasCommitted(id: string): Promise<boolean>;
   /** Whether all transactions that write wait for each other. */
   readonly hasOneWriter: boolean;
   /** Whether rows read in a transaction must be locked to stay as read (SQLite's has one writer). */
   readonly locksRows: boolean;
   close(): Promise<void>;
+}
+
+/** Nobody knows whether a transaction was committed: it may not be run again. */
+export class CommitUnknownError extends Error {
+  override readonly name = 'CommitUnknownError';
 }
 
 /** The database could not be opened or does not suit; the message is for the operator. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { stopwatch } from '../../platform/clock.ts';
-import type { Db, Engine } from '../engines/engine.ts';
+import { CommitUnknownError, type Db, type Engine } from '../engines/engine.ts';
 import type { OpenTransaction, Storage, Stores } from '../stores/index.ts';
 
 type Work = (transaction: OpenTransaction) => Promise<unknown>;
@@ -16,9 +16,10 @@ interface Member {
 /** Tells whoever waits for a member what has become of it; only once all is committed. */
 type Settle = () => void;
 
-/** Members of a group at most, and milliseconds after which no other begins: meanwhile nobody else is answered. */
+/** Members of a group at most. */
 const MOST = 64;
-const LONGEST = 8;
+/** Milliseconds after which no other member begins: on SQLite nobody else is answered meanwhile. */
+const LONGEST = { sqlite: 8, postgres: 50 };
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -108,7 +109,7 @@ export function transactionsOn(
         const elapsed = stopwatch();
         const done: Settle[] = [];
         for (const [index, member] of members.entries()) {
-          if (index > 0 && elapsed() > LONGEST) {
+          if (index > 0 && elapsed() > LONGEST[engine.name]) {
             end = index;
             break;
           }
@@ -117,9 +118,14 @@ export function transactionsOn(
         return done;
       });
       for (const settle of settles) settle();
-    } catch {
-      // Nothing of it is committed: each by itself succeeds, or finds out what is wrong.
-      for (const member of members.slice(0, end)) await runAlone(member, locksLog);
+    } catch (error) {
+      const own = members.slice(0, end);
+      if (error instanceof CommitUnknownError) {
+        for (const { reject } of own) reject(error);
+      } else {
+        // Nothing of it is committed: each by itself succeeds, or finds out what is wrong.
+        for (const member of own) await runAlone(member, locksLog);
+      }
     }
     return members.slice(end);
   }

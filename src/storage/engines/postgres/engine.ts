@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import type { PostgresConfig } from '../../database-config.ts';
 import type { Schema } from '../../kysely/schema.ts';
 import { TransactionScope, withinOneTransaction } from '../../kysely/transaction-scope.ts';
-import { DatabaseOpenError, type Engine, type TextList } from '../engine.ts';
+import { CommitUnknownError, DatabaseOpenError, type Engine, type TextList } from '../engine.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 
 const OLDEST_VERSION = 14;
@@ -124,7 +124,9 @@ async function outcomeOf(pool: Pool, id: string): Promise<boolean> {
       cause = error;
     }
   }
-  throw new Error('Whether a transaction was committed could not be found out', { cause });
+  throw new CommitUnknownError('Whether a transaction was committed could not be found out', {
+    cause,
+  });
 }
 
 /**
