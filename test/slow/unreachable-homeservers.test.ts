@@ -18,7 +18,7 @@ import { createTestCa, type TestCa } from '../support/tls.ts';
 /** Of users of one homeserver about which DNS is silent, and of homeservers that there are not. */
 const BINDS = { toOne: 4700, toEachItsOwn: 300 };
 const CLIENTS = 8;
-const GROWTH_MIB = 120;
+const GROWTH_MIB = 200;
 const PATIENCE = 600_000;
 
 let ca: TestCa;
