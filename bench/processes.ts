@@ -2,7 +2,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
@@ -41,15 +40,6 @@ export interface Program {
 }
 
 const here = (name: string) => path.join(import.meta.dirname, name);
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : 0;
-}
 
 /** Where programs can be kept to one processor, so that one core is compared with one core. */
 const canPin = (() => {
@@ -97,14 +87,13 @@ export interface LoadGenerator {
 export function startLoad(): LoadGenerator {
   const child = runNode(1, [here('load.ts')], { ipc: true });
   child.stderr?.pipe(process.stderr);
+  const ended = new AbortController();
+  child.once('exit', () => ended.abort(new Error('The load ended')));
   return {
     async run(load) {
-      const answered = once(child, 'message');
+      const answered = once(child, 'message', { signal: ended.signal });
       child.send(load);
-      const [result] = await Promise.race([
-        answered,
-        once(child, 'exit').then(() => Promise.reject(new Error('The load ended'))),
-      ]);
+      const [result] = await answered;
       return result as LoadResult;
     },
     stop: () => stop(child, 'SIGKILL'),

@@ -6,7 +6,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +16,7 @@ import { secureRandom } from '../src/platform/random.ts';
 import { encodeBase64 } from '../src/signing/base64.ts';
 import { keyPairFromSeed } from '../src/signing/ed25519.ts';
 import { openStorage } from '../src/storage/open.ts';
+import { freePort } from '../test/support/free-port.ts';
 
 const COUNT = 20_000;
 const IDLE_BINDS = 200;
@@ -35,15 +35,6 @@ interface BenchServer {
   readonly folder: string;
   readonly publicKey: string;
   readonly ports: { client: number; internal: number; replication: number; metrics: number };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : 0;
 }
 
 async function makeCertificates(root: string, names: readonly string[]): Promise<void> {

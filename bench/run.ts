@@ -2,10 +2,12 @@
  * How fast the server is, as shares of what Node's bare HTTP server does in the same run: `npm run bench`. How it is
  * measured is told in docs/performance.md; `--help` lists the options.
  */
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { freePort } from '../test/support/free-port.ts';
 import { startPostgres } from '../test/support/postgres-server.ts';
 import { fillPostgres, fillSqlite, type PostgresAccess, SERVER_NAME } from './data.ts';
 import { renderFlameGraph } from './flame.ts';
@@ -13,7 +15,6 @@ import { holdUp } from './hold-up.ts';
 import { type Measured, type Measuring, measure } from './measure.ts';
 import { measurePeer } from './peer.ts';
 import {
-  freePort,
   memoryOf,
   type ServerProgram,
   startBare,
@@ -149,14 +150,26 @@ ed25519.signingkey = ${SIGNING_KEY}
   return { config, port, internalPort };
 }
 
+function wrong(text: string): never {
+  process.stderr.write(`${text}; --help lists the options\n`);
+  process.exit(2);
+}
+
 const quick = given.quick;
 const counts = (given.associations ?? (quick ? '100000' : '1000,100000,1000000'))
   .split(',')
   .map(Number);
 const engines = ENGINES.filter((name) => name === (given.engine ?? (quick ? 'sqlite' : name)));
+if (engines.length === 0) wrong(`--engine is one of ${ENGINES.join(', ')}`);
+if (!counts.every((count) => Number.isSafeInteger(count) && count > 0)) {
+  wrong('--associations are numbers, with commas between them');
+}
+if (given.check && !existsSync(LATEST)) wrong(`--check needs ${LATEST}, which --save writes`);
 const works = WORKS.filter(
   (work) => work.name.includes(given.work) && (!quick || work.quick || given.work !== ''),
 );
+
+if (works.length === 0) wrong(`No work's name holds ${given.work}`);
 
 async function measureOn(
   world: World,

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
 import { type App, startApp } from '../app/app.ts';
 import { loadConfig } from '../config/load.ts';
@@ -23,6 +24,9 @@ export const serve: Command = {
 };
 
 async function serveUntilStopped({ config: file }: CommandLine): Promise<number> {
+  // The space for short-lived objects stays small: a third less memory under load, for a tenth more time on the
+  // smallest requests (docs/performance.md).
+  setFlagsFromString('--semi-space-growth-factor=1');
   const loaded = await orReportFailure(() =>
     loadConfig({ file, env: process.env, ...hostNames(), random: secureRandom }),
   );

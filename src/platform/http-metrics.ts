@@ -35,11 +35,11 @@ function histogramLines(labels: Labels, all: readonly Alike[]): Values {
   let below = 0;
   const buckets = BOUNDS.map((bound, index) => {
     below += sum((alike) => alike.buckets[index] ?? 0);
-    return { labels: { ...labels, le: bound }, value: below, metricName: `${DURATIONS}_bucket` };
+    return { labels: { le: bound, ...labels }, value: below, metricName: `${DURATIONS}_bucket` };
   });
   return [
     ...buckets,
-    { labels: { ...labels, le: '+Inf' }, value: count, metricName: `${DURATIONS}_bucket` },
+    { labels: { le: '+Inf', ...labels }, value: count, metricName: `${DURATIONS}_bucket` },
     { labels, value: sum((alike) => alike.seconds), metricName: `${DURATIONS}_sum` },
     { labels, value: count, metricName: `${DURATIONS}_count` },
   ];

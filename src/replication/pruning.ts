@@ -11,9 +11,7 @@ export async function pruneLog(storage: Storage, clock: Clock, logger: Logger): 
   try {
     const before = clock.now() - KEPT;
     const count = await deleteInBatches((limit) =>
-      storage.logTransaction(async (stores) => {
-        return stores.replicated.pruneLog(before, limit);
-      }),
+      storage.logTransaction((stores) => stores.replicated.pruneLog(before, limit)),
     );
     if (count > 0) logger.info({ count }, 'Pruned deletions that every peer has');
     await storage.stores.replicated.forgetDeletions(before);

@@ -7,8 +7,8 @@ import { createNetworkNames } from '../../src/identity/network-names.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { openStorage } from '../../src/storage/open.ts';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
+import { freePort } from '../support/free-port.ts';
 import { get, request } from '../support/http.ts';
-import { freePort } from '../support/process.ts';
 import {
   certificateFolder,
   PUSH_PATH,

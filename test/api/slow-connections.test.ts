@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../support/process.ts';
+import { freePort } from '../support/free-port.ts';
 import {
   certificateFolder,
   introduce,

@@ -4,7 +4,7 @@ import pino from 'pino';
 import { expect, test } from 'vitest';
 import { startApp } from '../../src/app/app.ts';
 import { ENGINES } from '../support/databases.ts';
-import { freePort } from '../support/process.ts';
+import { freePort } from '../support/free-port.ts';
 import { startTestServer } from '../support/server.ts';
 
 /** Servers that this process has listening. */

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { writePidFile } from '../../src/platform/pid-file.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { temporaryFolder } from '../support/databases.ts';
-import { freePort, type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
+import { freePort } from '../support/free-port.ts';
+import { type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
 
 // Each starts several processes.
 vi.setConfig({ testTimeout: 60_000 });

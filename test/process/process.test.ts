@@ -2,8 +2,9 @@ import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promi
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/databases.ts';
+import { freePort } from '../support/free-port.ts';
 import { get } from '../support/http.ts';
-import { freePort, type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
+import { type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 const running: ServerProcess[] = [];

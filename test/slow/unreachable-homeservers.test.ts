@@ -9,16 +9,17 @@ import {
   temporaryFolder,
 } from '../support/databases.ts';
 import { startDnsServer, type TestDnsServer } from '../support/dns-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
 import { get, postJson } from '../support/http.ts';
 import type { LookupWork } from '../support/lookup-worker.ts';
-import { freePort, type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
+import { type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 /** Of users of one homeserver about which DNS is silent, and of homeservers that there are not. */
 const BINDS = { toOne: 4700, toEachItsOwn: 300 };
 const CLIENTS = 8;
-const GROWTH_MIB = 200;
+const GROWTH_MIB = 120;
 const PATIENCE = 600_000;
 
 let ca: TestCa;

@@ -211,6 +211,29 @@ describe.runIf(ENGINES.includes('postgres'))('on PostgreSQL', () => {
     await database.drop();
   });
 
+  test('a group that cannot begin is refused at once, and not one by one', async () => {
+    const database = await createDatabase('postgres');
+    const config = configOf(database) as PostgresConfig;
+    const holder = await open(config);
+    const storage = await open({ ...config, statementTimeout: 500 });
+    let ran = 0;
+    let outcomes: readonly PromiseSettledResult<unknown>[] = [];
+    let took = 0;
+    await holder.logTransaction(async () => {
+      const begin = performance.now();
+      outcomes = await Promise.allSettled(
+        Array.from({ length: 8 }, () => storage.logTransaction(async () => ran++)),
+      );
+      took = performance.now() - begin;
+    });
+    expect(outcomes.map(({ status }) => status)).toEqual(Array(8).fill('rejected'));
+    expect(ran).toBe(0);
+    // One by one they would take 4 s.
+    expect(took).toBeLessThan(2500);
+    await Promise.all([holder.close(), storage.close()]);
+    await database.drop();
+  });
+
   test('two servers whose groups stand in each other’s way both get done', async () => {
     const database = await createDatabase('postgres');
     const [one, two] = [await open(configOf(database)), await open(configOf(database))];

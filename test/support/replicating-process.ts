@@ -1,7 +1,8 @@
 import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createDatabase, type EngineName, temporaryFolder } from './databases.ts';
-import { freePort, type ServerProcess, spawnCognomen, writeConfig } from './process.ts';
+import { freePort } from './free-port.ts';
+import { type ServerProcess, spawnCognomen, writeConfig } from './process.ts';
 import { certificateFolder, newSigningKey, replicationLines } from './replicating-servers.ts';
 import type { TestCa } from './tls.ts';
 

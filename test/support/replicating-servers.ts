@@ -12,8 +12,8 @@ import type { DatabaseConfig } from '../../src/storage/database-config.ts';
 import { openForCommand } from '../../src/storage/for-command.ts';
 import type { Stores } from '../../src/storage/stores/index.ts';
 import { type EngineName, temporaryFolder } from './databases.ts';
+import { freePort } from './free-port.ts';
 import { get, postJson } from './http.ts';
-import { freePort } from './process.ts';
 import { startTestServer, type TestServer } from './server.ts';
 import type { TestCa } from './tls.ts';
 

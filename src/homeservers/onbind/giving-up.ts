@@ -43,9 +43,9 @@ export async function giveUpOld(serverName: string, deps: DispatcherDependencies
   const before = clock.now() - deps.noticeLifetime;
   if (((await onbindNotices.oldest(serverName)) ?? Number.POSITIVE_INFINITY) > before) return;
   const count = await deleteInBatches((limit) =>
-    storage.logTransaction(async (stores) => {
-      return stores.onbindNotices.removeCreatedBefore(serverName, before, limit);
-    }),
+    storage.logTransaction((stores) =>
+      stores.onbindNotices.removeCreatedBefore(serverName, before, limit),
+    ),
   );
   metrics.notice('given-up', count);
   logger.warn(

@@ -115,7 +115,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         );
         await notices.enqueue(stores, association, known);
         return { signed, association, invites: known.pending };
-      });
+      }, address);
       const isTold = homeserverOf(mxid) !== undefined;
       if (invites.length === 0 && isTold) return signed;
       const answered = invites.slice(0, INVITES_ANSWERED);
@@ -148,7 +148,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         };
         await say(stores, deletion, known, now);
         await notices.takeBack(stores, [threepid]);
-      });
+      }, threepid.address);
     },
   };
 }

@@ -17,8 +17,8 @@ export interface Engine {
   /** Whether a transaction's work runs, in which nothing else gets a connection. */
   readonly scope: TransactionScope;
   /**
-   * Prepares a statement that reads, for outside of transactions: it does not wait for one that is open, and sees what
-   * is committed. Its text is known from then on, and stays prepared in transactions, too.
+   * Makes the text known as one that stays prepared, whoever runs it. What it returns runs it outside of transactions, for
+   * statements that only read: it waits for none that is open, and sees what is committed.
    */
   prepare(text: string): (parameters: readonly unknown[]) => Promise<unknown[]>;
   /** Several values as one parameter of a statement. */

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Db, Engine, TextList } from '../engines/engine.ts';
 import type {
   FoundAssociation,
@@ -10,22 +10,18 @@ import { prepare } from './prepared.ts';
 import { keyedAssociations } from './queries/keyed-associations.ts';
 import { sharedReads } from './shared-reads.ts';
 
+/** The associations valid at that time, each as often as it has keys, by the spelling of each. */
+const valid = (db: Db, now: RawBuilder<number>) =>
+  keyedAssociations(db)
+    .where('global.notBefore', '<=', now)
+    .where('global.notAfter', '>', now)
+    .select(['lookup.spelling as key', 'global.id', 'global.medium', 'global.address'])
+    .select(['global.mxid', 'global.ts']);
+
 export function lookupStore(engine: Engine): (db: Db) => LookupStore {
   const byAddresses = prepare<{ addresses: TextList; now: number }, FoundAssociation>(
     engine,
-    (db, slot) =>
-      keyedAssociations(db)
-        .where(engine.isIn('lookup.spelling', slot('addresses')))
-        .where('global.notBefore', '<=', slot('now'))
-        .where('global.notAfter', '>', slot('now'))
-        .select([
-          'lookup.spelling as key',
-          'global.id',
-          'global.medium',
-          'global.address',
-          'global.mxid',
-          'global.ts',
-        ]),
+    (db, slot) => valid(db, slot('now')).where(engine.isIn('lookup.spelling', slot('addresses'))),
   );
   const byHashes = prepare<{ hashes: TextList; now: number }, FoundByHash>(engine, (db, slot) => ({
     compile: () =>
@@ -42,25 +38,14 @@ export function lookupStore(engine: Engine): (db: Db) => LookupStore {
     { medium: string; address: string; now: number },
     FoundSignedAssociation
   >(engine, (db, slot) =>
-    keyedAssociations(db)
+    valid(db, slot('now'))
       .where('lookup.spelling', '=', slot('address'))
       .where('global.medium', '=', slot('medium'))
-      .where('global.notBefore', '<=', slot('now'))
-      .where('global.notAfter', '>', slot('now'))
-      .select([
-        'lookup.spelling as key',
-        'global.id',
-        'global.medium',
-        'global.address',
-        'global.mxid',
-        'global.ts',
-        'global.notBefore',
-        'global.notAfter',
-        'global.originServer',
-        'global.sgAssoc as signedJson',
-      ]),
+      .select(['global.notBefore', 'global.notAfter', 'global.originServer'])
+      .select('global.sgAssoc as signedJson'),
   );
 
+  // Of those who share a statement the last one's time: they ask within milliseconds.
   let askedAt = 0;
   const shared = sharedReads(
     (hashes) => byHashes(engine.db, { hashes: engine.list(hashes), now: askedAt }),

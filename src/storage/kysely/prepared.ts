@@ -25,15 +25,15 @@ export function prepare<V extends object, Row>(
   build: (db: Engine['db'], slot: SlotOf<V>) => { compile(): CompiledQuery<Row> },
 ): Prepared<V, Row> {
   let compiled: CompiledQuery<Row> | undefined;
-  let read: ReturnType<Engine['prepare']> | undefined;
+  let run: ReturnType<Engine['prepare']> | undefined;
   return async (db, values) => {
     compiled ??= build(engine.db, (name) => sql`${new Slot(name)}`).compile();
-    read ??= engine.prepare(compiled.sql);
+    run ??= engine.prepare(compiled.sql);
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Slot ? values[parameter.name as keyof V] : parameter,
     );
     const onlyReads = compiled.sql.startsWith('select');
-    if (onlyReads && db === engine.db) return (await read(parameters)) as Row[];
+    if (onlyReads && db === engine.db) return (await run(parameters)) as Row[];
     return (await db.executeQuery<Row>({ ...compiled, parameters })).rows;
   };
 }

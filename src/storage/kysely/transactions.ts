@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { stopwatch } from '../../platform/clock.ts';
-import { CommitUnknownError, type Db, type Engine } from '../engines/engine.ts';
+import type { Db, Engine } from '../engines/engine.ts';
 import type { OpenTransaction, Storage, Stores } from '../stores/index.ts';
 
 type Work = (transaction: OpenTransaction) => Promise<unknown>;
@@ -15,6 +15,12 @@ interface Member {
 
 /** Tells whoever waits for a member what has become of it; only once all is committed. */
 type Settle = () => void;
+
+/** Of a transaction: what is left to be done once it is committed, or why it is not. */
+type Outcome =
+  | { readonly done: readonly Settle[] }
+  /** Alone it cannot help where none begins, nor may it run again where nobody knows whether it is committed. */
+  | { readonly failure: unknown; readonly mayHelpAlone: boolean };
 
 /** Members of a group at most. */
 const MOST = 64;
@@ -64,16 +70,6 @@ export function transactionsOn(
     }
   }
 
-  /** Runs one in a transaction of its own. */
-  async function runAlone(member: Member, locksLog: boolean): Promise<void> {
-    try {
-      const [settle] = await inTransaction(locksLog, async (db) => [await runMember(db, member)]);
-      settle?.();
-    } catch (error) {
-      member.reject(error);
-    }
-  }
-
   /**
    * Runs the body in a transaction. Where the connection breaks while it commits, the database is asked what became of
    * it: it is taken for neither.
@@ -81,52 +77,69 @@ export function transactionsOn(
   async function inTransaction(
     locksLog: boolean,
     body: (db: Db) => Promise<Settle[]>,
-  ): Promise<Settle[]> {
+  ): Promise<Outcome> {
     let id: string | undefined;
+    let hasBegun = false;
     let done: Settle[] | undefined;
     try {
       await engine.db.transaction().execute(async (db) => {
         if (locksLog) id = await engine.lockAssociationLog(db);
+        hasBegun = true;
         done = await body(db);
       });
+      return { done: done ?? [] };
     } catch (error) {
-      const isCommitted = done !== undefined && id !== undefined && (await engine.wasCommitted(id));
-      if (!isCommitted) throw error;
+      try {
+        if (done && id && (await engine.wasCommitted(id))) return { done };
+      } catch (unknown) {
+        return { failure: unknown, mayHelpAlone: false };
+      }
+      return { failure: error, mayHelpAlone: hasBegun };
     }
-    return done ?? [];
+  }
+
+  /** Runs one in a transaction of its own. */
+  async function runAlone(member: Member, locksLog: boolean): Promise<Outcome> {
+    const outcome = await inTransaction(locksLog, async (db) => [await runMember(db, member)]);
+    if ('done' in outcome) for (const settle of outcome.done) settle();
+    else member.reject(outcome.failure);
+    return outcome;
+  }
+
+  /** One after the other; where no transaction begins any more, the others need not wait until theirs does not. */
+  async function runEachAlone(members: readonly Member[], locksLog: boolean): Promise<void> {
+    for (const [index, member] of members.entries()) {
+      const outcome = await runAlone(member, locksLog);
+      if ('done' in outcome || outcome.mayHelpAlone) continue;
+      for (const { reject } of members.slice(index + 1)) reject(outcome.failure);
+      return;
+    }
   }
 
   /** Commits members together; those there was no time for. */
   async function commit(members: readonly Member[], locksLog: boolean): Promise<Member[]> {
-    const [first] = members;
-    if (first !== undefined && members.length === 1) {
-      await runAlone(first, locksLog);
+    if (members.length === 1) {
+      await runEachAlone(members, locksLog);
       return [];
     }
     let end = members.length;
-    try {
-      const settles = await inTransaction(locksLog, async (db) => {
-        const elapsed = stopwatch();
-        const done: Settle[] = [];
-        for (const [index, member] of members.entries()) {
-          if (index > 0 && elapsed() > LONGEST[engine.name]) {
-            end = index;
-            break;
-          }
-          done.push(await runOneOfSeveral(db, member));
+    const outcome = await inTransaction(locksLog, async (db) => {
+      const elapsed = stopwatch();
+      const done: Settle[] = [];
+      for (const [index, member] of members.entries()) {
+        if (index > 0 && elapsed() > LONGEST[engine.name]) {
+          end = index;
+          break;
         }
-        return done;
-      });
-      for (const settle of settles) settle();
-    } catch (error) {
-      const own = members.slice(0, end);
-      if (error instanceof CommitUnknownError) {
-        for (const { reject } of own) reject(error);
-      } else {
-        // Nothing of it is committed: each by itself succeeds, or finds out what is wrong.
-        for (const member of own) await runAlone(member, locksLog);
+        done.push(await runOneOfSeveral(db, member));
       }
-    }
+      return done;
+    });
+    const own = members.slice(0, end);
+    if ('done' in outcome) for (const settle of outcome.done) settle();
+    // Nothing of it is committed: each by itself succeeds, or finds out what is wrong.
+    else if (outcome.mayHelpAlone) await runEachAlone(own, locksLog);
+    else for (const { reject } of own) reject(outcome.failure);
     return members.slice(end);
   }
 

@@ -61,14 +61,14 @@ export interface Storage {
   /**
    * Runs the work in one write transaction: committed, durably, before the promise resolves,
    * undone when the work throws. Stores given to the work are of the transaction, and only valid in it;
-   * until it ends, the work uses no others.
+   * until it ends, the work uses no others. Those who wait for each other share a commit; after one that
+   * failed the work may be run again, so it changes nothing beside the database.
    * @throws Error from any other query, or transaction, that the work begins
    */
   transaction<T>(work: (transaction: OpenTransaction) => Promise<T>): Promise<T>;
   /**
    * The same for whoever writes associations, or what goes by their order: no other such transaction runs meanwhile.
-   * Those who wait share a commit, and of two whose keys are the same the first comes first. After a commit that failed
-   * the work may be run again.
+   * @param key what the work is about: those who share a commit come in the order of their keys
    */
   logTransaction<T>(work: (transaction: OpenTransaction) => Promise<T>, key?: string): Promise<T>;
   /** What goes into the lookup hashes; made by the first process that opens the database. */

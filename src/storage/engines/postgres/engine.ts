@@ -104,6 +104,10 @@ const list = (values: readonly string[]) => values as unknown as TextList;
 const isIn = (column: string | RawBuilder<string>, values: RawBuilder<TextList>) =>
   sql<boolean>`${typeof column === 'string' ? sql.ref(column) : column} = any(${values}::text[])`;
 
+/**
+ * All statements are made for their indexes. Of tables that were just filled the planner knows nothing, and would read
+ * them through.
+ */
 const PLANNING = 'set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off';
 
 const STATUS = 'select pg_xact_status($1::xid8) as status';
@@ -164,8 +168,6 @@ export async function openPostgresEngine(config: PostgresConfig, logger: Logger)
   pool.on('connect', (client) => {
     // The pool listens for those that nobody uses; without this, one lost while in use ended the process.
     client.on('error', () => {});
-    // All statements are made for their indexes. Of tables that were just filled the planner knows nothing, and would
-    // read them through.
     client.query(PLANNING).catch(lost);
   });
   logger.info({ database: where, tls: options.ssl !== false }, 'Connected to PostgreSQL');
