@@ -138,7 +138,7 @@ export const WORKS: readonly Work[] = [
       times(Math.min(many, SESSIONS), (i) =>
         post(
           `${V2}/3pid/bind`,
-          { sid: String(i + 1), client_secret: SESSION_SECRET, mxid: mxidOf(i) },
+          { sid: String(i + 1), client_secret: SESSION_SECRET, mxid: mxidOf(i % ACCOUNTS) },
           authorization(i),
         ),
       ),

@@ -25,7 +25,7 @@ export const serve: Command = {
 
 async function serveUntilStopped({ config: file }: CommandLine): Promise<number> {
   // The space for short-lived objects stays small: a third less memory under load, for a tenth more time on the
-  // smallest requests (docs/performance.md).
+  // smallest requests and a quarter on the largest lookups (docs/performance.md).
   setFlagsFromString('--semi-space-growth-factor=1');
   const loaded = await orReportFailure(() =>
     loadConfig({ file, env: process.env, ...hostNames(), random: secureRandom }),

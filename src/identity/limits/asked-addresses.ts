@@ -144,11 +144,21 @@ export function createAskedAddresses(deps: AskedAddressesDependencies): AskedAdd
   function capped(entries: Uint32Array, day: number): Uint32Array {
     if (entries.length <= perAccount) return entries;
     let surplus = entries.length - perAccount + Math.floor(perAccount / 8);
-    let kept = entries;
-    for (let age = DAYS; surplus > 0; age--) {
-      kept = kept.filter((entry) => ageOf(entry, day) !== age || surplus-- <= 0);
+    const ofAge = new Uint32Array(DAY_BITS + 1);
+    for (const entry of entries) {
+      const own = ageOf(entry, day);
+      ofAge[own] = (ofAge[own] ?? 0) + 1;
     }
-    return kept;
+    // All that are older than that go, and so many of that age.
+    let age = DAY_BITS;
+    for (; surplus > (ofAge[age] ?? 0); age--) surplus -= ofAge[age] ?? 0;
+    const kept = new Uint32Array(entries.length);
+    let length = 0;
+    for (const entry of entries) {
+      const own = ageOf(entry, day);
+      if (own < age || (own === age && surplus-- <= 0)) kept[length++] = entry;
+    }
+    return kept.slice(0, length);
   }
 
   /** In order, each once. */
