@@ -111,7 +111,7 @@ async function postgresWorld(count: number): Promise<World> {
   await fillPostgres(access, count);
   return {
     engine: 'postgres',
-    database: `db.url = ${server.url}`,
+    database: `db.url = ${server.url.replaceAll('%', '%%')}`,
     file: undefined,
     analyze: () => execute('vacuum analyze'),
     close: () => server.stop(),
