@@ -70,7 +70,7 @@ export async function measure(
   const all = work.requests(count, Math.ceil(MOST_WRITES * seconds * rounds));
   const first = all[0];
   if (first === undefined) throw new Error(`${work.name} has no requests`);
-  const length = await check(url, first, work.answer?.());
+  const length = await check(url, first, work.answer?.(count));
   const once = work.once ?? false;
   const requests = once ? all.slice(1) : all;
   const common = { connections };
