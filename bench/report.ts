@@ -83,7 +83,7 @@ export function compare(now: Results, before: Results): string[] {
   });
 }
 
-const BAR = { height: 14, gap: 8, left: 200, width: 420 };
+const BAR = { height: 14, gap: 8, left: 270, width: 380 };
 const COLOURS = { sqlite: '#2f6f4f', postgres: '#31648c' } as const;
 
 /** Bars for the shares of the bare server's rate, on 100,000 associations where those were measured. */
