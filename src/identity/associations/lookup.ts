@@ -34,7 +34,7 @@ export interface Lookup {
   hashDetails(): { readonly algorithms: readonly Algorithm[]; readonly pepper: string };
   /**
    * The users of addresses that are hashed (`sha256`), or written as `address medium` (`none`):
-   * pairs of the address exactly as given and the user, those without one left out.
+   * pairs of the address exactly as given and the user, each address once, those without one left out.
    * @throws IdentityError `parameter-invalid`, `pepper-invalid`, `too-many-addresses`
    */
   findMapped(query: MappedQuery, caller: Caller): Promise<[string, string][]>;
@@ -161,9 +161,11 @@ export function createLookup(deps: LookupDependencies): Lookup {
       await limits.admit(caller, addresses);
       if (algorithm === 'none') {
         const found = await findPlain(addresses.map(parsePlain));
-        return found.flatMap((association, index): [string, string][] =>
-          association ? [[addresses[index] ?? '', association.mxid]] : [],
-        );
+        const users = new Map<string, string>();
+        for (const [index, association] of found.entries()) {
+          if (association) users.set(addresses[index] ?? '', association.mxid);
+        }
+        return [...users];
       }
       const newest = await newestByKey(lookups.byHashes, addresses, (found) => found.key);
       return [...newest].map(([hash, association]) => [hash, association.mxid]);

@@ -2,6 +2,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { createFingerprint, FINGERPRINT_KEY_BYTES } from '../../platform/fingerprint.ts';
 import type { Random } from '../../platform/random.ts';
 import { yieldToEventLoop } from '../../platform/yield-to-event-loop.ts';
+import { DayTable } from './day-table.ts';
 
 /**
  * What accounts asked in the last 7 days, so that asking it again costs nothing. Of each address a fingerprint of 28
@@ -43,67 +44,14 @@ const PER_ACCOUNT = 16_384;
 const OVERHEAD = 640;
 const BATCH = 1_000;
 
-/** An address is a number: its fingerprint in the upper 28 bits, the day it was asked in the others. */
-const DAY_BITS = 0xf;
-const fingerprintOf = (entry: number) => (entry & ~DAY_BITS) >>> 0;
-
 interface Book {
-  /** In order, each fingerprint once. */
-  readonly entries: Uint32Array;
+  /** The fingerprints of its addresses, each with the day it was last asked. */
+  readonly asked: DayTable;
   /** The day of its last change: so much later all that is in it is too old. */
   readonly day: number;
 }
 
-const NONE = new Uint32Array(0);
-const sizeOf = ({ entries }: Book) => OVERHEAD + entries.byteLength;
-
-/** The first place from that one on whose entry has this fingerprint or a greater one: near ones are found fast. */
-function placeOf(fingerprint: number, entries: Uint32Array, from: number): number {
-  let step = 1;
-  let low = from;
-  while ((entries[low + step - 1] ?? fingerprint) < fingerprint) {
-    low += step;
-    step *= 2;
-  }
-  let high = Math.min(low + step - 1, entries.length);
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((entries[middle] ?? 0) < fingerprint) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** Calls for the place of each fingerprint that is in the book; those that are not. */
-function match(
-  fingerprints: Uint32Array,
-  entries: Uint32Array,
-  found: (entry: number, place: number) => void,
-): Uint32Array {
-  let place = 0;
-  return fingerprints.filter((fingerprint) => {
-    place = placeOf(fingerprint, entries, place);
-    const entry = entries[place];
-    if (entry === undefined || fingerprintOf(entry) !== fingerprint) return true;
-    found(entry, place);
-    return false;
-  });
-}
-
-/** Both in order, the added ones with that day. */
-function merge(entries: Uint32Array, added: Uint32Array, day: number): Uint32Array {
-  const both = new Uint32Array(entries.length + added.length);
-  let [from, to] = [0, 0];
-  for (const fingerprint of added) {
-    for (let entry = entries[from]; entry !== undefined && entry < fingerprint; ) {
-      both[to++] = entry;
-      entry = entries[++from];
-    }
-    both[to++] = fingerprint | day;
-  }
-  both.set(entries.subarray(from), to);
-  return both;
-}
+const sizeOf = ({ asked }: Book) => OVERHEAD + asked.bytes;
 
 export function createAskedAddresses(deps: AskedAddressesDependencies): AskedAddresses {
   const { clock, random, memory = MEMORY, perAccount = PER_ACCOUNT } = deps;
@@ -113,7 +61,6 @@ export function createAskedAddresses(deps: AskedAddressesDependencies): AskedAdd
   let bytes = 0;
 
   const today = () => Math.floor(clock.now() / DAY);
-  const ageOf = (entry: number, day: number) => (day - entry) & DAY_BITS;
 
   function forget(account: string): void {
     const book = books.get(account);
@@ -123,7 +70,6 @@ export function createAskedAddresses(deps: AskedAddressesDependencies): AskedAdd
   }
 
   function keep(account: string, book: Book): void {
-    forget(account);
     books.set(account, book);
     bytes += sizeOf(book);
     for (const [oldest, { day }] of books) {
@@ -132,59 +78,64 @@ export function createAskedAddresses(deps: AskedAddressesDependencies): AskedAdd
     }
   }
 
+  /** What was asked less than so many days before that one, and so many of those asked so many days ago. */
+  function since({ asked }: Book, day: number, days: number, most = Infinity): DayTable {
+    const ofAge = asked.countByAge(day);
+    const oldest = Math.min(most, ofAge[days] ?? 0);
+    const kept = new DayTable(ofAge.slice(0, days).reduce((sum, count) => sum + count, oldest));
+    // Out of all parts of the table alike, as it must stay spread.
+    let share = 0;
+    for (const [number, age] of asked.ages(day)) {
+      if (age === days) share += oldest / (ofAge[days] ?? 1);
+      if (age < days || (age === days && share >= 1)) kept.note(number, day - age);
+      if (age === days && share >= 1) share--;
+    }
+    return kept;
+  }
+
   /** What the account asked in the last days. Looked through once a day, so that no day passes for a later one. */
-  function recent(account: string, day: number): Uint32Array {
+  function recent(account: string, day: number): DayTable | undefined {
     const book = books.get(account);
-    if (book === undefined || day - book.day > DAYS) return NONE;
-    if (book.day === day) return book.entries;
-    return book.entries.filter((entry) => ageOf(entry, day) <= DAYS);
+    if (book === undefined || day - book.day > DAYS) return undefined;
+    return book.day === day ? book.asked : since(book, day, DAYS);
   }
 
   /** Not too many: the oldest go, and some more, so that it is not looked through for each that is added. */
-  function capped(entries: Uint32Array, day: number): Uint32Array {
-    if (entries.length <= perAccount) return entries;
-    let surplus = entries.length - perAccount + Math.floor(perAccount / 8);
-    const ofAge = new Uint32Array(DAY_BITS + 1);
-    for (const entry of entries) {
-      const own = ageOf(entry, day);
-      ofAge[own] = (ofAge[own] ?? 0) + 1;
-    }
-    // All that are older than that go, and so many of that age.
-    let age = DAY_BITS;
-    for (; surplus > (ofAge[age] ?? 0); age--) surplus -= ofAge[age] ?? 0;
-    const kept = new Uint32Array(entries.length);
-    let length = 0;
-    for (const entry of entries) {
-      const own = ageOf(entry, day);
-      if (own < age || (own === age && surplus-- <= 0)) kept[length++] = entry;
-    }
-    return kept.slice(0, length);
+  function capped(book: Book): Book {
+    const { asked, day } = book;
+    if (asked.size <= perAccount) return book;
+    let room = perAccount - Math.floor(perAccount / 8);
+    const ofAge = asked.countByAge(day);
+    let age = 0;
+    for (; room > (ofAge[age] ?? 0); age++) room -= ofAge[age] ?? 0;
+    return { asked: since(book, day, age, room), day };
   }
 
-  /** In order, each once. */
-  async function fingerprintsOf(addresses: readonly string[]): Promise<Uint32Array> {
-    const all = new Uint32Array(addresses.length);
+  /** Their fingerprints, each once. */
+  async function fingerprintsOf(addresses: readonly string[]): Promise<DayTable> {
+    const all = new DayTable(addresses.length);
     for (const [index, address] of addresses.entries()) {
       if (index % BATCH === BATCH - 1) await yieldToEventLoop();
-      all[index] = fingerprintOf(fingerprint(address));
+      all.note(fingerprint(address), 0);
     }
-    all.sort();
-    return all.filter((each, index) => each !== all[index - 1]);
+    return all;
   }
 
   return {
     async compare(account, addresses) {
       const asked = await fingerprintsOf(addresses);
+      const known = recent(account, today());
+      let fresh = asked.size;
+      if (known !== undefined) for (const each of asked) if (known.has(each)) fresh--;
       return {
-        fresh: match(asked, recent(account, today()), () => {}).length,
+        fresh,
         remember() {
           const day = today();
-          const entries = recent(account, day);
-          const added = match(asked, entries, (entry, place) => {
-            entries[place] = fingerprintOf(entry) | (day & DAY_BITS);
-          });
-          const all = added.length === 0 ? entries : merge(entries, added, day & DAY_BITS);
-          if (all.length > 0) keep(account, { entries: capped(all, day), day });
+          const all = recent(account, day) ?? new DayTable(asked.size);
+          forget(account);
+          all.reserve(all.size + fresh);
+          for (const each of asked) all.note(each, day);
+          if (all.size > 0) keep(account, capped({ asked: all, day }));
         },
       };
     },

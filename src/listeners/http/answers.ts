@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { IdentityError } from '../../model/errors.ts';
-import { type Answer, JsonAnswer, PageAnswer, RedirectAnswer } from './endpoint.ts';
+import { type Answer, JsonAnswer, JsonText, PageAnswer, RedirectAnswer } from './endpoint.ts';
 import { type AnswerContext, badJson, toApiError } from './errors.ts';
 
 /** On every answer of an API that web clients of any origin use. */
@@ -16,14 +16,14 @@ const asciiUrl = (url: string) =>
 
 const asItIs = (text: string) => text;
 
-function sendJson(reply: FastifyReply, status: number, body: object): FastifyReply {
+function sendJson(reply: FastifyReply, status: number, json: string): FastifyReply {
   // With a serializer, as Fastify would else add a charset, which JSON does not have. As text, which goes out in one
   // piece with the headers.
   return reply
     .code(status)
     .header('content-type', 'application/json')
     .serializer(asItIs)
-    .send(JSON.stringify(body));
+    .send(json);
 }
 
 function sendPage(reply: FastifyReply, page: PageAnswer): FastifyReply {
@@ -54,8 +54,11 @@ function sendRedirect(reply: FastifyReply, { location }: RedirectAnswer): Fastif
 export function send(reply: FastifyReply, answer: Answer): FastifyReply {
   if (answer instanceof PageAnswer) return sendPage(reply, answer);
   if (answer instanceof RedirectAnswer) return sendRedirect(reply, answer);
-  if (answer instanceof JsonAnswer) return sendJson(reply, answer.status, answer.body);
-  return sendJson(reply, 200, answer);
+  if (answer instanceof JsonText) return sendJson(reply, 200, answer.text);
+  if (answer instanceof JsonAnswer) {
+    return sendJson(reply, answer.status, JSON.stringify(answer.body));
+  }
+  return sendJson(reply, 200, JSON.stringify(answer));
 }
 
 /** Sends the answer for whatever was thrown, and logs what should not have been. */
@@ -77,5 +80,5 @@ export function sendError(
   } else if (answer.status >= 500) {
     reply.log.error({ reqId, err: answer.cause ?? answer }, 'Request failed');
   }
-  return sendJson(reply.headers(answer.headers), answer.status, answer.body);
+  return sendJson(reply.headers(answer.headers), answer.status, JSON.stringify(answer.body));
 }

@@ -34,7 +34,7 @@ export interface SignedRequest {
 }
 
 /** What a handler answers: an object is sent as JSON with 200. */
-export type Answer = object | JsonAnswer | PageAnswer | RedirectAnswer;
+export type Answer = object | JsonAnswer | JsonText | PageAnswer | RedirectAnswer;
 
 export class JsonAnswer {
   readonly status: number;
@@ -43,6 +43,15 @@ export class JsonAnswer {
   constructor(status: number, body: object) {
     this.status = status;
     this.body = body;
+  }
+}
+
+/** JSON that is written already, sent with 200. */
+export class JsonText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
   }
 }
 
@@ -68,7 +77,7 @@ export class RedirectAnswer {
 
 /** What a handler may answer where success is described by that schema; undefined: a page. */
 type AnswerOf<S extends Schema | undefined> = S extends Schema
-  ? Described<S> | JsonAnswer
+  ? Described<S> | JsonAnswer | JsonText
   : PageAnswer | RedirectAnswer;
 
 interface EndpointDescription<F extends Fields, S extends Schema | undefined> {

@@ -13,6 +13,8 @@ export interface JsonLimits {
 /** Nobody means to send more, and while it is parsed everybody else waits; `bulk_lookup` has a list for each address. */
 const LIMITS: JsonLimits = { depth: 100, members: 1000, lists: 50_000 };
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const COMMA = 0x2c;
@@ -61,8 +63,17 @@ export function parseJson(
 ): unknown {
   refuseCostly(body, most);
   try {
-    return parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    return parse(UTF8.decode(body));
   } catch (cause) {
     throw new ApiError(400, 'M_BAD_JSON', 'The request body is not JSON', { cause });
   }
+}
+
+/** The JSON of an object whose members are all texts: for many, which would take long to be made an object first. */
+export function jsonOfTexts(members: Iterable<readonly [name: string, value: string]>): string {
+  let json = '';
+  for (const [name, value] of members) {
+    json += `${json === '' ? '' : ','}${JSON.stringify(name)}:${JSON.stringify(value)}`;
+  }
+  return `{${json}}`;
 }

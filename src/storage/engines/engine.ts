@@ -25,6 +25,8 @@ export interface Engine {
   list(values: readonly string[]): TextList;
   /** The members of a JSON list that is a parameter, as a table with the column `value`. */
   members(json: RawBuilder<string>): RawBuilder<unknown>;
+  /** The keys as `lookup` whose hash is in the list; no hash may be in it twice. */
+  keysByHash(hashes: RawBuilder<TextList>): RawBuilder<unknown>;
   /** The associations as `global`, where of their columns only what a lookup answers is read. */
   readonly answers: RawBuilder<unknown>;
   /** `column IN list`. */

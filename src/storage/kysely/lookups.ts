@@ -26,9 +26,8 @@ export function lookupStore(engine: Engine): (db: Db) => LookupStore {
   const byHashes = prepare<{ hashes: TextList; now: number }, FoundByHash>(engine, (db, slot) => ({
     compile: () =>
       sql<FoundByHash>`select lookup.lookup_hash as key, global.id, global.mxid, global.ts
-        from cognomen_lookup_keys as lookup cross join ${engine.answers}
+        from ${engine.keysByHash(slot('hashes'))} cross join ${engine.answers}
         where global.id = lookup.global_id
-          and ${engine.isIn('lookup.lookup_hash', slot('hashes'))}
           and global."notBefore" <= ${slot('now')} and global."notAfter" > ${slot('now')}`.compile(
         db,
       ),

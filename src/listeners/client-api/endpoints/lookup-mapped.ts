@@ -1,6 +1,7 @@
 import type { Lookup } from '../../../identity/associations/lookup.ts';
-import { endpoint } from '../../http/endpoint.ts';
+import { endpoint, JsonText } from '../../http/endpoint.ts';
 import { text, texts } from '../../http/fields.ts';
+import { jsonOfTexts } from '../../http/json.ts';
 import { aMap, anObject, aString } from '../../http/schema.ts';
 
 /** `POST lookup` of v2: the users of many addresses, hashed or not. */
@@ -15,6 +16,7 @@ export const lookupMapped = (lookups: Lookup) =>
     answer: anObject({ mappings: aMap(aString) }),
     fields: { addresses: texts, algorithm: text, pepper: text },
     async handle(args, { caller }) {
-      return { mappings: Object.fromEntries(await lookups.findMapped(args, caller)) };
+      const mappings = await lookups.findMapped(args, caller);
+      return new JsonText(`{"mappings":${jsonOfTexts(mappings)}}`);
     },
   });

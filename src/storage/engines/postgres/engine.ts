@@ -188,6 +188,8 @@ export async function openPostgresEngine(config: PostgresConfig, logger: Logger)
       };
     },
     list,
+    keysByHash: (hashes) =>
+      sql`(select * from cognomen_lookup_keys where ${isIn('lookup_hash', hashes)}) as lookup`,
     answers: sql`global_threepid_associations as global`,
     members: (json) => sql`json_array_elements(${json}::json)`,
     isIn,

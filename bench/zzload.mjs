@@ -1,0 +1,11 @@
+import autocannon from 'autocannon';
+import { createHash } from 'node:crypto';
+const [,, size, hit, secs='5', accounts='16']=process.argv;
+const PEPPER='pepperpepperpepperpe';
+const pad=n=>String(n).padStart(8,'0');
+const hashOf=n=>createHash('sha256').update(`user${pad(n)}@sample.test email ${PEPPER}`).digest('base64url');
+const tokenOf=a=>`token${pad(a)}`.padEnd(64,'x');
+const S=+size; const n=Math.max(16,Math.min(4096,Math.floor(500000/S)));
+const reqs=Array.from({length:n},(_,r)=>({method:'POST',path:'/_matrix/identity/v2/lookup',headers:{'content-type':'application/json',authorization:`Bearer ${tokenOf(r%+accounts)}`},body:JSON.stringify({addresses:Array.from({length:S},(_,i)=>hashOf(((r*S+i)*7919)%100000+1+(hit==='hit'?0:100000))),algorithm:'sha256',pepper:PEPPER})}));
+const res=await autocannon({url:'http://127.0.0.1:18090',connections:16,duration:+secs,requests:reqs});
+console.log(size,hit,'rate',res.requests.average,'2xx',res['2xx'],'non2xx',res.non2xx,'p50',res.latency.p50,'p99',res.latency.p99);
