@@ -8,6 +8,7 @@ import {
 } from '../homeservers/onbind/dispatcher.ts';
 import { dateTokens } from '../identity/adoption/tokens.ts';
 import { repeat } from '../platform/repeat.ts';
+import { logFailure } from '../platform/unavailable.ts';
 import { pruneLog } from '../replication/pruning.ts';
 import type { Infrastructure } from './infrastructure.ts';
 import type { Services } from './services.ts';
@@ -17,12 +18,12 @@ const PRUNING_INTERVAL = 60 * 60 * 1000;
 const RENEWAL_INTERVAL = 60 * 60 * 1000;
 const COUNTING_INTERVAL = 6 * 60 * 60 * 1000;
 
-/** Does what nobody waits for: a failure is logged. */
+/** Does what nobody waits for: a failure is logged, unless what it needs is away, which is told once for all. */
 export async function inBackground(logger: Logger, what: string, work: () => Promise<void>) {
   try {
     await work();
   } catch (error) {
-    logger.error({ err: error }, `${what} failed`);
+    logFailure(logger, error, `${what} failed`);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../platform/clock.ts';
 import { deleteInBatches } from '../platform/delete-in-batches.ts';
+import { logFailure } from '../platform/unavailable.ts';
 import type { Storage } from '../storage/stores/index.ts';
 
 /** A deletion is kept so long in any case: it dates what is bound after it, should the clock step back. */
@@ -16,6 +17,6 @@ export async function pruneLog(storage: Storage, clock: Clock, logger: Logger): 
     if (count > 0) logger.info({ count }, 'Pruned deletions that every peer has');
     await storage.stores.replicated.forgetDeletions(before);
   } catch (error) {
-    logger.error({ err: error }, 'The replication log could not be pruned');
+    logFailure(logger, error, 'The replication log could not be pruned');
   }
 }

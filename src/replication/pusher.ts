@@ -1,4 +1,5 @@
 import { repeat } from '../platform/repeat.ts';
+import { logFailure } from '../platform/unavailable.ts';
 import type { Peer } from '../storage/stores/index.ts';
 import { ofPeer, takesPart } from './peers.ts';
 import { startWorker, type Worker, type WorkerDependencies } from './worker.ts';
@@ -56,7 +57,7 @@ export function startPusher({ configuredUrls, ...deps }: PusherDependencies): Pu
 
   const polling = repeat(POLL, () =>
     poll().catch((error: unknown) => {
-      logger.error({ err: error }, 'The peers could not be read');
+      logFailure(logger, error, 'The peers could not be read');
     }),
   );
   return {

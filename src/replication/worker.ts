@@ -5,6 +5,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Leases } from '../platform/leases.ts';
 import type { Random } from '../platform/random.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
+import { logFailure } from '../platform/unavailable.ts';
 import { yieldToEventLoop } from '../platform/yield-to-event-loop.ts';
 import type { Peer, Storage, StoredLocalAssociation } from '../storage/stores/index.ts';
 import { type Batch, signBatch } from './batch.ts';
@@ -246,7 +247,7 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
     while (!stopping.signal.aborted) {
       woken = false;
       const outcome = await round().catch((error: unknown): Outcome => {
-        logger.error({ err: error, peer: name }, 'Pushing to a peer went wrong');
+        logFailure(logger, error, 'Pushing to a peer went wrong', { peer: name });
         failures++;
         return { pause: PAUSE_AFTER_ERROR };
       });

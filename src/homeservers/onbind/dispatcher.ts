@@ -3,6 +3,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type { Leases } from '../../platform/leases.ts';
 import type { OnbindMetrics } from '../../platform/onbind-metrics.ts';
 import type { Random } from '../../platform/random.ts';
+import { logFailure } from '../../platform/unavailable.ts';
 import type { ClaimedServer, Storage } from '../../storage/stores/index.ts';
 import type { DeliverNotice } from './delivery.ts';
 import { createFailureNotes } from './failures.ts';
@@ -172,7 +173,7 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
     while (lookAgain && !stopped) {
       lookAgain = false;
       await claim().catch((error: unknown) =>
-        logger.error({ err: error }, 'Homeservers to be told could not be found'),
+        logFailure(logger, error, 'Homeservers to be told could not be found'),
       );
     }
   }
@@ -184,7 +185,7 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
       const held = await onbindNotices.renew(leases.lease(timings.lease), [...places.keys()]);
       for (const [name, place] of asked) if (!held.has(name)) place.ending.abort();
     } catch (error) {
-      logger.error({ err: error }, 'Claims on homeservers could not be renewed');
+      logFailure(logger, error, 'Claims on homeservers could not be renewed');
     }
   }
 

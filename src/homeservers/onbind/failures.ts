@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { logFailure } from '../../platform/unavailable.ts';
 import type { ClaimedServer, Storage } from '../../storage/stores/index.ts';
 
 /** That a claimed homeserver did not take something. */
@@ -31,7 +32,7 @@ export function createFailureNotes(storage: Storage, holder: string, logger: Log
       });
     } catch (error) {
       // The claims lapse by themselves.
-      logger.error({ err: error }, 'What homeservers did not take could not be noted');
+      logFailure(logger, error, 'What homeservers did not take could not be noted');
     }
     for (const { noted } of batch) noted();
   }

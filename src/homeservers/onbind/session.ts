@@ -1,4 +1,5 @@
 import { backoff } from '../../platform/backoff.ts';
+import { logFailure } from '../../platform/unavailable.ts';
 import type { ClaimedServer, Notice } from '../../storage/stores/index.ts';
 import type { NoticeResult, NotNow } from './delivery.ts';
 import type { DispatcherDependencies } from './dispatcher.ts';
@@ -40,7 +41,7 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
     try {
       return await deps.deliver(notice.id);
     } catch (error) {
-      logger.error({ err: error, homeserver: serverName }, 'A notice could not be delivered');
+      logFailure(logger, error, 'A notice could not be delivered', { homeserver: serverName });
       return { kind: 'not-now', reason: 'an error of this server', wait: 0 };
     }
   }
@@ -145,7 +146,7 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
   } catch (error) {
     // The claim lapses by itself.
     if (!ending.aborted) {
-      logger.error({ err: error, homeserver: serverName }, 'Delivering to a homeserver failed');
+      logFailure(logger, error, 'Delivering to a homeserver failed', { homeserver: serverName });
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { IdentityError } from '../../model/errors.ts';
+import { UnavailableError } from '../../platform/unavailable.ts';
 import { type Answer, JsonAnswer, JsonText, PageAnswer, RedirectAnswer } from './endpoint.ts';
 import { type AnswerContext, badJson, toApiError } from './errors.ts';
 
@@ -77,7 +78,8 @@ export function sendError(
   // What the domain refuses is not a failure of this server, such as a homeserver that is down.
   if (error instanceof IdentityError) {
     if (answer.status >= 500) reply.log.info({ reqId, reason: error.message }, 'Request refused');
-  } else if (answer.status >= 500) {
+  } else if (answer.status >= 500 && !(error instanceof UnavailableError)) {
+    // That is told once, by whoever found out.
     reply.log.error({ reqId, err: answer.cause ?? answer }, 'Request failed');
   }
   return sendJson(reply.headers(answer.headers), answer.status, JSON.stringify(answer.body));

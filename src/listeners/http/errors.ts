@@ -1,4 +1,5 @@
 import { IdentityError, type IdentityFault } from '../../model/errors.ts';
+import { UnavailableError } from '../../platform/unavailable.ts';
 import type { ArgumentStyle } from './arguments.ts';
 
 /** An answer that is an error: the specification's `{errcode, error}` with a status. */
@@ -112,6 +113,9 @@ export function connectionError(code: string | undefined): ApiError {
 const retryAfter = (ms: unknown): Record<string, string> =>
   typeof ms === 'number' ? { 'retry-after': String(Math.ceil(ms / 1000)) } : {};
 
+/** Seconds after which what is away for now is asked for again. */
+const RETRY_UNAVAILABLE = '5';
+
 /** The answer for whatever went wrong; nothing internal is in it. */
 export function toApiError(error: unknown, context: AnswerContext): ApiError {
   if (error instanceof ApiError) return error;
@@ -121,6 +125,12 @@ export function toApiError(error: unknown, context: AnswerContext): ApiError {
     return new ApiError(status, errcode, error.message, {
       details,
       headers: retryAfter(details['retry_after_ms']),
+      cause: error,
+    });
+  }
+  if (error instanceof UnavailableError) {
+    return new ApiError(503, 'M_UNKNOWN', 'The server cannot answer for now; try again', {
+      headers: { 'retry-after': RETRY_UNAVAILABLE },
       cause: error,
     });
   }

@@ -1,5 +1,6 @@
 import type { Kysely, RawBuilder, Transaction } from 'kysely';
 import { OperatorError } from '../../platform/operator-error.ts';
+import { UnavailableError } from '../../platform/unavailable.ts';
 import type { Schema } from '../kysely/schema.ts';
 import type { TransactionScope } from '../kysely/transaction-scope.ts';
 
@@ -50,7 +51,7 @@ export interface Engine {
 }
 
 /** Nobody knows whether a transaction was committed: it may not be run again. */
-export class CommitUnknownError extends Error {
+export class CommitUnknownError extends UnavailableError {
   override readonly name = 'CommitUnknownError';
 }
 

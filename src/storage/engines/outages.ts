@@ -1,0 +1,111 @@
+import type { Dialect, Driver } from 'kysely';
+import type { Logger } from 'pino';
+import { stopwatch } from '../../platform/clock.ts';
+import { UnavailableError } from '../../platform/unavailable.ts';
+
+/** Times at which a database that is away is tried again, in milliseconds. */
+const INTERVAL = 500;
+
+export interface OutagesDependencies {
+  readonly logger: Logger;
+  /** Why the database cannot be used for now, by the error that came of using it; undefined: something else is wrong. */
+  reasonOf(error: unknown): string | undefined;
+  /** Uses the database for something small; rejects while it is away. */
+  probe(): Promise<void>;
+}
+
+/**
+ * Notices when the database is away, and when it is back: one line in the log when it begins and one when it ends,
+ * however many requests have to be refused meanwhile.
+ */
+export interface Outages {
+  /** The error as those who use the database are to get it: an `UnavailableError` when it is away for now. */
+  translate(error: unknown): unknown;
+  stop(): void;
+}
+
+export function watchOutages({ logger, reasonOf, probe }: OutagesDependencies): Outages {
+  let lasting: (() => number) | undefined;
+  let isLooking = false;
+  let timer: NodeJS.Timeout | undefined;
+  let isStopped = false;
+
+  /** Whether it is really away is found out by trying: a connection that was lost alone is no outage. */
+  async function look(): Promise<void> {
+    if (isLooking || isStopped) return;
+    isLooking = true;
+    try {
+      await probe();
+      if (lasting === undefined) return;
+      const seconds = Math.round(lasting() / 100) / 10;
+      lasting = undefined;
+      if (!isStopped) logger.info({ seconds }, 'The database can be used again');
+    } catch (error) {
+      if (lasting === undefined && !isStopped) {
+        lasting = stopwatch();
+        const reason = reasonOf(error) ?? String(error);
+        logger.error(
+          { reason },
+          'The database cannot be used: what needs it is refused with 503 until it can',
+        );
+      }
+      if (!isStopped) timer = setTimeout(look, INTERVAL).unref();
+    } finally {
+      isLooking = false;
+    }
+  }
+
+  return {
+    translate(error) {
+      const reason = reasonOf(error);
+      if (reason === undefined) return error;
+      if (lasting === undefined) void look();
+      return new UnavailableError(`The database cannot be used: ${reason}`, { cause: error });
+    },
+    stop() {
+      isStopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** The dialect, with its errors translated. */
+export function withOutages(dialect: Dialect, { translate }: Pick<Outages, 'translate'>): Dialect {
+  const translated =
+    <Arguments extends unknown[], Result>(work: (...args: Arguments) => Promise<Result>) =>
+    async (...args: Arguments): Promise<Result> => {
+      try {
+        return await work(...args);
+      } catch (error) {
+        throw translate(error);
+      }
+    };
+  const known = new WeakSet<object>();
+  return {
+    createAdapter: () => dialect.createAdapter(),
+    createIntrospector: (db) => dialect.createIntrospector(db),
+    createQueryCompiler: () => dialect.createQueryCompiler(),
+    createDriver(): Driver {
+      const driver = dialect.createDriver();
+      const acquire = driver.acquireConnection.bind(driver);
+      const rollback = driver.rollbackTransaction.bind(driver);
+      return Object.assign(driver, {
+        acquireConnection: translated(
+          async (...options: Parameters<Driver['acquireConnection']>) => {
+            const connection = await acquire(...options);
+            if (!known.has(connection)) {
+              known.add(connection);
+              connection.executeQuery = translated(
+                connection.executeQuery.bind(connection),
+              ) as typeof connection.executeQuery;
+            }
+            return connection;
+          },
+        ),
+        // Why it is rolled back is what is to be told, and not that a lost connection cannot do that either.
+        rollbackTransaction: (...args: Parameters<Driver['rollbackTransaction']>) =>
+          rollback(...args).catch(() => {}),
+      });
+    },
+  };
+}
