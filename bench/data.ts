@@ -111,6 +111,7 @@ export async function fillPostgres(access: PostgresAccess, count: number): Promi
       poolSize: 1,
       statementTimeout: 0,
       connectTimeout: 5000,
+      startTimeout: 0,
     },
     dependencies,
   );

@@ -61,7 +61,8 @@ export async function openInfrastructure(
   const { serverName, pidFile, dnsServers, ipBlacklist, ipWhitelist } = config.general;
   const metrics = createMetrics();
   const progress = createProgress({ ...options, clock });
-  const opening = { logger, clock, random, progress, serverName, pidFile };
+  const { signal } = options;
+  const opening = { logger, clock, random, progress, signal, serverName, pidFile };
   const storage = await openStorage(config.db, opening);
   closing.defer(() => storage.close());
   const resolver = createNameResolver({ servers: dnsServers, clock });

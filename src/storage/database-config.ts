@@ -28,4 +28,6 @@ export interface PostgresConfig {
   readonly statementTimeout: number;
   /** Milliseconds to wait for a connection. */
   readonly connectTimeout: number;
+  /** Milliseconds that a start waits for the database to be there. */
+  readonly startTimeout: number;
 }

@@ -15,7 +15,7 @@ const PATIENCE = 5000;
 async function openEngine(config: DatabaseConfig, logger: Logger): Promise<Engine> {
   if (config.engine === 'postgres') {
     const { openPostgresEngine } = await import('./engines/postgres/engine.ts');
-    return openPostgresEngine({ ...config, poolSize: 1 }, logger);
+    return openPostgresEngine({ ...config, poolSize: 1, startTimeout: 0 }, { logger });
   }
   if (!existsSync(config.file)) {
     throw new DatabaseOpenError(`There is no database ${config.file}; start the server once first`);

@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import type { Logger } from 'pino';
 import type { Clock } from '../platform/clock.ts';
 import { createProgress, type Progress } from '../platform/progress.ts';
@@ -21,6 +20,8 @@ export interface StorageDependencies {
   readonly progress?: Progress;
   /** Whose associations are this server's own. */
   readonly serverName: string;
+  /** Aborted when the server is to stop: it waits for no database any longer. */
+  readonly signal?: AbortSignal | undefined;
   /** Where a Sydent on the same file would have noted its process id; empty: nowhere. */
   readonly pidFile: string;
 }
@@ -38,7 +39,7 @@ async function openEngine(config: DatabaseConfig, deps: StorageDependencies): Pr
     return engine;
   }
   const { openPostgresEngine } = await import('./engines/postgres/engine.ts');
-  return openPostgresEngine(config, deps.logger);
+  return openPostgresEngine(config, deps);
 }
 
 /** The pepper in the database; one of several processes that start at once makes it. */
@@ -79,9 +80,7 @@ export async function openStorage(
     stores: storesIn(engine.db),
     ...transactionsOn(engine, storesIn),
     pepper,
-    async ping() {
-      await sql`select 1`.execute(engine.db);
-    },
+    ping: () => engine.ping(),
     close: () => engine.close(),
   };
 }

@@ -27,7 +27,7 @@ ed25519.signingkey = ${SIGNING_KEY}`;
 };
 
 async function openEngine(config: DatabaseConfig): Promise<Engine> {
-  if (config.engine === 'postgres') return openPostgresEngine(config, logger);
+  if (config.engine === 'postgres') return openPostgresEngine(config, { logger });
   const progress = createProgress({ logger, clock: systemClock });
   const file = await openSqlite(config, {
     logger,

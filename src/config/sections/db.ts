@@ -4,7 +4,10 @@ import type { ConfigReader } from '../reader.ts';
 
 const section = 'db';
 
-type PostgresTarget = Omit<PostgresConfig, 'poolSize' | 'statementTimeout' | 'connectTimeout'>;
+type PostgresTarget = Omit<
+  PostgresConfig,
+  'poolSize' | 'statementTimeout' | 'connectTimeout' | 'startTimeout'
+>;
 
 const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 const PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey'];
@@ -95,6 +98,15 @@ export const DB = {
     own: true,
     about: 'How many seconds to wait for a connection to PostgreSQL.',
   },
+  startTimeout: {
+    section,
+    name: 'db.start_timeout',
+    default: '60',
+    parse: seconds(0),
+    own: true,
+    about:
+      'For how many seconds a start waits for PostgreSQL to be there, where both are started together. 0: not at all.',
+  },
   backup: {
     section,
     name: 'db.backup',
@@ -121,6 +133,7 @@ export function readDatabase(reader: ConfigReader): DatabaseConfig {
     poolSize: reader.read(DB.poolSize),
     statementTimeout: reader.read(DB.statementTimeout),
     connectTimeout: reader.read(DB.connectTimeout),
+    startTimeout: reader.read(DB.startTimeout),
   };
   const sqlite = {
     engine: 'sqlite',

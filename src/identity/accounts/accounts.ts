@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import { IdentityError } from '../../model/errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { deleteInBatches } from '../../platform/delete-in-batches.ts';
 import type { Random } from '../../platform/random.ts';
+import { UnavailableError } from '../../platform/unavailable.ts';
 import type { Storage, Stores } from '../../storage/stores/index.ts';
 import type { Terms } from './terms.ts';
 
@@ -38,6 +40,8 @@ const TOKEN_LENGTH = 64;
 /** Letters and digits only are in tokens, so that no token looks like a hashed one. */
 const HASHED = 'sha256:';
 const MAX_TOKEN_LENGTH = 255;
+/** Milliseconds that a request waits for its token's use to be noted. */
+const NOTING = 250;
 /** A token's last use is noted this precisely: most requests write nothing. */
 const USE_PRECISION = 6 * 60 * 60 * 1000;
 /** More than anyone has homeservers and devices; each row costs room, and whoever asks gets one. */
@@ -60,6 +64,15 @@ export function createAccounts(deps: AccountsDependencies): Accounts {
   const unknown = () =>
     new IdentityError('token-unknown', 'The access token is missing or not known');
 
+  /** Where nothing can be written for now, who only reads is answered all the same. */
+  async function noteUse(token: string, now: number): Promise<void> {
+    const noted = storage.stores.accounts.touchToken(token, now).catch((error: unknown) => {
+      if (!(error instanceof UnavailableError)) throw error;
+    });
+    noted.catch(() => {});
+    await Promise.race([noted, wait(NOTING, undefined, { ref: false })]);
+  }
+
   async function find(token: string | undefined) {
     if (token === undefined || token.startsWith(HASHED) || token.length > MAX_TOKEN_LENGTH) {
       throw unknown();
@@ -70,7 +83,7 @@ export function createAccounts(deps: AccountsDependencies): Accounts {
     const now = clock.now();
     if (found.lastUsed !== undefined && isExpired(found.lastUsed, now)) throw unknown();
     if (found.lastUsed === undefined || now >= found.lastUsed + USE_PRECISION) {
-      await storage.stores.accounts.touchToken(found.token, now);
+      await noteUse(found.token, now);
     }
     return found;
   }

@@ -113,7 +113,9 @@ export function connectionError(code: string | undefined): ApiError {
 const retryAfter = (ms: unknown): Record<string, string> =>
   typeof ms === 'number' ? { 'retry-after': String(Math.ceil(ms / 1000)) } : {};
 
-/** Seconds after which what is away for now is asked for again. */
+/** How is answered while something that is needed is away, such as the database. */
+export const UNAVAILABLE: Refusal = [503, 'M_UNKNOWN'];
+/** Seconds after which it is to be asked for again. */
 const RETRY_UNAVAILABLE = '5';
 
 /** The answer for whatever went wrong; nothing internal is in it. */
@@ -129,7 +131,8 @@ export function toApiError(error: unknown, context: AnswerContext): ApiError {
     });
   }
   if (error instanceof UnavailableError) {
-    return new ApiError(503, 'M_UNKNOWN', 'The server cannot answer for now; try again', {
+    const [status, errcode] = UNAVAILABLE;
+    return new ApiError(status, errcode, 'The server cannot answer for now; try again', {
       headers: { 'retry-after': RETRY_UNAVAILABLE },
       cause: error,
     });

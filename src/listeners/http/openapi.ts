@@ -1,7 +1,7 @@
 import { VERSION } from '../../platform/version.ts';
 import type { Routes } from './api-server.ts';
 import type { DescribedEndpoint } from './endpoint.ts';
-import { faultAnswer, type Refusal } from './errors.ts';
+import { faultAnswer, type Refusal, UNAVAILABLE } from './errors.ts';
 import { anObject, aString, type Schema, standardError } from './schema.ts';
 
 interface Response {
@@ -50,8 +50,10 @@ export type DescribedRoutes = Omit<Routes, 'endpoints'> & {
 
 /** What goes wrong with any request of this kind. */
 function commonRefusals(endpoint: DescribedEndpoint, protects: boolean): readonly Refusal[] {
-  if (endpoint.refusals !== undefined) return endpoint.refusals;
+  if (endpoint.refusals !== undefined) return [...endpoint.refusals, UNAVAILABLE];
   const common: Refusal[] = [];
+  const takesArguments = Object.keys(endpoint.fields).length > 0 || endpoint.path.includes(':');
+  if (takesArguments || protects || endpoint.method === 'POST') common.push(UNAVAILABLE);
   if (Object.keys(endpoint.fields).length > 0) {
     common.push([400, 'M_MISSING_PARAMS'], [400, 'M_INVALID_PARAM']);
   }

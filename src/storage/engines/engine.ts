@@ -47,6 +47,8 @@ export interface Engine {
   readonly hasOneWriter: boolean;
   /** Whether rows read in a transaction must be locked to stay as read (SQLite's has one writer). */
   readonly locksRows: boolean;
+  /** @throws UnavailableError while the database cannot be read, or takes no writes */
+  ping(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -3,13 +3,17 @@ import type { Logger } from 'pino';
 import { stopwatch } from '../../platform/clock.ts';
 import { UnavailableError } from '../../platform/unavailable.ts';
 
-/** Times at which a database that is away is tried again, in milliseconds. */
+/** Milliseconds between attempts to use a database that is away. */
 const INTERVAL = 500;
+/** Milliseconds between lines of what is refused though the database can be used, such as for a full disk. */
+const SELDOM = 60_000;
 
 export interface OutagesDependencies {
   readonly logger: Logger;
   /** Why the database cannot be used for now, by the error that came of using it; undefined: something else is wrong. */
   reasonOf(error: unknown): string | undefined;
+  /** Whether it came of a connection, and another one may do. */
+  isLost?(error: unknown): boolean;
   /** Uses the database for something small; rejects while it is away. */
   probe(): Promise<void>;
 }
@@ -24,19 +28,27 @@ export interface Outages {
   stop(): void;
 }
 
-export function watchOutages({ logger, reasonOf, probe }: OutagesDependencies): Outages {
+export function watchOutages(deps: OutagesDependencies): Outages {
+  const { logger, reasonOf, isLost = () => false, probe } = deps;
   let lasting: (() => number) | undefined;
+  let sinceRefusal: (() => number) | undefined;
   let isLooking = false;
   let timer: NodeJS.Timeout | undefined;
   let isStopped = false;
 
+  function noteRefusal(reason: string | undefined): void {
+    if (reason === undefined || (sinceRefusal?.() ?? SELDOM) < SELDOM) return;
+    sinceRefusal = stopwatch();
+    logger.warn({ reason }, 'What needed the database was refused with 503, though it can be used');
+  }
+
   /** Whether it is really away is found out by trying: a connection that was lost alone is no outage. */
-  async function look(): Promise<void> {
+  async function look(found?: string): Promise<void> {
     if (isLooking || isStopped) return;
     isLooking = true;
     try {
       await probe();
-      if (lasting === undefined) return;
+      if (lasting === undefined) return noteRefusal(found);
       const seconds = Math.round(lasting() / 100) / 10;
       lasting = undefined;
       if (!isStopped) logger.info({ seconds }, 'The database can be used again');
@@ -49,7 +61,7 @@ export function watchOutages({ logger, reasonOf, probe }: OutagesDependencies): 
           'The database cannot be used: what needs it is refused with 503 until it can',
         );
       }
-      if (!isStopped) timer = setTimeout(look, INTERVAL).unref();
+      if (!isStopped) timer = setTimeout(() => void look(), INTERVAL).unref();
     } finally {
       isLooking = false;
     }
@@ -59,8 +71,11 @@ export function watchOutages({ logger, reasonOf, probe }: OutagesDependencies): 
     translate(error) {
       const reason = reasonOf(error);
       if (reason === undefined) return error;
-      if (lasting === undefined) void look();
-      return new UnavailableError(`The database cannot be used: ${reason}`, { cause: error });
+      if (lasting === undefined) void look(reason);
+      return new UnavailableError(`The database cannot be used: ${reason}`, {
+        cause: error,
+        connectionLost: isLost(error),
+      });
     },
     stop() {
       isStopped = true;

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { stopwatch } from '../../platform/clock.ts';
+import { UnavailableError } from '../../platform/unavailable.ts';
 import type { Db, Engine } from '../engines/engine.ts';
 import type { OpenTransaction, Storage, Stores } from '../stores/index.ts';
 
@@ -20,7 +21,12 @@ type Settle = () => void;
 type Outcome =
   | { readonly done: readonly Settle[] }
   /** Alone it cannot help where none begins, nor may it run again where nobody knows whether it is committed. */
-  | { readonly failure: unknown; readonly mayHelpAlone: boolean };
+  | {
+      readonly failure: unknown;
+      readonly mayHelpAlone: boolean;
+      /** Its connection was lost before anything was asked to be committed: on another one it may succeed. */
+      readonly mayHelpAgain: boolean;
+    };
 
 /** Members of a group at most. */
 const MOST = 64;
@@ -92,15 +98,19 @@ export function transactionsOn(
       try {
         if (done && id && (await engine.wasCommitted(id))) return { done };
       } catch (unknown) {
-        return { failure: unknown, mayHelpAlone: false };
+        return { failure: unknown, mayHelpAlone: false, mayHelpAgain: false };
       }
-      return { failure: error, mayHelpAlone: hasBegun };
+      const isLost = error instanceof UnavailableError && error.connectionLost;
+      const mayHelpAgain = isLost && done === undefined;
+      return { failure: error, mayHelpAlone: hasBegun, mayHelpAgain };
     }
   }
 
   /** Runs one in a transaction of its own. */
   async function runAlone(member: Member, locksLog: boolean): Promise<Outcome> {
-    const outcome = await inTransaction(locksLog, async (db) => [await runMember(db, member)]);
+    const once = () => inTransaction(locksLog, async (db) => [await runMember(db, member)]);
+    let outcome = await once();
+    if ('failure' in outcome && outcome.mayHelpAgain) outcome = await once();
     if ('done' in outcome) for (const settle of outcome.done) settle();
     else member.reject(outcome.failure);
     return outcome;

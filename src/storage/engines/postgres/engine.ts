@@ -1,13 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
-import { Kysely, PostgresDialect, type RawBuilder, sql } from 'kysely';
-import type { Client, Pool, PoolConfig } from 'pg';
+import { Kysely, PostgresDialect, type PostgresPool, type RawBuilder, sql } from 'kysely';
+import type { Client, PoolConfig } from 'pg';
 import type { Logger } from 'pino';
+import { stopwatch } from '../../../platform/clock.ts';
 import type { PostgresConfig } from '../../database-config.ts';
 import type { Schema } from '../../kysely/schema.ts';
 import { TransactionScope, withinOneTransaction } from '../../kysely/transaction-scope.ts';
 import { CommitUnknownError, DatabaseOpenError, type Engine, type TextList } from '../engine.ts';
+import { watchOutages, withOutages } from '../outages.ts';
+import { isLost, reasonOf } from './errors.ts';
+import { type Connections, createConnections } from './pool.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 
 const OLDEST_VERSION = 14;
@@ -52,6 +56,8 @@ function connectionOptions(config: PostgresConfig, ssl: ConnectionOptions | fals
           statement_timeout: config.statementTimeout,
           lock_timeout: config.statementTimeout,
           idle_in_transaction_session_timeout: config.statementTimeout,
+          // On this side, for a server that is gone without a word.
+          query_timeout: config.statementTimeout + config.connectTimeout,
         }),
   };
 }
@@ -79,6 +85,49 @@ async function probe(pg: { Client: typeof Client }, options: PoolConfig): Promis
     }
   } finally {
     await client.end().catch(() => {});
+  }
+}
+
+/** Writes nothing, and is refused where nothing can be written. */
+const NO_WRITE = 'update hashing_metadata set lookup_pepper = lookup_pepper where false';
+
+/** Milliseconds between attempts of a start. */
+const START_PAUSE = 500;
+
+/**
+ * Connects, for so many milliseconds again and again while the database is not there.
+ * @param told once, why it is waited for
+ */
+async function untilThere<T>(
+  connect: () => Promise<T>,
+  patience: number,
+  told: (reason: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const elapsed = stopwatch();
+  let hasTold = false;
+  for (;;) {
+    try {
+      return await connect();
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason === undefined || elapsed() >= patience) throw error;
+      if (!hasTold) told(reason);
+      hasTold = true;
+    }
+    await wait(START_PAUSE, undefined, { signal });
+  }
+}
+
+/** Whether a new connection takes writes. @throws Error when it does not */
+async function probeWrites(pg: { Client: typeof Client }, options: PoolConfig): Promise<void> {
+  const client = new pg.Client({ ...options, query_timeout: options.connectionTimeoutMillis });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query(NO_WRITE);
+  } finally {
+    client.end().catch(() => {});
   }
 }
 
@@ -116,14 +165,14 @@ const ASKED = 6;
 const FIRST_WAIT = 100;
 
 /** Whether that transaction is committed; while it is under way, or the database is away, it is asked again. */
-async function outcomeOf(pool: Pool, id: string): Promise<boolean> {
+async function outcomeOf(pool: Connections, id: string): Promise<boolean> {
   let cause: unknown;
   for (let time = 0; time < ASKED; time++) {
     await wait(FIRST_WAIT * 2 ** time);
     try {
-      const { rows } = await pool.query(STATUS, [id]);
-      if (rows[0]?.status === 'committed') return true;
-      if (rows[0]?.status === 'aborted') return false;
+      const [row] = (await pool.query(STATUS, [id])) as { status?: string }[];
+      if (row?.status === 'committed') return true;
+      if (row?.status === 'aborted') return false;
     } catch (error) {
       cause = error;
     }
@@ -137,55 +186,86 @@ async function outcomeOf(pool: Pool, id: string): Promise<boolean> {
  * Connects to PostgreSQL.
  * @throws DatabaseOpenError when it cannot be reached or does not suit; without the password in it.
  */
-export async function openPostgresEngine(config: PostgresConfig, logger: Logger): Promise<Engine> {
+export async function openPostgresEngine(
+  config: PostgresConfig,
+  { logger, signal }: { readonly logger: Logger; readonly signal?: AbortSignal | undefined },
+): Promise<Engine> {
   // Loaded only here: it is memory that a server on SQLite does without.
   const { default: pg } = await import('pg');
   const where = `${config.user}@${config.host}:${config.port}/${config.database}`;
   let options: PoolConfig;
   try {
-    options = await negotiate(pg, config);
+    options = await untilThere(
+      () => negotiate(pg, config),
+      config.startTimeout,
+      (reason) => logger.warn({ database: where, reason }, 'Waiting for PostgreSQL'),
+      signal,
+    );
   } catch (error) {
-    if (error instanceof DatabaseOpenError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    if (error instanceof DatabaseOpenError || signal?.aborted) throw error;
+    const reason = reasonOf(error) ?? (error instanceof Error ? error.message : String(error));
     throw new DatabaseOpenError(`No connection to PostgreSQL at ${where}: ${reason}`, {
       cause: error,
     });
   }
   const statements = new PreparedStatements();
-  const pool: Pool = new pg.Pool({
-    ...options,
-    Client: statements.clientOf(pg.Client),
-    max: config.poolSize,
-    types: {
-      getTypeParser: (oid: number, format?: string) =>
-        oid === INT8 && format !== 'binary'
-          ? (text: string) => Number(text)
-          : pg.types.getTypeParser(oid, format === 'binary' ? 'binary' : 'text'),
-    } as NonNullable<PoolConfig['types']>,
-  });
-  const lost = (error: Error) => logger.warn({ err: error }, 'A PostgreSQL connection was lost');
-  pool.on('error', lost);
-  pool.on('connect', (client) => {
-    // The pool listens for those that nobody uses; without this, one lost while in use ended the process.
-    client.on('error', () => {});
-    client.query(PLANNING).catch(lost);
+  const pool = createConnections({
+    pg,
+    options: {
+      ...options,
+      max: config.poolSize,
+      types: {
+        getTypeParser: (oid: number, format?: string) =>
+          oid === INT8 && format !== 'binary'
+            ? (text: string) => Number(text)
+            : pg.types.getTypeParser(oid, format === 'binary' ? 'binary' : 'text'),
+      } as NonNullable<PoolConfig['types']>,
+    },
+    patience: config.connectTimeout,
+    statements,
+    setUp: PLANNING,
+    logger,
   });
   logger.info({ database: where, tls: options.ssl !== false }, 'Connected to PostgreSQL');
+  const outages = watchOutages({
+    logger,
+    reasonOf: (error) => {
+      const reason = reasonOf(error);
+      return reason && `PostgreSQL at ${where}: ${reason}`;
+    },
+    isLost,
+    probe: () => probeWrites(pg, options),
+  });
 
   const scope = new TransactionScope();
-  const db = new Kysely<Schema>({
-    dialect: withinOneTransaction(new PostgresDialect({ pool }), scope),
-  });
+  const dialect = withOutages(
+    new PostgresDialect({ pool: pool as unknown as PostgresPool }),
+    outages,
+  );
+  const db = new Kysely<Schema>({ dialect: withinOneTransaction(dialect, scope) });
+
+  /** Reads only: where a connection is lost, another may do. */
+  async function read(text: string, parameters: readonly unknown[]): Promise<unknown[]> {
+    scope.requireClosed();
+    try {
+      try {
+        return await pool.query(text, parameters);
+      } catch (error) {
+        if (!isLost(error)) throw error;
+        return await pool.query(text, parameters);
+      }
+    } catch (error) {
+      throw outages.translate(error);
+    }
+  }
+
   return {
     name: 'postgres',
     db,
     scope,
     prepare(text) {
       statements.add(text);
-      return async (parameters) => {
-        scope.requireClosed();
-        return (await pool.query(text, [...parameters])).rows;
-      };
+      return (parameters) => read(text, parameters);
     },
     list,
     keysByHash: (hashes) =>
@@ -206,6 +286,12 @@ export async function openPostgresEngine(config: PostgresConfig, logger: Logger)
     hasOneWriter: false,
     locksRows: true,
     isRemote: true,
-    close: () => db.destroy(),
+    async ping() {
+      await read(NO_WRITE, []);
+    },
+    async close() {
+      outages.stop();
+      await db.destroy();
+    },
   };
 }

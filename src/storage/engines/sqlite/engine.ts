@@ -161,6 +161,9 @@ export function createSqliteEngine(
     hasOneWriter: true,
     locksRows: false,
     isRemote: false,
+    async ping() {
+      await sql`select 1`.execute(db);
+    },
     async close() {
       await db.destroy();
       // First: the last to close leaves everything in the one file.

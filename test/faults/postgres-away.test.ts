@@ -1,0 +1,164 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import pg from 'pg';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type DatabaseProxy, startDatabaseProxy } from '../support/database-proxy.ts';
+import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
+import { get, postJson } from '../support/http.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+
+const LIMITS = 'db.connect_timeout = 2\ndb.statement_timeout = 2';
+
+describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
+  let database: TestDatabase;
+  let proxy: DatabaseProxy;
+  let server: TestServer;
+  let token: string;
+  beforeEach(async () => {
+    database = await createDatabase('postgres');
+    proxy = await startDatabaseProxy(database.config);
+    server = await startTestServer({ database, sections: { db: `${proxy.config}\n${LIMITS}` } });
+    token = await server.token('@ada:sample.test');
+  });
+  afterEach(async () => {
+    await server.stop();
+    await proxy.close();
+    await database.drop();
+  });
+
+  const bind = (name: string) =>
+    postJson(`${server.internalUrl}/_matrix/identity/internal/bind`, {
+      medium: 'email',
+      address: `${name}@sample.test`,
+      mxid: '@ada:sample.test',
+    });
+  const account = () => get(`${server.url}/_matrix/identity/v2/account`, {}, token);
+  const health = () => get(`${server.url}/health`);
+  const bound = async () => {
+    const rows = await database.execute('select address from local_threepid_associations');
+    return rows.map((row) => String(Object(row).address)).sort();
+  };
+  const url = () => database.config.slice('db.url = '.length).replaceAll('%%', '%');
+  /** Whether connections that are made from now on may write. */
+  async function readOnly(value: 'on' | 'off'): Promise<void> {
+    const client = new pg.Client(url());
+    await client.connect();
+    await client.query('set default_transaction_read_only = off');
+    const name = new URL(url()).pathname.slice(1);
+    await client.query(`alter database ${name} set default_transaction_read_only = ${value}`);
+    await client.end();
+  }
+  const lines = (text: string) => server.logs.filter((line) => line.includes(text));
+  const errors = () => server.logs.filter((line) => JSON.parse(line).level >= 50);
+
+  async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+    while (!(await condition())) await wait(20);
+  }
+
+  test('that is away is told of once, answered with 503, and used again when it is back', async () => {
+    expect((await bind('before')).status).toBe(200);
+    proxy.cut();
+    await until(() => lines('The database cannot be used:').length > 0);
+    for (const ask of [account, health, () => bind('meanwhile')]) {
+      const { status } = await ask();
+      expect(status).toBe(503);
+    }
+    const refused = await account();
+    expect(refused.json).toMatchObject({ errcode: 'M_UNKNOWN' });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+
+    proxy.restore();
+    expect((await account()).status).toBe(200);
+    expect((await bind('after')).status).toBe(200);
+    await until(() => lines('The database can be used again').length > 0);
+    expect(await bound()).toEqual(['after@sample.test', 'before@sample.test']);
+    expect(lines('The database cannot be used:')).toHaveLength(1);
+    expect(lines('The database can be used again')).toHaveLength(1);
+    expect(errors()).toHaveLength(1);
+    expect(JSON.parse(errors()[0] ?? '{}').reason).toContain('the connection was lost');
+  });
+
+  test('that ends every connection while it is used loses nothing that was answered with 200', async () => {
+    const names = Array.from({ length: 40 }, (_, i) => `name${String(i).padStart(2, '0')}`);
+    const outcomes: { name: string; status: number }[] = [];
+    let reads: number[] = [];
+    let isOver = false;
+    const reading = (async () => {
+      while (!isOver) reads = [...reads, (await account()).status];
+    })();
+    const ending = (async () => {
+      while (!isOver) {
+        await database.execute(
+          "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cognomen' and datname = current_database()",
+        );
+      }
+    })();
+    for (const name of names) outcomes.push({ name, status: (await bind(name)).status });
+    isOver = true;
+    await Promise.all([reading, ending]);
+    expect(new Set(reads.filter((status) => status !== 200 && status !== 503))).toEqual(new Set());
+    const there = await bound();
+    for (const { name, status } of outcomes) {
+      expect([200, 503]).toContain(status);
+      if (status === 200) expect(there).toContain(`${name}@sample.test`);
+    }
+    expect((await bind('last')).status).toBe(200);
+  });
+
+  test('that is silent is given up, and another connection is taken', async () => {
+    // Several connections are open, and none of them answers any more.
+    await Promise.all([account(), bind('one'), account(), bind('two')]);
+    proxy.silence();
+    const { status } = await account();
+    expect(status).toBe(200);
+    // A group that could not begin is refused; the next one finds a connection.
+    await until(async () => (await bind('three')).status === 200);
+    expect(await bound()).toContain('three@sample.test');
+  });
+
+  test('that takes no more connections is waited for', async () => {
+    await server.stop();
+    const user = `few_${process.pid}`;
+    await database.execute(`create role ${user} login password 'few' connection limit 2`);
+    try {
+      await database.execute(`grant all on all tables in schema public to ${user}`);
+      await database.execute(`grant all on all sequences in schema public to ${user}`);
+      const config = proxy.config.replace(/:\/\/[^@]*@/, `://${user}:few@`);
+      server = await startTestServer({ database, sections: { db: `${config}\n${LIMITS}` } });
+      const names = Array.from({ length: 12 }, (_, i) => `name${i}`);
+      const answers = await Promise.all([...names.map(bind), ...names.map(() => health())]);
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    } finally {
+      await server.stop();
+      await database.execute(`drop owned by ${user} cascade`);
+      await database.execute(`drop role ${user}`);
+      server = await startTestServer({ database });
+    }
+  });
+
+  test('that takes no writes is found out, and its connections are given up', async () => {
+    await readOnly('on');
+    // What is open already is as it was: as after a failover, new connections lead there.
+    proxy.cut();
+    proxy.restore();
+    expect((await bind('meanwhile')).status).toBe(503);
+    expect((await health()).status).toBe(503);
+    expect((await account()).status).toBe(200);
+    await until(() => lines('it takes no writes').length > 0);
+    await readOnly('off');
+    const answers = await Promise.all(['one', 'two', 'three'].map(bind));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect((await health()).status).toBe(200);
+  });
+
+  test('that is not there yet is waited for at the start', async () => {
+    await server.stop();
+    proxy.cut();
+    const attempted = proxy.attempts;
+    const starting = startTestServer({ database, sections: { db: `${proxy.config}\n${LIMITS}` } });
+    await until(() => proxy.attempts > attempted);
+    proxy.restore();
+    server = await starting;
+    expect(lines('Waiting for PostgreSQL')).toHaveLength(1);
+    expect((await bind('late')).status).toBe(200);
+  });
+});
