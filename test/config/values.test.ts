@@ -269,6 +269,7 @@ describe('values', () => {
       poolSize: 10,
       statementTimeout: 1500,
       connectTimeout: 5000,
+      startTimeout: 60_000,
     });
   });
 

@@ -59,8 +59,12 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'connectionError',
     'gaveNoSign',
     'invalidParam',
+    'isBroken',
+    'isLost',
     'isOutcomeUnknown',
     'nonsense',
+    'reasonOf',
+    'tooManyConnections',
     'toApiError',
   ],
   'is given names and texts of this server’s own': [

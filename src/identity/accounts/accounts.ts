@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
 import { IdentityError } from '../../model/errors.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { deleteInBatches } from '../../platform/delete-in-batches.ts';
 import type { Random } from '../../platform/random.ts';
 import { UnavailableError } from '../../platform/unavailable.ts';
+import { waitAtMost } from '../../platform/wait-at-most.ts';
 import type { Storage, Stores } from '../../storage/stores/index.ts';
 import type { Terms } from './terms.ts';
 
@@ -69,8 +69,7 @@ export function createAccounts(deps: AccountsDependencies): Accounts {
     const noted = storage.stores.accounts.touchToken(token, now).catch((error: unknown) => {
       if (!(error instanceof UnavailableError)) throw error;
     });
-    noted.catch(() => {});
-    await Promise.race([noted, wait(NOTING, undefined, { ref: false })]);
+    await waitAtMost(NOTING, noted);
   }
 
   async function find(token: string | undefined) {

@@ -583,7 +583,13 @@ export const PEER_KEYS: Rows = {
 
 /** Keys of Cognomen alone, by what they are for. */
 export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
-  PostgreSQL: ['db.url', 'db.pool_size', 'db.statement_timeout', 'db.connect_timeout'],
+  PostgreSQL: [
+    'db.url',
+    'db.pool_size',
+    'db.statement_timeout',
+    'db.connect_timeout',
+    'db.start_timeout',
+  ],
   'care of the SQLite file': ['db.backup', 'db.exclusive'],
   'how the log is written': ['log.format', 'log.client_address'],
   'names of this server, and finding others': ['server.aliases', 'dns.servers'],
