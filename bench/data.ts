@@ -109,6 +109,7 @@ export async function fillPostgres(access: PostgresAccess, count: number): Promi
       sslCert: undefined,
       sslKey: undefined,
       poolSize: 1,
+      preparedStatements: 'auto',
       statementTimeout: 0,
       connectTimeout: 5000,
       startTimeout: 0,

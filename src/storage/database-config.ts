@@ -24,6 +24,8 @@ export interface PostgresConfig {
   readonly sslCert: string | undefined;
   readonly sslKey: string | undefined;
   readonly poolSize: number;
+  /** Whether statements that are run often are prepared by name; `auto`: where no pooler stands between. */
+  readonly preparedStatements: 'auto' | 'on' | 'off';
   /** Milliseconds; 0 for none. */
   readonly statementTimeout: number;
   /** Milliseconds to wait for a connection. */

@@ -270,6 +270,7 @@ describe('values', () => {
       statementTimeout: 1500,
       connectTimeout: 5000,
       startTimeout: 60_000,
+      preparedStatements: 'auto',
     });
   });
 

@@ -1,12 +1,20 @@
 import type { DatabaseConfig, PostgresConfig } from '../../storage/database-config.ts';
-import { boolean, InvalidValueError, type Key, seconds, text, wholeNumber } from '../keys.ts';
+import {
+  boolean,
+  InvalidValueError,
+  type Key,
+  oneOf,
+  seconds,
+  text,
+  wholeNumber,
+} from '../keys.ts';
 import type { ConfigReader } from '../reader.ts';
 
 const section = 'db';
 
 type PostgresTarget = Omit<
   PostgresConfig,
-  'poolSize' | 'statementTimeout' | 'connectTimeout' | 'startTimeout'
+  'poolSize' | 'preparedStatements' | 'statementTimeout' | 'connectTimeout' | 'startTimeout'
 >;
 
 const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
@@ -82,6 +90,15 @@ export const DB = {
     own: true,
     about: 'How many connections to PostgreSQL are used at most.',
   },
+  preparedStatements: {
+    section,
+    name: 'db.prepared_statements',
+    default: 'auto',
+    parse: oneOf('auto', 'on', 'off'),
+    own: true,
+    about:
+      'Whether PostgreSQL keeps statements that are run often prepared: auto (where no pooler such as PgBouncer stands between), on, off. PgBouncer can do that from 1.21 on, with max_prepared_statements.',
+  },
   statementTimeout: {
     section,
     name: 'db.statement_timeout',
@@ -131,6 +148,7 @@ export function readDatabase(reader: ConfigReader): DatabaseConfig {
   const postgres = reader.read(DB.url);
   const pool = {
     poolSize: reader.read(DB.poolSize),
+    preparedStatements: reader.read(DB.preparedStatements),
     statementTimeout: reader.read(DB.statementTimeout),
     connectTimeout: reader.read(DB.connectTimeout),
     startTimeout: reader.read(DB.startTimeout),

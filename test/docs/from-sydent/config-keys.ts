@@ -586,6 +586,7 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   PostgreSQL: [
     'db.url',
     'db.pool_size',
+    'db.prepared_statements',
     'db.statement_timeout',
     'db.connect_timeout',
     'db.start_timeout',

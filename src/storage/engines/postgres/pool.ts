@@ -3,7 +3,6 @@ import type { Client, Pool, PoolClient, PoolConfig } from 'pg';
 import type { Logger } from 'pino';
 import { stopwatch } from '../../../platform/clock.ts';
 import { isBroken, tooManyConnections } from './errors.ts';
-import type { PreparedStatements } from './prepared-statements.ts';
 
 /** Milliseconds between attempts, where the database takes no further connection. */
 const PAUSE = 50;
@@ -23,9 +22,10 @@ export interface ConnectionsDependencies {
   readonly options: PoolConfig;
   /** Milliseconds to wait for a connection. */
   readonly patience: number;
-  readonly statements: PreparedStatements;
+  /** What connections are to be beside. */
+  readonly clientOf: (Base: typeof Client) => typeof Client;
   /** Run on each new connection. */
-  readonly setUp: string;
+  readonly setUp: string | undefined;
   readonly logger: Logger;
 }
 
@@ -48,14 +48,14 @@ function telling(Base: typeof Client, told: (error: unknown) => void): typeof Cl
 }
 
 export function createConnections(deps: ConnectionsDependencies): Connections {
-  const { pg, options, patience, statements, setUp, logger } = deps;
+  const { pg, options, patience, clientOf, setUp, logger } = deps;
   // Where one connection leads to a server that is silent, or takes no writes, those made before may as well.
   let generation = 0;
   const generations = new WeakMap<Client, number>();
   const Told = telling(pg.Client, (error) => {
     if (isBroken(error)) generation++;
   });
-  const pool = new pg.Pool({ ...options, Client: statements.clientOf(Told) });
+  const pool = new pg.Pool({ ...options, Client: clientOf(Told) });
   const lost = (error: Error) =>
     logger.debug({ reason: error.message }, 'A PostgreSQL connection was lost');
   pool.on('error', lost);
@@ -63,7 +63,7 @@ export function createConnections(deps: ConnectionsDependencies): Connections {
     generations.set(client, generation);
     // The pool listens for those that nobody uses; without this, one lost while in use ended the process.
     client.on('error', () => {});
-    client.query(setUp).catch(lost);
+    if (setUp !== undefined) client.query(setUp).catch(lost);
   });
 
   async function connect(): Promise<PoolClient> {
