@@ -15,6 +15,9 @@ import * as invitationCounts from './0013-invitation-counts.ts';
 import * as tokensOfAnAccount from './0014-tokens-of-an-account.ts';
 import * as indexOfAnswers from './0015-index-of-answers.ts';
 
+/** Where it is kept which are done. */
+const TABLE = 'cognomen_migrations';
+
 /** In the order they run; never changed once released, only added to. Numbers that are missing were never used. */
 function migrationsFor(engine: Engine): Record<string, Migration> {
   return {
@@ -37,7 +40,7 @@ export function migrator(engine: Engine): Migrator {
   return new Migrator({
     db: engine.db as Kysely<unknown>,
     provider: { getMigrations: async () => migrationsFor(engine) },
-    migrationTableName: 'cognomen_migrations',
+    migrationTableName: TABLE,
     migrationLockTableName: 'cognomen_migrations_lock',
   });
 }
@@ -45,13 +48,32 @@ export function migrator(engine: Engine): Migrator {
 /** Whether the database lacks tables of ours. */
 export async function hasPendingMigrations(engine: Engine): Promise<boolean> {
   const tables = await engine.db.introspection.getTables();
-  if (!tables.some((table) => table.name === 'cognomen_migrations')) return true;
+  if (!tables.some((table) => table.name === TABLE)) return true;
   const migrations = await migrator(engine).getMigrations();
   return migrations.some((migration) => migration.executedAt === undefined);
 }
 
-/** Brings our tables up to date, all pending migrations in one transaction. */
+/** A migration that was done by a newer version of this program; undefined when there is none. */
+async function unknownMigration(engine: Engine): Promise<string | undefined> {
+  const tables = await engine.db.introspection.getTables();
+  if (!tables.some((table) => table.name === TABLE)) return undefined;
+  const db = engine.db as unknown as Kysely<{ [TABLE]: { name: string } }>;
+  const done = await db.selectFrom(TABLE).select('name').orderBy('name').execute();
+  const known = migrationsFor(engine);
+  return done.find(({ name }) => !Object.hasOwn(known, name))?.name;
+}
+
+/**
+ * Brings our tables up to date, all pending migrations in one transaction.
+ * @throws DatabaseOpenError which says why not
+ */
 export async function migrate(engine: Engine, logger: Logger): Promise<void> {
+  const unknown = await unknownMigration(engine);
+  if (unknown !== undefined) {
+    throw new DatabaseOpenError(
+      `The database was used by a newer version of Cognomen, which made the change ${unknown}: run that version or a newer one`,
+    );
+  }
   const { error, results } = await migrator(engine).migrateToLatest();
   for (const result of results ?? []) {
     if (result.status === 'Success') {
@@ -59,6 +81,11 @@ export async function migrate(engine: Engine, logger: Logger): Promise<void> {
     }
   }
   if (error !== undefined) {
-    throw new DatabaseOpenError('The database could not be brought up to date', { cause: error });
+    const failed = results?.find(({ status }) => status === 'Error')?.migrationName;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DatabaseOpenError(
+      `The database could not be brought up to date${failed === undefined ? '' : ` (${failed})`}: ${reason}`,
+      { cause: error },
+    );
   }
 }
