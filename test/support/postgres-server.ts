@@ -9,6 +9,8 @@ import { freePort } from './free-port.ts';
 
 export interface PostgresServer {
   readonly url: string;
+  /** Kills it with all its processes, as a crash does, and starts it again once `meanwhile` is done. */
+  crash(meanwhile: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -46,20 +48,25 @@ async function hydrateLinks(native: string): Promise<void> {
 }
 
 /**
- * Runs the server, and when its own standard input ends, which it does however we end, stops the
+ * Runs the server, again after a crash, and when its own standard input ends, which it does however we end, stops the
  * server and removes the folder. By then nobody may listen to its complaints: it makes none.
  */
 const KEEPER = `
   folder=$1; shift
   trap '' INT TERM
   exec 3<&0
-  "$@" & server=$!
-  (read -r _ <&3; kill -INT $server 2>/dev/null) & watcher=$!
-  wait $server
+  (read -r _ <&3; rm -f "$folder/crashed"; kill -INT $(head -n 1 "$folder/data/postmaster.pid")) 2>/dev/null &
+  watcher=$!
+  "$@"
+  while [ -e "$folder/crashed" ]; do
+    while [ -e "$folder/crashed" ] && [ -e "$folder/held" ]; do sleep 0.05; done
+    [ -e "$folder/crashed" ] && "$@"
+  done
   kill -KILL $watcher 2>/dev/null
   rm -rf "$folder"
 `;
 
+/** Resolves when it has said so once more. */
 async function untilReady(server: ChildProcess): Promise<void> {
   let log = '';
   await new Promise<void>((resolve, reject) => {
@@ -138,6 +145,18 @@ async function startIn(folder: string, durable: boolean): Promise<PostgresServer
   await untilReady(keeper);
   return {
     url: `postgres://tester:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`,
+    async crash(meanwhile) {
+      const [crashed, held] = [path.join(folder, 'crashed'), path.join(folder, 'held')];
+      await writeFile(crashed, '');
+      await writeFile(held, '');
+      const pid = await readFile(path.join(data, 'postmaster.pid'), 'utf8');
+      // At once, all its processes with it: what is not on disk is gone.
+      process.kill(Number.parseInt(pid, 10), 'SIGQUIT');
+      await meanwhile();
+      const ready = untilReady(keeper);
+      await rm(held);
+      await ready;
+    },
     async stop() {
       keeper.stdin.end();
       if (keeper.exitCode === null && keeper.signalCode === null) await once(keeper, 'exit');
