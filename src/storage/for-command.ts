@@ -24,7 +24,7 @@ async function openEngine(config: DatabaseConfig, logger: Logger): Promise<Engin
   handle.pragma('foreign_keys = OFF');
   handle.pragma('trusted_schema = OFF');
   handle.pragma('synchronous = FULL');
-  return createSqliteEngine(handle, () => handle.close());
+  return createSqliteEngine({ handle, path: config.file, logger, close: () => handle.close() });
 }
 
 /**

@@ -29,7 +29,7 @@ export interface StorageDependencies {
 async function openEngine(config: DatabaseConfig, deps: StorageDependencies): Promise<Engine> {
   if (config.engine === 'sqlite') {
     const file = await openSqlite(config, { progress: createProgress(deps), ...deps });
-    const engine = createSqliteEngine(file.handle, file.close, file.openReader);
+    const engine = createSqliteEngine({ ...file, logger: deps.logger });
     try {
       if (await hasPendingMigrations(engine)) await file.backup();
     } catch (error) {

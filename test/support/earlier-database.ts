@@ -37,7 +37,7 @@ async function openEngine(config: DatabaseConfig): Promise<Engine> {
     serverName: 'id.test',
     pidFile: '',
   });
-  return createSqliteEngine(file.handle, file.close);
+  return createSqliteEngine({ ...file, logger, openReader: undefined });
 }
 
 /** A database of the version before the name was used as written: see test/fixtures/lower-cased-name. */

@@ -25,12 +25,15 @@ export interface OutagesDependencies {
 export interface Outages {
   /** The error as those who use the database are to get it: an `UnavailableError` when it is away for now. */
   translate(error: unknown): unknown;
+  /** @throws UnavailableError while an outage lasts */
+  requireNone(): void;
   stop(): void;
 }
 
 export function watchOutages(deps: OutagesDependencies): Outages {
   const { logger, reasonOf, isLost = () => false, probe } = deps;
   let lasting: (() => number) | undefined;
+  let lastReason = '';
   let sinceRefusal: (() => number) | undefined;
   let isLooking = false;
   let timer: NodeJS.Timeout | undefined;
@@ -56,6 +59,7 @@ export function watchOutages(deps: OutagesDependencies): Outages {
       if (lasting === undefined && !isStopped) {
         lasting = stopwatch();
         const reason = reasonOf(error) ?? String(error);
+        lastReason = reason;
         logger.error(
           { reason },
           'The database cannot be used: what needs it is refused with 503 until it can',
@@ -76,6 +80,11 @@ export function watchOutages(deps: OutagesDependencies): Outages {
         cause: error,
         connectionLost: isLost(error),
       });
+    },
+    requireNone() {
+      if (lasting !== undefined) {
+        throw new UnavailableError(`The database cannot be used: ${lastReason}`);
+      }
     },
     stop() {
       isStopped = true;
@@ -104,6 +113,7 @@ export function withOutages(dialect: Dialect, { translate }: Pick<Outages, 'tran
       const driver = dialect.createDriver();
       const acquire = driver.acquireConnection.bind(driver);
       const rollback = driver.rollbackTransaction.bind(driver);
+      const { beginTransaction: begin, commitTransaction: commit } = driver;
       return Object.assign(driver, {
         acquireConnection: translated(
           async (...options: Parameters<Driver['acquireConnection']>) => {
@@ -117,6 +127,8 @@ export function withOutages(dialect: Dialect, { translate }: Pick<Outages, 'tran
             return connection;
           },
         ),
+        beginTransaction: translated(begin.bind(driver)),
+        commitTransaction: translated(commit.bind(driver)),
         // Why it is rolled back is what is to be told, and not that a lost connection cannot do that either.
         rollbackTransaction: (...args: Parameters<Driver['rollbackTransaction']>) =>
           rollback(...args).catch(() => {}),

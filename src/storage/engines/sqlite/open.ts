@@ -24,6 +24,8 @@ export interface OpenSqliteDependencies {
 
 export interface OpenSqlite {
   readonly handle: Database.Database;
+  /** Where it is, links followed; or `:memory:`. */
+  readonly path: string;
   /** Opens the file a second time, to read; undefined where there is no file. */
   readonly openReader: (() => Database.Database) | undefined;
   /** Copies the file beside itself, unless that was done already, is switched off or makes no sense. */
@@ -35,15 +37,19 @@ export interface OpenSqlite {
 const IN_MEMORY = ':memory:';
 /** Milliseconds that the start waits for another program's write. */
 const LOCK_PATIENCE = 2000;
-/** Milliseconds that a statement waits for one later. */
-const BUSY_TIMEOUT = 5000;
+/** Milliseconds that a statement waits for another program at the start, and a read later, which hardly ever has to. */
+const BUSY_TIMEOUT = { start: 5000, read: 100 };
 /** KiB of the file kept in memory: what all lookups go through, however large the file. */
 const CACHE_SIZE = 16 * 1024;
+
+/** Bytes that the log of what was written keeps, once a long reader of another program that it grew for is gone. */
+const LOG_SIZE = 64 * 1024 * 1024;
 
 function setUp(handle: Database.Database): void {
   handle.pragma('journal_mode = WAL');
   handle.pragma('synchronous = FULL');
-  handle.pragma(`busy_timeout = ${BUSY_TIMEOUT}`);
+  handle.pragma(`journal_size_limit = ${LOG_SIZE}`);
+  handle.pragma(`busy_timeout = ${BUSY_TIMEOUT.start}`);
   handle.pragma(`cache_size = -${CACHE_SIZE}`);
 }
 
@@ -56,7 +62,7 @@ function connect(file: string): Database.Database {
 }
 
 function openReader(file: string): Database.Database {
-  const handle = new Database(file, { readonly: true, timeout: BUSY_TIMEOUT });
+  const handle = new Database(file, { readonly: true, timeout: BUSY_TIMEOUT.read });
   handle.pragma('trusted_schema = OFF');
   handle.pragma(`cache_size = -${CACHE_SIZE}`);
   return handle;
@@ -109,7 +115,8 @@ export async function openSqlite(
     const handle = connect(IN_MEMORY);
     await upgradeSydentDatabase(handle, deps);
     setUp(handle);
-    return { handle, openReader: undefined, backup: async () => {}, close: () => handle.close() };
+    const close = () => handle.close();
+    return { handle, path: IN_MEMORY, openReader: undefined, backup: async () => {}, close };
   }
   const file = resolve(config.file);
   const isNew = statSync(file).size === 0;
@@ -134,7 +141,7 @@ export async function openSqlite(
     if (version < SYDENT_USER_VERSION || !isOurs(handle)) await backup();
     await upgradeSydentDatabase(handle, deps);
     setUp(handle);
-    return { handle, openReader: () => openReader(file), backup, close };
+    return { handle, path: file, openReader: () => openReader(file), backup, close };
   } catch (error) {
     close();
     if (error instanceof DatabaseOpenError) throw error;

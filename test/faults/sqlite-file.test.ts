@@ -1,0 +1,134 @@
+import { copyFile, rename, rm, stat } from 'node:fs/promises';
+import { setTimeout as wait } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
+import { get, postJson } from '../support/http.ts';
+import { startTestServer, type TestServer } from '../support/server.ts';
+
+const V2 = '/_matrix/identity/v2';
+
+describe.runIf(ENGINES.includes('sqlite'))('the SQLite file', () => {
+  let database: TestDatabase;
+  let file: string;
+  let server: TestServer;
+  let token: string;
+  beforeEach(async () => {
+    database = await createDatabase('sqlite');
+    file = database.config.slice('db.file = '.length);
+    server = await startTestServer({ database });
+    token = await server.token('@ada:sample.test');
+  });
+  afterEach(async () => {
+    await server.stop();
+    await database.drop();
+  });
+
+  const bind = (name: string) =>
+    postJson(`${server.internalUrl}/_matrix/identity/internal/bind`, {
+      medium: 'email',
+      address: `${name}@sample.test`,
+      mxid: '@ada:sample.test',
+    });
+  const account = () => get(`${server.url}${V2}/account`, {}, token);
+  const health = () => get(`${server.url}/health`);
+  async function found(...names: string[]): Promise<string[]> {
+    const { json: details } = await get(`${server.url}${V2}/hash_details`, {}, token);
+    const addresses = names.map((name) => `${name}@sample.test email`);
+    const query = { addresses, algorithm: 'none', pepper: details.lookup_pepper };
+    const { json } = await postJson(`${server.url}${V2}/lookup`, query, token);
+    return Object.keys(json.mappings).map((address) => address.split('@')[0] ?? '');
+  }
+  const lines = (text: string) => server.logs.filter((line) => line.includes(text));
+  async function until(condition: () => boolean): Promise<void> {
+    while (!condition()) await wait(20);
+  }
+
+  test('that another program writes is read meanwhile; who writes waits, and is refused in the end', async () => {
+    await bind('before');
+    const other = new Database(file);
+    other.exec('begin immediate');
+    let isRefused = false;
+    const binding = bind('meanwhile').then(({ status, json, headers }) => {
+      isRefused = true;
+      return { status, errcode: json.errcode, retry: Number(headers.get('retry-after')) };
+    });
+    for (let time = 0; time < 5; time++) {
+      expect((await account()).status).toBe(200);
+      expect(await found('before', 'meanwhile')).toEqual(['before']);
+      expect(isRefused).toBe(false);
+    }
+    expect(await binding).toEqual({ status: 503, errcode: 'M_UNKNOWN', retry: expect.any(Number) });
+    // Nobody else waits as long.
+    await until(() => lines('The database cannot be used:').length > 0);
+    expect(lines('The database cannot be used:')[0]).toContain(
+      `another program holds the write lock of ${file}`,
+    );
+    expect((await health()).status).toBe(503);
+    expect((await account()).status).toBe(200);
+
+    other.exec('rollback');
+    other.close();
+    expect((await bind('after')).status).toBe(200);
+    await until(() => lines('The database can be used again').length > 0);
+    expect((await health()).status).toBe(200);
+    expect(await found('before', 'meanwhile', 'after')).toEqual(['before', 'after']);
+    expect(lines('The database cannot be used:')).toHaveLength(1);
+  });
+
+  test('that another program writes for a moment makes nobody fail', async () => {
+    const other = new Database(file);
+    other.exec('begin immediate');
+    const binding = Promise.all(['one', 'two', 'three'].map(bind));
+    expect((await account()).status).toBe(200);
+    other.exec('rollback');
+    other.close();
+    expect((await binding).map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
+
+  test.each(['deleted', 'replaced'])(
+    'that is %s is noticed: nothing is written into nowhere',
+    async (how) => {
+      await bind('before');
+      const aside = `${file}.aside`;
+      await rename(file, aside);
+      if (how === 'replaced') await copyFile(aside, file);
+      expect((await bind('meanwhile')).status).toBe(503);
+      expect((await health()).status).toBe(503);
+      expect(await found('before', 'meanwhile')).toEqual(['before']);
+      await until(() => lines('was deleted or replaced while it was open').length > 0);
+
+      await rm(file, { force: true });
+      await rename(aside, file);
+      expect((await bind('after')).status).toBe(200);
+      await until(() => lines('The database can be used again').length > 0);
+      expect((await health()).status).toBe(200);
+      expect(await found('before', 'meanwhile', 'after')).toEqual(['before', 'after']);
+    },
+  );
+
+  test('is noticed to be gone by a server that nobody writes to', async () => {
+    await rename(file, `${file}.aside`);
+    await until(() => lines('was deleted or replaced while it was open').length > 0);
+    await rename(`${file}.aside`, file);
+  });
+
+  test('has a small log again once a long reader is gone', async () => {
+    await database.execute('create table ballast (content blob)');
+    const reader = new Database(file, { readonly: true });
+    reader.exec('begin');
+    reader.prepare('select count(*) from ballast').get();
+    const writer = new Database(file);
+    const insert = writer.prepare('insert into ballast values (randomblob(1000000))');
+    const size = async () => (await stat(`${file}-wal`)).size / 2 ** 20;
+    while ((await size()) < 80) insert.run();
+    await bind('during');
+    expect(await size()).toBeGreaterThanOrEqual(80);
+    reader.exec('commit');
+    reader.close();
+    writer.close();
+    // The first commit empties the log into the file, the next one begins it anew.
+    for (const name of ['one', 'two', 'three']) await bind(name);
+    expect(await size()).toBeLessThanOrEqual(65);
+  });
+});
