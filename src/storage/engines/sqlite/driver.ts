@@ -81,16 +81,32 @@ class Writer {
     };
   }
 
+  /** Whether a transaction is open: after some errors, as of a full disk, SQLite ends it itself. */
+  get isInTransaction(): boolean {
+    return this.#parts.handle.inTransaction;
+  }
+
+  /** Whether the statement answers rows, and changes nothing. */
+  onlyReads(text: string): boolean {
+    return this.#with(text, ({ reader, readonly }) => reader && readonly);
+  }
+
   run<Row>(text: string, parameters: readonly unknown[]): QueryResult<Row> {
+    return this.#with(text, (statement) => {
+      if (statement.reader) return { rows: statement.all(parameters) as Row[] };
+      const { changes, lastInsertRowid } = statement.run(parameters);
+      return { insertId: BigInt(lastInsertRowid), numAffectedRows: BigInt(changes), rows: [] };
+    });
+  }
+
+  #with<T>(text: string, work: (statement: Database.Statement) => T): T {
     try {
       let statement = this.#statements.get(text);
       if (statement === undefined) {
         statement = this.#parts.handle.prepare(text);
         this.#statements.set(text, statement);
       }
-      if (statement.reader) return { rows: statement.all(parameters) as Row[] };
-      const { changes, lastInsertRowid } = statement.run(parameters);
-      return { insertId: BigInt(lastInsertRowid), numAffectedRows: BigInt(changes), rows: [] };
+      return work(statement);
     } catch (error) {
       throw namingFile(error, this.#parts.file.path);
     }
@@ -101,8 +117,10 @@ class Writer {
    * let SQLite wait would hold up all.
    */
   async runLocking<Row>(text: string, parameters: readonly unknown[]): Promise<QueryResult<Row>> {
-    this.#parts.file.check();
     for (let pause = PAUSE.first; ; pause = Math.min(pause * 2, PAUSE.longest)) {
+      this.#parts.file.check();
+      // Else the log of what was written could not be emptied while somebody reads.
+      this.reader?.renew();
       try {
         const result = this.run<Row>(text, parameters);
         this.#busyFor = undefined;
@@ -125,15 +143,17 @@ class Writer {
 class QueuedConnection implements DatabaseConnection {
   readonly #writer: Writer;
   #leave: (() => void) | undefined;
+  /** Why the transaction is no more, though nobody has ended it. */
+  #lost: { readonly error: unknown } | undefined;
 
   constructor(writer: Writer) {
     this.#writer = writer;
   }
 
   async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
-    if (this.#leave !== undefined) return this.#writer.run(sql, parameters);
+    if (this.#leave !== undefined) return this.#runInside(() => this.#writer.run(sql, parameters));
     const { reader } = this.#writer;
-    if (reader && /^\s*select\b/i.test(sql)) {
+    if (reader && this.#writer.onlyReads(sql)) {
       return { rows: (await reader.read(sql, parameters)) as Row[] };
     }
     const leave = await this.#writer.enter();
@@ -141,6 +161,17 @@ class QueuedConnection implements DatabaseConnection {
       return await this.#writer.runLocking<Row>(sql, parameters);
     } finally {
       leave();
+    }
+  }
+
+  /** Once the transaction is lost, nothing is done outside of it instead, and the first error is what is told. */
+  async #runInside<T>(work: () => T | Promise<T>): Promise<T> {
+    if (this.#lost) throw this.#lost.error;
+    try {
+      return await work();
+    } catch (error) {
+      if (!this.#writer.isInTransaction) this.#lost = { error };
+      throw error;
     }
   }
 
@@ -155,15 +186,18 @@ class QueuedConnection implements DatabaseConnection {
     }
   }
 
-  end(how: 'commit' | 'rollback'): void {
-    // Else the log of what was written could not be emptied while somebody reads.
-    this.#writer.reader?.renew();
-    this.#writer.run(how, []);
+  async commit(): Promise<void> {
+    await this.#runInside(() => this.#writer.runLocking('commit', []));
+  }
+
+  rollback(): void {
+    if (this.#writer.isInTransaction) this.#writer.run('rollback', []);
   }
 
   release(): void {
     this.#leave?.();
     this.#leave = undefined;
+    this.#lost = undefined;
   }
 
   // biome-ignore lint/correctness/useYield: nothing is streamed
@@ -190,11 +224,11 @@ class QueuedDriver implements Driver {
   }
 
   async commitTransaction(connection: QueuedConnection): Promise<void> {
-    connection.end('commit');
+    await connection.commit();
   }
 
   async rollbackTransaction(connection: QueuedConnection): Promise<void> {
-    connection.end('rollback');
+    connection.rollback();
   }
 
   async releaseConnection(connection: QueuedConnection): Promise<void> {

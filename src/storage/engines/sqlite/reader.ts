@@ -24,22 +24,26 @@ export function createReader(
   scope: TransactionScope,
   translate: (error: unknown) => unknown,
 ): Reader {
-  let opened: ReturnType<typeof openOnce> | undefined;
+  // Now: later the path may lead to another file.
+  const handle = open();
+  const begin = handle.prepare('begin');
+  const end = handle.prepare('commit');
+  const undo = handle.prepare('rollback');
   let isOpen = false;
-
-  function openOnce() {
-    const handle = open();
-    return { handle, begin: handle.prepare('begin'), end: handle.prepare('commit') };
-  }
 
   function renew(): void {
     if (!isOpen) return;
     isOpen = false;
-    opened?.end.run();
+    // After some errors SQLite has ended it already, after others it cannot. The read has told of them.
+    for (const statement of [end, undo]) {
+      try {
+        if (handle.inTransaction) statement.run();
+      } catch {}
+    }
   }
 
   const statements = new LRUCache<string, Database.Statement>({ max: CACHED_STATEMENTS });
-  function prepared(handle: Database.Database, text: string): Database.Statement {
+  function prepared(text: string): Database.Statement {
     let statement = statements.get(text);
     if (statement === undefined) {
       statement = handle.prepare(text);
@@ -52,13 +56,12 @@ export function createReader(
     async read(text, parameters) {
       scope.requireClosed();
       try {
-        opened ??= openOnce();
         if (!isOpen) {
-          opened.begin.run();
+          if (!handle.inTransaction) begin.run();
           isOpen = true;
           setImmediate(renew);
         }
-        return prepared(opened.handle, text).all(parameters);
+        return prepared(text).all(parameters);
       } catch (error) {
         throw translate(error);
       }
@@ -67,7 +70,7 @@ export function createReader(
     close() {
       renew();
       statements.clear();
-      opened?.handle.close();
+      handle.close();
     },
   };
 }
