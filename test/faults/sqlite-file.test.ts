@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { copyFile, rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
@@ -68,9 +70,14 @@ describe.runIf(ENGINES.includes('sqlite'))('the SQLite file', () => {
     expect((await account()).status).toBe(200);
 
     other.exec('rollback');
-    other.close();
-    expect((await bind('after')).status).toBe(200);
     await until(() => lines('The database can be used again').length > 0);
+    // The next time is waited for anew.
+    other.exec('begin immediate');
+    const after = bind('after');
+    expect(await found('before')).toEqual(['before']);
+    other.exec('rollback');
+    other.close();
+    expect((await after).status).toBe(200);
     expect((await health()).status).toBe(200);
     expect(await found('before', 'meanwhile', 'after')).toEqual(['before', 'after']);
     expect(lines('The database cannot be used:')).toHaveLength(1);
@@ -96,7 +103,7 @@ describe.runIf(ENGINES.includes('sqlite'))('the SQLite file', () => {
       expect((await bind('meanwhile')).status).toBe(503);
       expect((await health()).status).toBe(503);
       expect(await found('before', 'meanwhile')).toEqual(['before']);
-      await until(() => lines('was deleted or replaced while it was open').length > 0);
+      await until(() => lines('while it was open, and nothing is written any more').length > 0);
 
       await rm(file, { force: true });
       await rename(aside, file);
@@ -107,10 +114,44 @@ describe.runIf(ENGINES.includes('sqlite'))('the SQLite file', () => {
     },
   );
 
+  test.runIf(process.platform === 'linux')(
+    'that is deleted can be saved as the log says, with all that was answered',
+    async () => {
+      await bind('before');
+      await rm(file);
+      const gone = 'was deleted or moved away while it was open';
+      await until(() => lines(gone).length > 0);
+      const [, from = '', to = ''] = /: cp (\S+) (\S+)\. Then/.exec(lines(gone)[0] ?? '') ?? [];
+      // Another process, for this one would end its own locks.
+      await promisify(execFile)('cp', [from, to]);
+      await server.app.close();
+      for (const beside of ['-wal', '-shm']) await rm(`${file}${beside}`, { force: true });
+      await rename(to, file);
+      await server.restart();
+      expect(await found('before')).toEqual(['before']);
+      expect((await bind('after')).status).toBe(200);
+    },
+  );
+
   test('is noticed to be gone by a server that nobody writes to', async () => {
     await rename(file, `${file}.aside`);
-    await until(() => lines('was deleted or replaced while it was open').length > 0);
+    await until(() => lines('while it was open, and nothing is written any more').length > 0);
     await rename(`${file}.aside`, file);
+  });
+
+  test('that is damaged is named where the log tells why a request failed', async () => {
+    await server.restart();
+    await database.execute('pragma wal_checkpoint(truncate)');
+    const pages = Math.floor((await stat(file)).size / 4096) - 1;
+    const noise = ['if=/dev/urandom', `of=${file}`, 'bs=4096', 'seek=1', 'conv=notrunc'];
+    await promisify(execFile)('dd', [...noise, `count=${pages}`]);
+    // What was read before is forgotten with the first write.
+    for (let time = 0; lines('Request failed').length === 0 && time < 10; time++) {
+      const authorization = `Bearer ${token}`;
+      await fetch(`${server.url}${V2}/account`, { headers: { authorization } });
+      await bind('after').catch(() => {});
+    }
+    expect(lines('Request failed')[0]).toContain(`The database ${file} is damaged`);
   });
 
   test('has a small log again once a long reader is gone', async () => {

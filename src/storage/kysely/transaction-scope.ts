@@ -17,6 +17,11 @@ export class TransactionScope {
     });
   }
 
+  /** Runs what is no part of the transaction, though its work has caused it; the work may not wait for it. */
+  outside<T>(work: () => T): T {
+    return this.#scopes.exit(work);
+  }
+
   /** @throws Error where a transaction's work runs */
   requireClosed(): void {
     if (!(this.#scopes.getStore()?.isOpen ?? false)) return;

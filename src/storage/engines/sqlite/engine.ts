@@ -1,12 +1,13 @@
 import type Database from 'better-sqlite3';
 import { CompiledQuery, Kysely, type RawBuilder, sql } from 'kysely';
 import type { Logger } from 'pino';
+import { UnavailableError } from '../../../platform/unavailable.ts';
 import type { Schema } from '../../kysely/schema.ts';
 import { TransactionScope, withinOneTransaction } from '../../kysely/transaction-scope.ts';
 import type { Engine, TextList } from '../engine.ts';
 import { watchOutages, withOutages } from '../outages.ts';
 import { sqliteDialect } from './driver.ts';
-import { reasonOf } from './errors.ts';
+import { namingFile, reasonOf } from './errors.ts';
 import { openFile } from './open-file.ts';
 import { createReader } from './reader.ts';
 
@@ -16,6 +17,20 @@ const LOOKS = 1000;
 const list = (values: readonly string[]) => JSON.stringify(values) as unknown as TextList;
 const isIn = (column: string | RawBuilder<string>, values: RawBuilder<TextList>) =>
   sql<boolean>`${typeof column === 'string' ? sql.ref(column) : column} in (select value from json_each(${values}))`;
+
+/** Writes a page, and changes nothing. @throws what SQLite says */
+async function touch(db: Kysely<Schema>): Promise<void> {
+  try {
+    await db.transaction().execute(async (transaction) => {
+      const { rows } = await sql<{ user_version: number }>`pragma user_version`.execute(
+        transaction,
+      );
+      await sql`pragma user_version = ${sql.lit(rows[0]?.user_version ?? 0)}`.execute(transaction);
+    });
+  } catch (error) {
+    throw error instanceof UnavailableError ? error.cause : error;
+  }
+}
 
 export interface SqliteEngineParts {
   readonly handle: Database.Database;
@@ -40,20 +55,30 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
     reasonOf: (error) => reasonOf(error, path),
     async probe() {
       file.check();
-      if (handle.inTransaction) return;
-      handle.exec('begin immediate');
-      handle.exec('rollback');
+      await file.checkRoom();
+      await scope.outside(() => touch(db));
     },
   });
-  const reader = openReader && createReader(openReader, scope, outages.translate);
+  const translate = (error: unknown) => outages.translate(namingFile(error, path));
+  const reader = openReader && createReader(openReader, scope, translate);
   const dialect = withOutages(sqliteDialect({ handle, file, reader }), outages);
   const db = new Kysely<Schema>({ dialect: withinOneTransaction(dialect, scope) });
+
+  /** Leaves nothing beside the open file: whoever copies that has everything. */
+  function gather(): void {
+    try {
+      if (!handle.inTransaction) handle.pragma('wal_checkpoint(TRUNCATE)');
+    } catch {
+      // It is tried again at the next look.
+    }
+  }
 
   /** @throws UnavailableError when nothing can be written for now */
   async function requireWritable(): Promise<void> {
     try {
       file.check();
     } catch (error) {
+      gather();
       throw outages.translate(error);
     }
     outages.requireNone();
@@ -85,7 +110,7 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
     isRemote: false,
     async ping() {
       await requireWritable();
-      await sql`select 1`.execute(db);
+      await sql`select 1 from sqlite_schema limit 1`.execute(db);
     },
     async close() {
       clearInterval(looking);

@@ -5,32 +5,37 @@ const codeOf = (error: unknown): string =>
 /** Whether another connection stands in the way. */
 export const isBusy = (error: unknown): boolean => /^SQLITE_(?:BUSY|LOCKED)/.test(codeOf(error));
 
-/** The file was deleted, or another put in its place, while it was open. */
+/** The file was deleted, or another put in its place, while it was open; the message says what is to be done. */
 export class FileGoneError extends Error {
   override readonly name = 'FileGoneError';
   readonly code = 'SQLITE_READONLY_DBMOVED';
+}
+
+/** There is next to no room on the disk. */
+export class FullError extends Error {
+  override readonly name = 'FullError';
+  readonly code = 'SQLITE_FULL';
 }
 
 /** What passes by itself or by what an operator does, by the beginning of SQLite's name for it. */
 const REASONS: readonly [code: string, reason: (file: string, code: string) => string][] = [
   ['SQLITE_BUSY', (file) => `another program holds the write lock of ${file}`],
   ['SQLITE_LOCKED', (file) => `another program holds the write lock of ${file}`],
-  ['SQLITE_FULL', (file) => `the disk of ${file} is full`],
-  [
-    'SQLITE_READONLY_DBMOVED',
-    (file) =>
-      `${file} was deleted or replaced while it was open, and nothing is written any more. All that was answered until then is in the file that process ${process.pid} still has open: copy it from /proc/${process.pid}/fd if it is to be kept, put the file that is wanted in its place, and start anew`,
-  ],
+  ['SQLITE_FULL', (file) => `the disk of ${file} is full: make room there`],
   [
     'SQLITE_READONLY',
     (file) => `${file} may not be written: look at its owner and mode, and at those of its folder`,
   ],
-  ['SQLITE_CANTOPEN', (file) => `${file} cannot be opened: look at its owner and mode`],
+  [
+    'SQLITE_CANTOPEN',
+    (file) => `${file}, or what is beside it, cannot be opened: look at owners and modes`,
+  ],
   ['SQLITE_IOERR', (file, code) => `${file} cannot be read or written (${code}): look at its disk`],
 ];
 
 /** Why the file cannot be used for now; undefined when something else is wrong. */
 export function reasonOf(error: unknown, file: string): string | undefined {
+  if (error instanceof FileGoneError) return error.message;
   const code = codeOf(error);
   return REASONS.find(([begin]) => code.startsWith(begin))?.[1](file, code);
 }
@@ -40,6 +45,8 @@ export function namingFile(error: unknown, file: string): unknown {
   const code = codeOf(error);
   if (!/^SQLITE_(?:CORRUPT|NOTADB)/.test(code)) return error;
   const what = error instanceof Error ? error.message : '';
-  const named = new Error(`The database ${file} is damaged: ${what}`, { cause: error });
+  const named = new Error(`The database ${file} is damaged (${what}): restore it from a backup`, {
+    cause: error,
+  });
   return Object.assign(named, { code });
 }
