@@ -78,6 +78,7 @@ export interface TestServerOptions {
   readonly trustedCa?: string;
   readonly noticeTimings?: AppDependencies['noticeTimings'];
   readonly connectionTimes?: AppDependencies['connectionTimes'];
+  readonly drainLimit?: AppDependencies['drainLimit'];
   readonly homeserverTimings?: AppDependencies['homeserverTimings'];
   readonly outboundLimits?: AppDependencies['outboundLimits'];
   readonly askingPatience?: AppDependencies['askingPatience'];
