@@ -10,6 +10,7 @@ import { dateTokens } from '../identity/adoption/tokens.ts';
 import { repeat } from '../platform/repeat.ts';
 import { logFailure } from '../platform/unavailable.ts';
 import { pruneLog } from '../replication/pruning.ts';
+import type { Closing } from './closing.ts';
 import type { Infrastructure } from './infrastructure.ts';
 import type { Services } from './services.ts';
 
@@ -36,22 +37,22 @@ export function startBackground(
   { general, email }: Config,
   infrastructure: Infrastructure,
   services: Services,
-  closing: AsyncDisposableStack,
+  closing: Closing,
   timings: Partial<DispatcherTimings> = {},
 ): Dispatcher {
   const { storage, clock, logger, metrics } = infrastructure;
   const { validation, accounts, invitations, homeserverAccounts, networkNames } = services;
   const again = (interval: number, what: string, work: () => Promise<void>) => {
     const repetition = repeat(interval, () => inBackground(logger, what, work));
-    closing.defer(() => repetition.stop());
+    closing.defer(what, () => repetition.stop());
   };
 
   const dating = inBackground(logger, 'Dating access tokens', () => dateTokens({ storage, clock }));
-  closing.defer(() => dating);
+  closing.defer('Dating access tokens', () => dating);
   again(PRUNING_INTERVAL, 'Pruning the log', () => pruneLog(storage, clock, logger));
   again(RENEWAL_INTERVAL, 'Renewing the keys of the log', networkNames.renew);
   again(COUNTING_INTERVAL, 'Counting accounts', homeserverAccounts.count);
-  closing.defer(async () => homeserverAccounts.stop());
+  closing.defer('Counting accounts', async () => homeserverAccounts.stop());
   again(CLEANUP_INTERVAL, 'Deleting what is old', async () => {
     const sessions = await validation.deleteOld();
     const tokens = await accounts.deleteUnused();
@@ -73,6 +74,6 @@ export function startBackground(
     }),
     timings,
   });
-  closing.defer(() => dispatcher.stop());
+  closing.defer('Telling homeservers', () => dispatcher.stop());
   return dispatcher;
 }

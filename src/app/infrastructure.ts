@@ -17,6 +17,7 @@ import { createProgress, type Progress } from '../platform/progress.ts';
 import { type Random, secureRandom } from '../platform/random.ts';
 import { openStorage } from '../storage/open.ts';
 import type { Storage } from '../storage/stores/index.ts';
+import type { Closing } from './closing.ts';
 
 /** What the services of the domain are given: time, randomness, a database, and ways out. */
 export interface Infrastructure {
@@ -55,7 +56,7 @@ export interface InfrastructureOptions {
 export async function openInfrastructure(
   config: Config,
   options: InfrastructureOptions,
-  closing: AsyncDisposableStack,
+  closing: Closing,
 ): Promise<Infrastructure> {
   const { logger, clock = systemClock, random = secureRandom } = options;
   const { serverName, pidFile, dnsServers, ipBlacklist, ipWhitelist } = config.general;
@@ -64,9 +65,9 @@ export async function openInfrastructure(
   const { signal } = options;
   const opening = { logger, clock, random, progress, signal, serverName, pidFile };
   const storage = await openStorage(config.db, opening);
-  closing.defer(() => storage.close());
+  closing.defer('the database', () => storage.close());
   const resolver = createNameResolver({ servers: dnsServers, clock });
-  closing.defer(async () => resolver.close());
+  closing.defer('looking up names', async () => resolver.close());
   const outbound = createOutboundClient({
     blacklist: ipBlacklist,
     whitelist: ipWhitelist,
@@ -77,9 +78,9 @@ export async function openInfrastructure(
     trustedCa: options.trustedCa,
     limits: options.outboundLimits,
   });
-  closing.defer(() => outbound.close());
+  closing.defer('outbound connections', () => outbound.close());
   const delivery = createDelivery(config, { logger, clock, random, metrics, outbound });
-  closing.defer(() => delivery.close());
+  closing.defer('mail and text messages', () => delivery.close());
   const phoneNumbers = createPhoneNumbers();
   // Now, and not while somebody waits.
   if (canSendSms(config.sms)) await phoneNumbers.load();

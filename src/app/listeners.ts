@@ -5,18 +5,19 @@ import { warningOfAddresses } from '../listeners/http/address-warnings.ts';
 import { type ApiServerOptions, createApiServer } from '../listeners/http/api-server.ts';
 import { clientReader } from '../listeners/http/client-address.ts';
 import type { ConnectionTimes } from '../listeners/http/connections.ts';
-import { listen } from '../listeners/http/listen.ts';
+import { type Listening, listen } from '../listeners/http/listen.ts';
 import type { ClientFields } from '../listeners/http/request-lines.ts';
 import { internalApiRoutes } from '../listeners/internal-api/routes.ts';
 import { createMetricsServer } from '../listeners/metrics/server.ts';
+import type { Closing } from './closing.ts';
 import type { Infrastructure } from './infrastructure.ts';
 import type { Services } from './services.ts';
 
-/** Where it really listens: port 0 in the configuration means any. */
-export interface ListeningAt {
-  readonly client: Listener;
-  readonly internal: Listener | undefined;
-  readonly metrics: Listener | undefined;
+/** Those that listen, for all but peers. */
+export interface Listeners {
+  readonly client: Listening;
+  readonly internal: Listening | undefined;
+  readonly metrics: Listening | undefined;
 }
 
 export interface ListenersOptions {
@@ -24,6 +25,8 @@ export interface ListenersOptions {
   readonly clientFields: ClientFields;
   /** How long connections may take, where not as usual. */
   readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
+  /** Whether the server is about to stop. */
+  readonly isStopping: () => boolean;
 }
 
 /**
@@ -34,23 +37,23 @@ export async function startListeners(
   { general, http, limits }: Config,
   { logger, metrics, clock, keys, storage, delivery }: Infrastructure,
   services: Services,
-  { clientFields, connectionTimes }: ListenersOptions,
-  closing: AsyncDisposableStack,
-): Promise<ListeningAt> {
+  { clientFields, connectionTimes, isStopping }: ListenersOptions,
+  closing: Closing,
+): Promise<Listeners> {
   const { accounts, associations, homeservers } = services;
   const common = { logger, metrics, connectionTimes };
   const clientOf = clientReader({ ...http, trustedNetworks: limits.trustedNetworks });
 
-  async function serveMetrics(listener: Listener): Promise<Listener> {
+  async function serveMetrics(listener: Listener): Promise<Listening> {
     const server = createMetricsServer(common);
-    closing.defer(() => server.close());
+    closing.defer('the metrics listener', () => server.close());
     return listen(server, 'metrics', listener, connectionTimes);
   }
 
   async function serve(
     listener: Listener,
     api: Pick<ApiServerOptions, 'name' | 'routes' | 'webClients' | 'clientOf' | 'token'>,
-  ): Promise<Listener> {
+  ): Promise<Listening> {
     const server = createApiServer({
       ...common,
       ...api,
@@ -58,7 +61,7 @@ export async function startListeners(
       authenticate: accounts.authenticate,
       queryTokens: http.queryAccessTokens,
     });
-    closing.defer(() => server.close());
+    closing.defer(`the ${api.name} listener`, () => server.close());
     return listen(server, api.name, listener, connectionTimes);
   }
 
@@ -82,6 +85,7 @@ export async function startListeners(
           verifyRequest: homeservers.verifyRequest,
           renderPage: delivery.renderPage,
           ping: storage.ping,
+          isStopping,
         },
         { ...general, clientHttpBase: http.clientHttpBase, confirmFirst: http.pageAsksFirst },
       ),

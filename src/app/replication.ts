@@ -1,10 +1,9 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
-import type { Listener } from '../config/listener.ts';
 import type { ReplicationListenerConfig } from '../config/sections/replication-listener.ts';
 import type { ServerKeys } from '../identity/server-keys.ts';
 import type { ConnectionTimes } from '../listeners/http/connections.ts';
-import { listen } from '../listeners/http/listen.ts';
+import { type Listening, listen } from '../listeners/http/listen.ts';
 import type { ClientFields } from '../listeners/http/request-lines.ts';
 import { createReplicationServer } from '../listeners/replication-api/server.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -35,7 +34,7 @@ export interface ReplicationParts {
 /** This server as one of several that replicate one another. */
 export interface RunningReplication {
   /** Where peers are listened to. */
-  readonly address: Listener;
+  readonly listening: Listening;
   /** An association was committed. */
   wake(): void;
   /** Reads the certificate files again. Rejects with ConfigError, and goes on with those it has. */
@@ -78,16 +77,16 @@ export async function serveReplication(
       clientFields,
       connectionTimes,
     });
-    const address = await listen(server.app, 'replication', listener, connectionTimes);
+    const listening = await listen(server.app, 'replication', listener, connectionTimes);
     return {
-      address,
+      listening,
       wake: replication.wake,
       async reload() {
         server.reload(replication.reload());
         logger.info('Read the certificates again');
       },
       async close() {
-        await server.app.close();
+        await listening.stop();
         await replication.stop();
       },
     };

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as passed } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
 import { type App, startApp } from '../app/app.ts';
@@ -12,9 +13,7 @@ import { secureRandom } from '../platform/random.ts';
 import { VERSION } from '../platform/version.ts';
 import type { Command, CommandLine } from './command.ts';
 import { orReportFailure } from './report-failure.ts';
-
-/** Requests under way get so long to finish after SIGTERM. */
-const DRAIN_LIMIT = 10_000;
+import { stopSignals } from './stop-signals.ts';
 
 /** Runs the server until it is told to stop. */
 export const serve: Command = {
@@ -41,26 +40,24 @@ async function serveUntilStopped({ config: file }: CommandLine): Promise<number>
   dieOf('uncaughtException', logger);
   dieOf('unhandledRejection', logger);
   let app: App | undefined;
+  let phase: string | undefined = 'the start';
   process.on('SIGHUP', async () => {
     logging.reopen();
     logger.info('Reopened the log');
     await app?.reload();
   });
   // Caught from here on: a stop during the start breaks off what takes long, the rest is stopped in order.
-  const stopping = new AbortController();
-  const stopSignal = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]).then(() =>
-    stopping.abort(),
-  );
+  const stopping = stopSignals(logger, () => phase ?? app?.waitsFor);
 
   logger.info({ version: VERSION, config: config.file }, 'Starting');
   for (const warning of warnings) logger.warn(warning);
   try {
-    app = await startApp(config, { logger, signal: stopping.signal, terminal: logging.terminal });
+    app = await startApp(config, { logger, signal: stopping, terminal: logging.terminal });
     // Not before: a start that fails because the server runs already would take its pid file away.
     const pidFile = writePidFile(config.general.pidFile, secureRandom);
     process.on('exit', () => pidFile.remove());
   } catch (error) {
-    if (isStop(error, stopping.signal)) {
+    if (isStop(error, stopping)) {
       logger.info('Stopped before the start was done; the next start goes on with it');
       await logging.close();
       return 0;
@@ -73,14 +70,16 @@ async function serveUntilStopped({ config: file }: CommandLine): Promise<number>
   }
   logger.info('Ready');
 
-  await stopSignal;
+  if (!stopping.aborted) await once(stopping, 'abort');
   logger.info('Stopping');
-  const limit = setTimeout(() => {
-    logger.warn('Requests are still under way; stopping all the same');
-    process.exit(0);
-  }, DRAIN_LIMIT);
+  const { shutdownDelay } = config.general;
+  if (shutdownDelay > 0) {
+    app.announceStop();
+    phase = 'the delay for load balancers (shutdown.delay)';
+    await passed(shutdownDelay);
+  }
+  phase = undefined;
   await app.close();
-  clearTimeout(limit);
   logger.info('Stopped');
   await logging.close();
   return 0;

@@ -43,7 +43,10 @@ interface KnownKeys {
   /** As the homeserver writes its name. */
   readonly serverName: string;
   readonly keys: VerifyKeys;
+  /** By the clock that does not step. */
   readonly fetched: number;
+  /** Milliseconds from then on. */
+  readonly lifetime: number;
   readonly validUntil: number;
 }
 
@@ -86,16 +89,16 @@ export function createHomeserverKeys(deps: HomeserverKeysDependencies): FindKeys
     const keys = selfSigned(answer ?? {}, serverName);
     if (keys.size === 0) throw nonsense(`The keys of ${name} are not signed by themselves`);
     const ends = answer?.['valid_until_ts'];
-    const fetched = clock.now();
-    const validUntil = Math.min(typeof ends === 'number' ? ends : 0, fetched + MAX_LIFETIME);
-    if (validUntil <= fetched) throw nonsense(`The keys of ${name} are not valid any more`);
-    return { serverName, keys, fetched, validUntil };
+    const now = clock.now();
+    const validUntil = Math.min(typeof ends === 'number' ? ends : 0, now + MAX_LIFETIME);
+    if (validUntil <= now) throw nonsense(`The keys of ${name} are not valid any more`);
+    return { serverName, keys, fetched: clock.monotonic(), lifetime: validUntil - now, validUntil };
   }
 
   async function fetchKeys(name: string): Promise<KnownKeys> {
     try {
       const found = await ask(name);
-      known.set(name, found, Math.max(found.validUntil - found.fetched, REFETCH_INTERVAL));
+      known.set(name, found, Math.max(found.lifetime, REFETCH_INTERVAL));
       return found;
     } catch (error) {
       // Our own trouble says nothing of the homeserver.
@@ -113,7 +116,7 @@ export function createHomeserverKeys(deps: HomeserverKeysDependencies): FindKeys
     const found = known.get(name);
     if (found !== undefined) {
       const fits = clock.now() < found.validUntil && keyIds.some((keyId) => found.keys.has(keyId));
-      if (fits || clock.now() - found.fetched < REFETCH_INTERVAL) return found;
+      if (fits || clock.monotonic() - found.fetched < REFETCH_INTERVAL) return found;
     }
     const failure = failed.get(name);
     if (failure !== undefined) throw failure;

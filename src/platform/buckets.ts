@@ -14,8 +14,8 @@ export interface RateLimit {
  */
 export interface Buckets {
   /**
-   * 0, or how many milliseconds later there would be room for so many units. More than a bucket holds
-   * count as just that many.
+   * 0, or how many milliseconds later there would be room for so many units, but no more than a full bucket takes to
+   * drain. More than a bucket holds count as just that many.
    */
   wait(key: string, units: number, limit: RateLimit): number;
   /** Puts units in, whether there is room or not. */
@@ -48,12 +48,13 @@ export function createBuckets(clock: Clock): Buckets {
   return {
     wait(key, units, limit) {
       if (limit.burst <= 0) return Math.max(1, Math.round(intervalOf(limit)));
-      const now = clock.now();
+      const now = clock.monotonic();
       const room = now + capacityOf(limit) * intervalOf(limit);
-      return Math.max(0, Math.round(levelWith(key, units, limit, now) - room));
+      const wait = levelWith(key, units, limit, now) - room;
+      return Math.max(0, Math.round(Math.min(wait, capacityOf(limit) * intervalOf(limit))));
     },
     take(key, units, limit) {
-      const now = clock.now();
+      const now = clock.monotonic();
       const level = levelWith(key, units, limit, now);
       emptyAt.delete(key);
       forgetEmpty(now);

@@ -17,12 +17,12 @@ export function createExpiringCache<T>(clock: Clock, capacity: number): Expiring
   return {
     get(key) {
       const entry = entries.get(key);
-      if (entry === undefined || entry.expires > clock.now()) return entry?.value;
+      if (entry === undefined || entry.expires > clock.monotonic()) return entry?.value;
       entries.delete(key);
       return undefined;
     },
     set(key, value, lifetime) {
-      if (lifetime > 0) entries.set(key, { value, expires: clock.now() + lifetime });
+      if (lifetime > 0) entries.set(key, { value, expires: clock.monotonic() + lifetime });
       else entries.delete(key);
     },
   };

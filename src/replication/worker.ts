@@ -108,12 +108,12 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
   /** Smaller pushes from now on. */
   function shrink(sent: number): void {
     size = sent > SAFE_SIZE ? SAFE_SIZE : Math.max(1, Math.floor(sent / 2));
-    largest = { size, until: clock.now() + SIZE_MEMORY };
+    largest = { size, until: clock.monotonic() + SIZE_MEMORY };
     logger.info({ peer: name, size }, 'A peer takes smaller pushes only');
   }
 
   function grownSize(): number {
-    const most = clock.now() < largest.until ? largest.size : LARGEST_SIZE;
+    const most = clock.monotonic() < largest.until ? largest.size : LARGEST_SIZE;
     return Math.min(size * 2, most);
   }
 

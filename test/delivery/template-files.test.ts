@@ -3,7 +3,7 @@ import path from 'node:path';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createBrands } from '../../src/delivery/templates/brands.ts';
-import { type Clock, systemClock } from '../../src/platform/clock.ts';
+import { type Clock, createClock, systemClock } from '../../src/platform/clock.ts';
 import { temporaryFolder } from '../support/databases.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -26,7 +26,7 @@ const create = (clock: Clock, singleFiles = {}) =>
     { clock, logger: pino({}, { write: (line: string) => void logs.push(line) }) },
   );
 /** Long after whatever happens to files in these tests. */
-const later: Clock = { now: () => systemClock.now() + 60_000 };
+const later: Clock = createClock(() => Date.now() + 60_000, systemClock.monotonic);
 
 const TEMPLATE = 'own/verification_template.eml';
 const JINJA = `${TEMPLATE}.j2`;

@@ -4,7 +4,7 @@ import pino from 'pino';
 import { type App, type AppDependencies, startApp } from '../../src/app/app.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import type { Clock } from '../../src/platform/clock.ts';
+import { type Clock, createClock } from '../../src/platform/clock.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import {
   createDatabase,
@@ -21,16 +21,29 @@ export const PUBLIC_KEY = 'XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNI';
 /** A clock that stands until it is moved. */
 export class TestClock implements Clock {
   #now: number;
+  #monotonic: number;
+  readonly #clock = createClock(
+    () => this.#now,
+    () => this.#monotonic,
+  );
 
   constructor(now = Date.UTC(2026, 0, 1)) {
     this.#now = now;
+    this.#monotonic = now;
   }
 
-  now(): number {
-    return this.#now;
-  }
+  now = () => this.#clock.now();
+  monotonic = () => this.#clock.monotonic();
+  latest = () => this.#clock.latest();
 
+  /** Time passes. */
   advance(milliseconds: number): void {
+    this.#now += milliseconds;
+    this.#monotonic += milliseconds;
+  }
+
+  /** The system's time is set anew, by so much later, or earlier where it is negative. */
+  step(milliseconds: number): void {
     this.#now += milliseconds;
   }
 }
@@ -78,6 +91,7 @@ export interface TestServerOptions {
   readonly trustedCa?: string;
   readonly noticeTimings?: AppDependencies['noticeTimings'];
   readonly connectionTimes?: AppDependencies['connectionTimes'];
+  readonly drainLimit?: AppDependencies['drainLimit'];
   readonly homeserverTimings?: AppDependencies['homeserverTimings'];
   readonly outboundLimits?: AppDependencies['outboundLimits'];
   readonly askingPatience?: AppDependencies['askingPatience'];

@@ -28,6 +28,8 @@ export interface TestRelay {
   refuse(status: number | undefined): void;
   /** Connections opened so far. */
   readonly connections: number;
+  /** From now on the system refuses connections; those that are open stay. */
+  refuseConnections(): void;
   /** Breaks every open connection. */
   dropConnections(): void;
   close(): Promise<void>;
@@ -96,6 +98,7 @@ export async function startSmtpServer(options: SMTPServerOptions = {}): Promise<
     refuse: (status) => {
       refused = status;
     },
+    refuseConnections: () => void server.server.close(),
     dropConnections: () => {
       for (const connection of server.connections) {
         (connection as unknown as { _socket: { destroy(): void } })._socket.destroy();

@@ -1,4 +1,4 @@
-import { InvalidValueError, type Key, port, text } from '../keys.ts';
+import { InvalidValueError, type Key, port, text, wholeNumber } from '../keys.ts';
 import { tlsMode } from '../mail-values.ts';
 import type { ConfigReader } from '../reader.ts';
 
@@ -10,6 +10,8 @@ export interface RelayConfig {
   readonly username: string;
   readonly password: string;
   readonly tlsMode: 'none' | 'starttls' | 'tls';
+  /** So many at once, at the most. */
+  readonly connections: number;
 }
 
 const section = 'email';
@@ -48,6 +50,15 @@ export const RELAY = {
     secret: true,
     about: 'The password at the relay.',
   },
+  smtpConnections: {
+    section,
+    name: 'email.smtp_connections',
+    default: '5',
+    parse: wholeNumber(1, 100),
+    own: true,
+    about:
+      'How many connections to the relay are open at once, at the most. Where the relay takes fewer, mails wait for those that are open.',
+  },
 } satisfies Record<string, Key<unknown>>;
 
 export const RELAY_TLS = {
@@ -71,6 +82,7 @@ export function readRelay(reader: ConfigReader): RelayConfig {
     username: reader.read(RELAY.smtpUsername),
     password: reader.read(RELAY.smtpPassword),
     tlsMode: reader.read(RELAY_TLS.tlsMode),
+    connections: reader.read(RELAY.smtpConnections),
   };
   const [, host, behind] = /^([^:]+):(\d{1,5})$/.exec(relay.host) ?? [];
   if (relay.port !== 0) {

@@ -37,9 +37,8 @@ const TIMEOUTS = {
   total: 60_000,
 };
 
-const AT_ONCE = 5;
 /** Behind so many the wait would be longer than anyone’s patience. */
-const MAX_WAITING = 500;
+const MAX_WAITING = 495;
 
 function connectionOptions(
   config: EmailConfig,
@@ -91,14 +90,14 @@ const unreachable = () =>
 export function createMailer(config: EmailConfig, deps: MailerDependencies): Mailer {
   const { logger, onAttempt } = deps;
   const timeouts = { ...TIMEOUTS, ...deps.timeouts };
-  const { username, password } = config.smtp;
+  const { username, password, connections } = config.smtp;
   const credentials = username === '' ? undefined : { user: username, pass: password };
   const relay = createRelay({
     connection: connectionOptions(config, timeouts, deps.trustedCa),
     credentials,
-    connections: AT_ONCE,
+    connections,
   });
-  const semaphore = createSemaphore({ waiting: { each: MAX_WAITING - AT_ONCE } });
+  const semaphore = createSemaphore({ waiting: { each: MAX_WAITING } });
   const from = mailbox(config.envelopeFrom);
 
   /** What the caller gets to see of a failure; the log sees more. */
@@ -126,7 +125,7 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
   }
 
   async function inTurn(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-    const { turn, leave } = semaphore.enter('relay', AT_ONCE, signal);
+    const { turn, leave } = semaphore.enter('relay', connections, signal);
     try {
       if (await turn) return await work();
       if (signal.aborted) throw notSent(signal.reason);

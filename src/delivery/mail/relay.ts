@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { UnknownOutcomeError } from '../../model/errors.ts';
+import { createConnectionPool } from './connection-pool.ts';
 
 /** Who sends to whom, as SMTP is told. */
 export interface Envelope {
@@ -35,7 +36,7 @@ export interface RelayOptions {
   /** Host, TLS and time limits, as nodemailer has them. */
   readonly connection: ConstructorParameters<typeof SMTPConnection>[0];
   readonly credentials: { readonly user: string; readonly pass: string } | undefined;
-  /** So many messages are sent at once at the most, and so many connections kept. */
+  /** So many messages are sent at once at the most, and so many connections kept; the relay may take fewer. */
   readonly connections: number;
 }
 
@@ -81,6 +82,12 @@ function isRefusal(error: unknown): boolean {
   return (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== 421;
 }
 
+/** Whether a relay that opened no connection may take the mail over another: it has not said no for good. */
+const mayHelp = (error: unknown) => {
+  const { responseCode } = error as { responseCode?: unknown };
+  return !(typeof responseCode === 'number' && responseCode >= 500);
+};
+
 /** Whether the relay has said no, whatever it does after that. */
 const isAnswer = (error: unknown) =>
   typeof (error as { responseCode?: unknown }).responseCode === 'number';
@@ -90,17 +97,16 @@ export function createRelay({
   credentials,
   connections,
 }: RelayOptions): Relay {
-  const kept: Connection[] = [];
-  let isClosed = false;
+  const pool = createConnectionPool<Connection>({
+    open,
+    mayHelp,
+    retire: ({ smtp }) => smtp.quit(),
+  });
 
   async function open(signal: AbortSignal): Promise<Connection> {
     const smtp = new SMTPConnection({ ...options, logger: false });
     // One that is kept may fail at any time; then it is no longer kept.
     smtp.on('error', () => {});
-    smtp.on('end', () => {
-      const at = kept.findIndex((connection) => connection.smtp === smtp);
-      if (at >= 0) kept.splice(at, 1);
-    });
     try {
       await step(smtp, signal, (done) => smtp.connect(done));
       const greeting = String(smtp.lastServerResponse);
@@ -108,11 +114,10 @@ export function createRelay({
         await step(smtp, signal, (done) => smtp.login({ credentials }, done));
       }
       const has = (extension: string) => new RegExp(`[ -]${extension}\\b`, 'i').test(greeting);
-      return {
-        smtp,
-        extensions: { eightBitMime: has('8BITMIME'), smtpUtf8: has('SMTPUTF8') },
-        used: 0,
-      };
+      const extensions = { eightBitMime: has('8BITMIME'), smtpUtf8: has('SMTPUTF8') };
+      const connection = { smtp, extensions, used: 0 };
+      smtp.on('end', () => pool.ended(connection));
+      return connection;
     } catch (error) {
       smtp.close();
       throw error;
@@ -122,8 +127,8 @@ export function createRelay({
   function release(connection: Connection): void {
     const { smtp } = connection;
     if (smtp.destroyed) return;
-    if (isClosed || connection.used >= MESSAGES_PER_CONNECTION) smtp.quit();
-    else kept.push(connection);
+    if (connection.used >= MESSAGES_PER_CONNECTION) smtp.quit();
+    else pool.giveBack(connection);
   }
 
   /** Sends it over that connection, which then is kept or closed. */
@@ -165,8 +170,7 @@ export function createRelay({
   return {
     async send(envelope, compose, signal) {
       for (let tries = 0; ; tries++) {
-        const old = tries < connections ? kept.pop() : undefined;
-        const connection = old ?? (await open(signal));
+        const { connection, isOld } = await pool.take(signal, tries >= connections);
         const octets = composeFor(connection, compose);
         const message = Readable.from(octets);
         const is8Bit = octets.some((octet) => octet > 0x7f);
@@ -174,7 +178,7 @@ export function createRelay({
           return await deliver(connection, envelope, message, is8Bit, signal);
         } catch (error) {
           // One that was kept may turn out to be dead: nothing of the message has gone out over it.
-          const wasDead = old !== undefined && !message.readableDidRead && !isRefusal(error);
+          const wasDead = isOld && !message.readableDidRead && !isRefusal(error);
           if (wasDead && !signal.aborted) continue;
           throw message.readableDidRead && !isAnswer(error)
             ? new UnknownOutcomeError('The relay did not say whether it took the mail', {
@@ -185,8 +189,7 @@ export function createRelay({
       }
     },
     close() {
-      isClosed = true;
-      for (const { smtp } of kept.splice(0)) smtp.quit();
+      for (const { smtp } of pool.close()) smtp.quit();
     },
   };
 }

@@ -109,7 +109,7 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
   async function withdraw({ id }: Notice, association: Association): Promise<void> {
     await storage.logTransaction(async (stores) => {
       const isThere = (await stores.onbindNotices.find(id)) !== undefined;
-      if (!isThere || (await stillStands(stores.lookups, association, clock.now()))) return;
+      if (!isThere || (await stillStands(stores.lookups, association, clock.latest()))) return;
       await stores.onbindNotices.remove([id]);
       stores.onCommit(() => metrics.notice('withdrawn'));
     });
@@ -149,7 +149,7 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
     const answer = await send(serverName, body(association, invites), async () => {
       const [kept, stands] = await Promise.all([
         onbindNotices.find(id),
-        stillStands(lookups, association, clock.now()),
+        stillStands(lookups, association, clock.latest()),
       ]);
       return kept !== undefined && stands;
     });

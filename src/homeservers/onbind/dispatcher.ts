@@ -83,6 +83,8 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
   let waking: NodeJS.Timeout | undefined;
 
   function occupy(server: ClaimedServer, troubled: boolean): void {
+    // When the clock has stepped back a claim of our own seems to have lapsed, until it is renewed.
+    if (places.has(server.serverName)) return;
     const ending = new AbortController();
     const timer = setTimeout(() => {
       place.slow = true;

@@ -1,10 +1,8 @@
+import { LONGEST_WAIT } from '../../model/notice-waits.ts';
 import { backoff } from '../../platform/backoff.ts';
 import { deleteInBatches } from '../../platform/delete-in-batches.ts';
 import type { Notice } from '../../storage/stores/index.ts';
 import type { DispatcherDependencies } from './dispatcher.ts';
-
-/** Milliseconds between two attempts, at most. */
-export const LONGEST_BACKOFF = 60 * 60 * 1000;
 
 /** Notes that a homeserver refused these: each is offered again, later each time, or given up. */
 export async function noteRefusals(
@@ -22,7 +20,7 @@ export async function noteRefusals(
       await onbindNotices.refuse(
         id,
         attempts + 1,
-        now + backoff(attempts + 1, { random, longest: LONGEST_BACKOFF }),
+        now + backoff(attempts + 1, { random, longest: LONGEST_WAIT }),
         now,
       );
     }

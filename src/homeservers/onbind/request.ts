@@ -1,3 +1,4 @@
+import { LONGEST_WAIT } from '../../model/notice-waits.ts';
 import type { OutboundAnswer } from '../../platform/outbound/outbound.ts';
 import { OutboundError } from '../../platform/outbound/outbound-error.ts';
 import type { FederationClient } from '../federation-client.ts';
@@ -7,7 +8,6 @@ import type { NoticeAnswer, SendNotice } from './delivery.ts';
 
 const PATH = '/_matrix/federation/v1/3pid/onbind';
 const ANSWER_LIMIT = 64 * 1024;
-const HOUR = 60 * 60 * 1000;
 
 function errcodeOf({ body }: OutboundAnswer): string | undefined {
   const errcode = jsonObject(body)?.['errcode'];
@@ -24,7 +24,7 @@ function retryAfter(answer: OutboundAnswer): number {
       : typeof inBody === 'number'
         ? inBody
         : 0;
-  return Math.min(Math.max(wait, 0), HOUR);
+  return Math.min(Math.max(wait, 0), LONGEST_WAIT);
 }
 
 const isUnknownMethod = ({ status }: OutboundAnswer) => status === 404 || status === 405;

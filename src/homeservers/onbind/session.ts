@@ -1,10 +1,11 @@
+import { LONGEST_WAIT } from '../../model/notice-waits.ts';
 import { backoff } from '../../platform/backoff.ts';
 import { logFailure } from '../../platform/unavailable.ts';
 import type { ClaimedServer, Notice } from '../../storage/stores/index.ts';
 import type { NoticeResult, NotNow } from './delivery.ts';
 import type { DispatcherDependencies } from './dispatcher.ts';
 import type { DeliveryFailure } from './failures.ts';
-import { giveUpOld, LONGEST_BACKOFF, noteRefusals } from './giving-up.ts';
+import { giveUpOld, noteRefusals } from './giving-up.ts';
 
 export interface SessionDependencies extends DispatcherDependencies {
   /** The process that has the claim. */
@@ -31,6 +32,8 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
   const { storage, clock, random, logger, metrics, holder, ending } = deps;
   const { serverName } = server;
   const { onbindNotices } = storage.stores;
+  // A clock that has stepped back since would leave it in peace for long.
+  const inPeaceUntil = Math.min(server.refusedDueAt, clock.now() + REFUSALS.pause);
   const postponed: Notice[] = [];
   let refused: Notice[] = [];
   let answered = false;
@@ -62,15 +65,14 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
     if (notice.refusedAt !== undefined) refusedAgain++;
   }
 
-  const refusedDueAt = () =>
-    refusedAgain > 0 ? clock.now() + REFUSALS.pause : server.refusedDueAt;
+  const refusedDueAt = () => (refusedAgain > 0 ? clock.now() + REFUSALS.pause : inPeaceUntil);
 
   async function nextDue(): Promise<Notice[]> {
     const now = clock.now();
     const limit = answered ? BATCH : 1;
     const fresh = await onbindNotices.due(serverName, now, limit);
     if (fresh.length > 0) return fresh;
-    const left = now < server.refusedDueAt ? 0 : REFUSALS.atOnce - refusedAgain;
+    const left = now < inPeaceUntil ? 0 : REFUSALS.atOnce - refusedAgain;
     return left > 0 ? onbindNotices.dueRefused(serverName, now, Math.min(limit, left)) : [];
   }
 
@@ -97,7 +99,7 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
   async function backOff({ reason, wait }: NotNow): Promise<void> {
     const failures = (answered ? 0 : server.failures) + 1;
     const now = clock.now();
-    const retryInMs = Math.max(backoff(failures, { random, longest: LONGEST_BACKOFF }), wait);
+    const retryInMs = Math.max(backoff(failures, { random, longest: LONGEST_WAIT }), wait);
     metrics.notice('postponed', postponed.length);
     logger.warn(
       { homeserver: serverName, reason, failures, retryInMs },
@@ -109,7 +111,7 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
       refusedDueAt: refusedDueAt(),
       dueAt: now + retryInMs,
       postponed: postponed.map(({ id, attempts }) => {
-        const until = now + backoff(attempts + 1, { random, longest: LONGEST_BACKOFF });
+        const until = now + backoff(attempts + 1, { random, longest: LONGEST_WAIT });
         return { id, attempts: attempts + 1, until };
       }),
     });

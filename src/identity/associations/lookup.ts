@@ -91,7 +91,7 @@ export function createLookup(deps: LookupDependencies): Lookup {
     queried: readonly string[],
     nameOf: (found: Found) => string,
   ): Promise<ReadonlyMap<string, Found>> {
-    const now = clock.now();
+    const now = clock.latest();
     const newest = new Map<string, Found>();
     for (let from = 0; from < queried.length; from += BATCH) {
       if (queried.length > BATCH) await yieldToEventLoop();
@@ -127,7 +127,7 @@ export function createLookup(deps: LookupDependencies): Lookup {
       const found = await lookups.signedByAddress(
         medium,
         foldAddress(medium, address),
-        clock.now(),
+        clock.latest(),
       );
       const newest = newestOf(found);
       return newest && forLookup(newest, keys);
@@ -174,7 +174,7 @@ export function createLookup(deps: LookupDependencies): Lookup {
     async userOf(medium, address, caller) {
       // As homeservers ask by hash, just before: then it is free.
       await limits.admit(caller, [lookupHash(address, medium, storage.pepper)]);
-      return currentMxid(lookups, medium, foldAddress(medium, address), clock.now());
+      return currentMxid(lookups, medium, foldAddress(medium, address), clock.latest());
     },
   };
 }

@@ -215,7 +215,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
       await send();
       await storage.logTransaction(async (stores) => {
         // Bound while the mail was under way: a bind that comes from here on finds the invitation.
-        const bound = await currentMxid(stores.lookups, medium, address, clock.now());
+        const bound = await currentMxid(stores.lookups, medium, address, clock.latest());
         if (bound !== undefined) throw inUse(bound);
         await place.make(stores);
         await stores.invitations.confirm(invite, publicKey, clock.now());

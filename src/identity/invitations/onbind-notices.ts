@@ -169,7 +169,7 @@ export function createOnbindNotices(deps: OnbindNoticesDependencies): OnbindNoti
           if (binding === undefined) continue;
           const { mxid, notBefore } = binding;
           // The clock of the server that made it may be ahead of this one's.
-          const from = Math.max(now, notBefore);
+          const from = Math.max(clock.latest(), notBefore);
           // Of several bindings of the address only the newest counts, whoever made it.
           if ((await currentMxid(stores.lookups, medium, address, from)) !== mxid) continue;
           await add(stores, toAssociation(binding), ofAddress, now);

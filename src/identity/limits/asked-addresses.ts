@@ -60,7 +60,7 @@ export function createAskedAddresses(deps: AskedAddressesDependencies): AskedAdd
   const books = new Map<string, Book>();
   let bytes = 0;
 
-  const today = () => Math.floor(clock.now() / DAY);
+  const today = () => Math.floor(clock.monotonic() / DAY);
 
   function forget(account: string): void {
     const book = books.get(account);

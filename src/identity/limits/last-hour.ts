@@ -14,9 +14,9 @@ export function createLastHour(clock: Clock): LastHour {
   /** In the order of their times. */
   const times = new Map<string, number>();
   return {
-    has: (who) => (times.get(who) ?? -Infinity) > clock.now() - HOUR,
+    has: (who) => (times.get(who) ?? -Infinity) > clock.monotonic() - HOUR,
     add(who) {
-      const now = clock.now();
+      const now = clock.monotonic();
       times.delete(who);
       for (const [other, time] of times) {
         if (times.size < REMEMBERED && time > now - HOUR) break;

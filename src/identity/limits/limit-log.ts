@@ -13,7 +13,7 @@ export function createLimitLog(logger: Logger, clock: Clock): LimitLog {
   const said = new Map<LimitName, { at: number; since: number }>();
   return {
     exceeded(limit, { refuses, keys }) {
-      const now = clock.now();
+      const now = clock.monotonic();
       const last = said.get(limit);
       if (last !== undefined && now - last.at < MINUTE) {
         last.since++;

@@ -55,6 +55,8 @@ export interface ClientApiServices {
   readonly renderPage: RenderPage;
   /** Resolves when the database answers. */
   readonly ping: () => Promise<void>;
+  /** Whether the server is about to stop. */
+  readonly isStopping: () => boolean;
 }
 
 export interface ClientApiSwitches {
@@ -123,7 +125,7 @@ export function clientApiRoutes(
   ];
 
   const routes: Routes[] = [
-    { root: '', style: 'v2', endpoints: [health(services.ping)] },
+    { root: '', style: 'v2', endpoints: [health(services.ping, services.isStopping)] },
     {
       root: ROOT,
       style: 'v2',

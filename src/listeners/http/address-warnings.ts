@@ -15,7 +15,7 @@ export function warningOfAddresses(
     const client = clientOf(origin);
     const { oddity } = client;
     if (oddity !== undefined) {
-      const now = clock.now();
+      const now = clock.monotonic();
       if (now - (said.get(oddity) ?? -Infinity) >= HOUR) {
         said.set(oddity, now);
         logger.warn({ oddity }, ODDITIES[oddity]);

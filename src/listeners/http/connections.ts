@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /** How long connections may take, in milliseconds. */
@@ -24,7 +24,7 @@ const TIMES: ConnectionTimes = {
   keepAlive: 75_000,
   silence: 300_000,
   check: 1000,
-  stop: 2000,
+  stop: 1000,
 };
 
 /** What the HTTP servers of Node and Fastify are to be told of these times, all together. */
@@ -50,39 +50,80 @@ export function connectionOptions(times: Partial<ConnectionTimes> = {}) {
 /** The same of a connection and of the TLS on it. */
 const keyOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;
 
+/** The connections of a server. */
+export interface WatchedConnections {
+  /**
+   * Takes nothing more from now on: answers under way are the last on their connections, and say so; connections over
+   * which nothing has come are closed, and those over which a request is still coming when the time for it is over.
+   */
+  stop(): void;
+  /** Closes what is left, whatever is under way. */
+  cut(): void;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  readonly requests: Map<IncomingMessage, ServerResponse>;
+}
+
 /**
- * Watches a server that does not listen yet. The function it returns closes, now and from then on, the
- * connections that wait for nothing: Node waits for those over which no request has ever come, and for
- * heads and bodies without an end. What has begun to come gets `grace` milliseconds.
+ * Watches a server that does not listen yet. Node itself waits for connections over which no request has ever come and
+ * for heads and bodies without an end, and goes on answering over a connection that is never idle.
+ * @param grace milliseconds that a request has to come in whole when the server stops
  */
-export function watchConnections(server: Server, grace: number): () => void {
-  const connections = new Map<string, { socket: Socket; requests: Set<IncomingMessage> }>();
-  let isClosing = false;
+export function watchConnections(server: Server, grace: number): WatchedConnections {
+  const connections = new Map<string, Connection>();
+  let isStopping = false;
+  let isGraceOver = false;
+
+  /** Whether what has come over it is answered, or will never be. */
+  const isDone = ({ requests }: Connection) =>
+    requests.size === 0 || (isGraceOver && [...requests.keys()].every((r) => !r.complete));
+  const closeDone = () => {
+    for (const connection of connections.values()) {
+      if (isDone(connection)) connection.socket.destroy();
+    }
+  };
+
   server.on('connection', (socket) => {
-    if (isClosing) {
+    if (isStopping) {
       socket.destroy();
       return;
     }
     const key = keyOf(socket);
-    connections.set(key, { socket, requests: new Set() });
+    connections.set(key, { socket, requests: new Map() });
     socket.once('close', () => connections.delete(key));
   });
   server.on('request', (request, response) => {
-    const requests = connections.get(keyOf(request.socket))?.requests;
-    requests?.add(request);
+    const { socket } = request;
+    const connection = connections.get(keyOf(socket));
+    connection?.requests.set(request, response);
     response.once('close', () => {
-      requests?.delete(request);
-      if (isClosing && requests?.size === 0) request.socket.destroySoon();
+      connection?.requests.delete(request);
+      if (isStopping && (connection === undefined || isDone(connection))) socket.destroySoon();
     });
   });
-  const closeWhere = (isHopeless: (requests: readonly IncomingMessage[]) => boolean) => {
-    for (const { socket, requests } of connections.values()) {
-      if (isHopeless([...requests])) socket.destroy();
-    }
-  };
-  return () => {
-    isClosing = true;
-    closeWhere((requests) => requests.length === 0);
-    setTimeout(() => closeWhere((requests) => requests.some((r) => !r.complete)), grace).unref();
+
+  return {
+    stop() {
+      if (isStopping) return;
+      isStopping = true;
+      // What comes over a connection behind its last answer is not looked at; without an answer its sender can ask
+      // again elsewhere.
+      server.removeAllListeners('request').on('request', () => {});
+      for (const { requests } of connections.values()) {
+        const last = [...requests.values()].at(-1);
+        // Makes Node say `connection: close`, and nothing where the head is out already.
+        if (last !== undefined) last.shouldKeepAlive = false;
+      }
+      closeDone();
+      setTimeout(() => {
+        isGraceOver = true;
+        closeDone();
+      }, grace).unref();
+    },
+    cut() {
+      for (const { socket } of connections.values()) socket.destroy();
+    },
   };
 }

@@ -1,8 +1,8 @@
 import { endpoint, JsonAnswer } from './endpoint.ts';
 import { anObject, aString } from './schema.ts';
 
-/** `GET /health`: 200 while the server can answer, which takes its database. */
-export const health = (ping: () => Promise<void>) =>
+/** `GET /health`: 200 while the server can answer, which takes its database, and is not about to stop. */
+export const health = (ping: () => Promise<void>, isStopping: () => boolean) =>
   endpoint({
     method: 'GET',
     path: '/health',
@@ -11,6 +11,7 @@ export const health = (ping: () => Promise<void>) =>
     answer: anObject({ status: aString }),
     fields: {},
     async handle() {
+      if (isStopping()) return new JsonAnswer(503, { status: 'unavailable', reason: 'stopping' });
       try {
         await ping();
         return { status: 'ok' };

@@ -8,6 +8,14 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** A server that listens. */
+export interface Listening extends ListenAddress {
+  /** Takes no more work at once; resolves when the last connection is closed. */
+  stop(): Promise<void>;
+  /** Closes the connections that are left, whatever is under way. */
+  cut(): void;
+}
+
 /** What the system says of an address where nothing can listen, for the operator; other errors stay as they are. */
 function cannotListen(name: string, error: unknown): unknown {
   const isSystems = error instanceof Error && 'syscall' in error;
@@ -23,9 +31,9 @@ export async function listen(
   name: string,
   { address, port }: ListenAddress,
   times?: Partial<ConnectionTimes>,
-): Promise<ListenAddress> {
-  const closeUnused = watchConnections(app.server, connectionOptions(times).stop);
-  app.addHook('preClose', async () => closeUnused());
+): Promise<Listening> {
+  const connections = watchConnections(app.server, connectionOptions(times).stop);
+  app.addHook('preClose', async () => connections.stop());
   const listenTextResolver = (url: string) => `The ${name} API listens at ${url}`;
   try {
     await app.listen({ host: address, port, listenTextResolver });
@@ -37,5 +45,14 @@ export async function listen(
     });
   }
   const bound = app.server.address();
-  return bound === null || typeof bound === 'string' ? { address, port } : bound;
+  let stopped: Promise<void> | undefined;
+  return {
+    ...(bound === null || typeof bound === 'string' ? { address, port } : bound),
+    stop() {
+      connections.stop();
+      stopped ??= app.close();
+      return stopped;
+    },
+    cut: connections.cut,
+  };
 }

@@ -141,10 +141,10 @@ export function createDialer(deps: DialerDependencies): Dial {
       if (!(error instanceof OutboundError) || signal.aborted) throw error;
       failures.push(error);
     };
-    const began = clock.now();
+    const began = clock.monotonic();
     /** One of so many that are left to try does not use up what the others need. */
     const share = (left: number) =>
-      Math.max(SHORTEST_ATTEMPT, (within - (clock.now() - began)) / left);
+      Math.max(SHORTEST_ATTEMPT, (within - (clock.monotonic() - began)) / left);
     let attempts = 0;
     for (const [index, target] of targets.entries()) {
       const others = targets.length - 1 - index;

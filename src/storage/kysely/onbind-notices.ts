@@ -1,3 +1,4 @@
+import { latestDue } from '../../model/notice-waits.ts';
 import type { Db, Engine } from '../engines/engine.ts';
 import type { Notice, OnbindNoticeStore } from '../stores/index.ts';
 import { toInvite } from './invitations.ts';
@@ -49,6 +50,19 @@ export function onbindNoticeStore(engine: Engine, db: Db): OnbindNoticeStore {
   const dueOf = (serverName: string, refused: boolean, now: number) =>
     ofServer(serverName, refused).where('next_attempt_ts', '<=', now).select(COLUMNS);
 
+  /** Those that wait longest; of those put off too far only where there is room. */
+  async function longestDue(serverName: string, refused: boolean, now: number, limit: number) {
+    const due = dueOf(serverName, refused, now).orderBy('next_attempt_ts').limit(limit);
+    const rows = await due.execute();
+    if (rows.length === limit) return rows;
+    const putOffTooFar = ofServer(serverName, refused)
+      .where('next_attempt_ts', '>', latestDue(now))
+      .select(COLUMNS)
+      .orderBy('next_attempt_ts')
+      .limit(limit - rows.length);
+    return [...rows, ...(await putOffTooFar.execute())];
+  }
+
   async function nextAttempt(serverName: string, refused: boolean): Promise<number | undefined> {
     const row = await ofServer(serverName, refused)
       .select('next_attempt_ts')
@@ -97,13 +111,12 @@ export function onbindNoticeStore(engine: Engine, db: Db): OnbindNoticeStore {
     },
 
     async due(serverName, now, limit) {
-      const due = dueOf(serverName, false, now).orderBy('next_attempt_ts').limit(limit);
-      return (await due.execute()).map(toNotice);
+      return (await longestDue(serverName, false, now, limit)).map(toNotice);
     },
 
     async dueRefused(serverName, now, limit) {
       const due = dueOf(serverName, true, now);
-      const longest = await due.orderBy('next_attempt_ts').limit(limit).execute();
+      const longest = await longestDue(serverName, true, now, limit);
       if (longest.length < limit) return longest.map(toNotice);
       const half = longest.slice(0, Math.ceil(limit / 2));
       const ids = new Set(half.map(({ id }) => id));

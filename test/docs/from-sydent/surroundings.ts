@@ -295,6 +295,7 @@ export const RUNNING: Rows = {
       'breaks off requests',
       '`SIGTERM` and `SIGINT` finish what is under way, 10 seconds at the most; what was acknowledged survives `kill -9`',
       'nothing acknowledged is lost',
+      'faults/stopping > every listener stops at once, while a request is under way on one of them',
       'process/process > answers soon after its start, drains on SIGTERM, exits 0 and removes its pid file',
       'slow/kill > the server has everything that it acknowledged',
     ),

@@ -1,8 +1,17 @@
+import { latestDue } from '../../../model/notice-waits.ts';
 import type { Db, Engine } from '../../engines/engine.ts';
 import type { OnbindServers } from '../../stores/index.ts';
 
 /** Whose turn is when, and who has claimed whom. */
 export function onbindServers(engine: Engine, db: Db): OnbindServers {
+  /** Of a kind. */
+  const serversIn = (troubled: boolean) =>
+    db.selectFrom('cognomen_notice_servers').where('troubled', '=', troubled ? 1 : 0);
+  // Two questions, as either takes one look at the index.
+  const inTurn = (troubled: boolean, now: number) => serversIn(troubled).where('due_ts', '<=', now);
+  const putOffTooFar = (troubled: boolean, now: number) =>
+    serversIn(troubled).where('due_ts', '>', latestDue(now));
+
   return {
     async giveTurn(server_name, dueAt) {
       await db
@@ -26,26 +35,25 @@ export function onbindServers(engine: Engine, db: Db): OnbindServers {
     },
 
     async hasDue(troubled, now) {
-      const row = await db
-        .selectFrom('cognomen_notice_servers')
-        .select('server_name')
-        .where('troubled', '=', troubled ? 1 : 0)
-        .where('due_ts', '<=', now)
-        .limit(1)
-        .executeTakeFirst();
-      return row !== undefined;
+      for (const due of [inTurn(troubled, now), putOffTooFar(troubled, now)]) {
+        if (await due.select('server_name').limit(1).executeTakeFirst()) return true;
+      }
+      return false;
     },
 
     async claim({ holder, troubled, newestFirst, now, until, limit }) {
       if (limit <= 0) return [];
-      const due = db
-        .selectFrom('cognomen_notice_servers')
-        .select(['server_name', 'failures', 'refused_due_ts'])
-        .where('troubled', '=', troubled ? 1 : 0)
-        .where('due_ts', '<=', now)
-        .orderBy('due_ts', newestFirst ? 'desc' : 'asc')
-        .limit(limit);
-      const rows = await (engine.locksRows ? due.forUpdate().skipLocked() : due).execute();
+      const some = (servers: ReturnType<typeof inTurn>, most: number) => {
+        const due = servers
+          .select(['server_name', 'failures', 'refused_due_ts'])
+          .orderBy('due_ts', newestFirst ? 'desc' : 'asc')
+          .limit(most);
+        return (engine.locksRows ? due.forUpdate().skipLocked() : due).execute();
+      };
+      const rows = await some(inTurn(troubled, now), limit);
+      if (rows.length < limit) {
+        rows.push(...(await some(putOffTooFar(troubled, now), limit - rows.length)));
+      }
       if (rows.length === 0) return [];
       await db
         .updateTable('cognomen_notice_servers')
