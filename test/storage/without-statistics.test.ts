@@ -7,7 +7,8 @@ import { createDatabase, ENGINES } from '../support/databases.ts';
 import { configOf } from '../support/earlier-database.ts';
 import { TestClock } from '../support/server.ts';
 
-const ROWS = 20_000;
+/** So many that the planner would read them by several processes. */
+const ROWS = 100_000;
 
 /** Right after a copy PostgreSQL takes a table that it has not analysed for one whose rows are all alike. */
 test.runIf(ENGINES.includes('postgres'))(
@@ -65,7 +66,7 @@ test.runIf(ENGINES.includes('postgres'))(
       pg.Client.prototype.query = query as typeof pg.Client.prototype.query;
     }
     expect(plans).toHaveLength(3);
-    for (const plan of plans) expect(plan).not.toContain('Seq Scan');
+    for (const plan of plans) expect(plan).not.toMatch(/Seq Scan|Gather/);
     await storage.close();
     await database.drop();
   },

@@ -11,6 +11,8 @@ const PLANNING: Settings = [
   ['enable_seqscan', 'off'],
   ['enable_hashjoin', 'off'],
   ['enable_mergejoin', 'off'],
+  // To start a process for a part of it takes longer than any of them.
+  ['max_parallel_workers_per_gather', 0],
 ];
 
 /** What a session of ours is to be set to. */
