@@ -78,6 +78,7 @@ async function start(config: Config, deps: AppDependencies, closing: Closing): P
   const reporting = describeReporting(config.limits.settings);
   if (reporting !== undefined) logger.info(reporting);
   await services.validation.recover();
+  closing.defer('claims on validation sessions', services.validation.stop);
   await services.networkNames.renew();
   dispatcher = startBackground(config, infrastructure, services, closing, deps.noticeTimings);
 

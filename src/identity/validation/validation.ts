@@ -7,6 +7,7 @@ import type { Random } from '../../platform/random.ts';
 import type { Session, SessionStore, Storage } from '../../storage/stores/index.ts';
 import { sameSecret } from '../secrets.ts';
 import { nextLinkWithSid } from './next-link.ts';
+import { createSessionClaims } from './session-claims.ts';
 import { CODES, liveCodes, SESSION_LIFETIME, WRONG_GUESSES_ALLOWED } from './session-codes.ts';
 import { createSessionQueue } from './session-queue.ts';
 
@@ -35,6 +36,8 @@ export interface Validation {
   validated(sid: number, clientSecret: string): Promise<ValidatedSession>;
   /** At start: what a process was sending when it died may not have gone out, and does not count. */
   recover(): Promise<void>;
+  /** At a stop: what is still being sent is left to whoever is asked for it next. */
+  stop(): Promise<void>;
   /** Deletes sessions past any use; the number deleted. */
   deleteOld(): Promise<number>;
 }
@@ -68,8 +71,6 @@ export interface ValidationDependencies {
 
 const SESSION_KEPT = 5 * SESSION_LIFETIME;
 
-/** Longer than any mail or SMS takes; a process that died while sending holds others up so long. */
-const SENDING_LIMIT = 2 * 60 * 1000;
 /** So long a request waits while another sends for its session. */
 const PATIENCE = 30_000;
 const RETRY_AFTER = 5000;
@@ -87,7 +88,8 @@ interface Claim {
 const NOTHING_SENT = -1;
 
 export function createValidation(deps: ValidationDependencies): Validation {
-  const { storage, clock, random, leases } = deps;
+  const { storage, clock, random } = deps;
+  const claims = createSessionClaims(deps);
   const queue = createSessionQueue();
   const isExpired = (session: Session) => clock.now() >= session.modifiedAt + SESSION_LIFETIME;
 
@@ -120,12 +122,12 @@ export function createValidation(deps: ValidationDependencies): Validation {
   function claim(request: ValidationRequest): Promise<Claim | { readonly busy: number }> {
     return storage.transaction(async ({ sessions }) => {
       const { session, replaced } = await open(sessions, request);
-      const { id: sid, sentAttempt, sendingUntil = 0 } = session;
+      const { id: sid, sentAttempt, sendingUntil } = session;
       // One that only opens a session is not a repeat: it is charged, though it sends nothing.
       const isRepeat = sentAttempt > NOTHING_SENT && request.sendAttempt <= sentAttempt;
       if (isRepeat) return { sid, holder: undefined };
-      const lease = leases.leaseOfOne(SENDING_LIMIT);
-      if (sendingUntil > lease.now) return { busy: sid };
+      if (claims.holds(sendingUntil)) return { busy: sid };
+      const lease = claims.make();
       await sessions.claimSend(sid, lease);
       return { sid, replaced, holder: lease.holder };
     });
@@ -224,11 +226,13 @@ export function createValidation(deps: ValidationDependencies): Validation {
       const { sid, holder } = claimed;
       if (holder === undefined) return sid;
       const release = queue.take(sid);
+      const letGo = claims.keep(sid, holder);
       try {
         await charge(request, claimed, holder);
         if (request.sendAttempt > NOTHING_SENT) await sendCode(request, sid, holder);
         else await storage.stores.sessions.releaseSend(sid, holder);
       } finally {
+        letGo();
         release();
       }
       return sid;
@@ -274,6 +278,7 @@ export function createValidation(deps: ValidationDependencies): Validation {
     },
 
     recover: () => storage.stores.sessions.forgetSends(),
+    stop: claims.releaseAll,
 
     async deleteOld() {
       const before = clock.now() - SESSION_KEPT;

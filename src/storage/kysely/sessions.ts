@@ -124,6 +124,15 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
         .execute();
     },
 
+    async renewSend(id, holder, until) {
+      await db
+        .updateTable('cognomen_sessions')
+        .set({ sending_until: until })
+        .where('session_id', '=', id)
+        .where('sending_by', '=', holder)
+        .execute();
+    },
+
     async prepareSend(id, holder, send) {
       const extra = await db
         .selectFrom('cognomen_sessions')

@@ -72,6 +72,8 @@ export interface SessionStore {
   codes(id: number): Promise<SessionCode[]>;
   /** Gives the session to the lease's holder, who alone sends for it until then. Nothing else of it changes. */
   claimSend(id: number, lease: Lease): Promise<void>;
+  /** Makes the holder's claim last until then, unless it is another's by now. */
+  renewSend(id: number, holder: string, until: number): Promise<void>;
   /**
    * Stores the code of the message that is about to go out, valid from now on.
    * @returns the wrong guesses until now
