@@ -82,7 +82,8 @@ async function serveUntilStopped({ config: file }: CommandLine): Promise<number>
   await app.close();
   logger.info('Stopped');
   await logging.close();
-  return 0;
+  // What was cut off or left behind would keep the process alive, such as a mail that the relay does not take.
+  process.exit(0);
 }
 
 /** Whether the start failed because the signal broke it off. */
