@@ -48,25 +48,20 @@ async function hydrateLinks(native: string): Promise<void> {
 }
 
 /**
- * Runs the server, again after a crash, and when its own standard input ends, which it does however we end, stops the
+ * Runs the server, and when its own standard input ends, which it does however we end, stops the
  * server and removes the folder. By then nobody may listen to its complaints: it makes none.
  */
 const KEEPER = `
   folder=$1; shift
   trap '' INT TERM
   exec 3<&0
-  (read -r _ <&3; rm -f "$folder/crashed"; kill -INT $(head -n 1 "$folder/data/postmaster.pid")) 2>/dev/null &
-  watcher=$!
-  "$@"
-  while [ -e "$folder/crashed" ]; do
-    while [ -e "$folder/crashed" ] && [ -e "$folder/held" ]; do sleep 0.05; done
-    [ -e "$folder/crashed" ] && "$@"
-  done
+  "$@" & server=$!
+  (read -r _ <&3; kill -INT $server 2>/dev/null) & watcher=$!
+  wait $server
   kill -KILL $watcher 2>/dev/null
-  rm -rf "$folder"
+  [ -e "$folder/crashed" ] || rm -rf "$folder"
 `;
 
-/** Resolves when it has said so once more. */
 async function untilReady(server: ChildProcess): Promise<void> {
   let log = '';
   await new Promise<void>((resolve, reject) => {
@@ -137,25 +132,30 @@ async function startIn(folder: string, durable: boolean): Promise<PostgresServer
     data,
     ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
-  const keeper = spawn('/bin/sh', ['-c', KEEPER, 'sh', folder, ...command], {
-    ...spawnOptions,
-    cwd: '/',
-    stdio: ['pipe', 'ignore', 'pipe'],
-  });
-  await untilReady(keeper);
+  async function launch() {
+    const started = spawn('/bin/sh', ['-c', KEEPER, 'sh', folder, ...command], {
+      ...spawnOptions,
+      cwd: '/',
+      stdio: ['pipe', 'ignore', 'pipe'],
+    });
+    await untilReady(started);
+    return started;
+  }
+  let keeper = await launch();
   return {
     url: `postgres://tester:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`,
     async crash(meanwhile) {
-      const [crashed, held] = [path.join(folder, 'crashed'), path.join(folder, 'held')];
+      // The folder stays.
+      const crashed = path.join(folder, 'crashed');
       await writeFile(crashed, '');
-      await writeFile(held, '');
+      const gone = once(keeper, 'exit');
       const pid = await readFile(path.join(data, 'postmaster.pid'), 'utf8');
       // At once, all its processes with it: what is not on disk is gone.
       process.kill(Number.parseInt(pid, 10), 'SIGQUIT');
+      await gone;
       await meanwhile();
-      const ready = untilReady(keeper);
-      await rm(held);
-      await ready;
+      await rm(crashed);
+      keeper = await launch();
     },
     async stop() {
       keeper.stdin.end();
