@@ -1,9 +1,8 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type DatabaseProxy, startDatabaseProxy } from '../support/database-proxy.ts';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
-import { get, postJson } from '../support/http.ts';
+import { probesOf } from '../support/probes.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
 const LIMITS = 'db.connect_timeout = 2\ndb.statement_timeout = 2';
@@ -25,14 +24,10 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
     await database.drop();
   });
 
-  const bind = (name: string) =>
-    postJson(`${server.internalUrl}/_matrix/identity/internal/bind`, {
-      medium: 'email',
-      address: `${name}@sample.test`,
-      mxid: '@ada:sample.test',
-    });
-  const account = () => get(`${server.url}/_matrix/identity/v2/account`, {}, token);
-  const health = () => get(`${server.url}/health`);
+  const { bind, account, health, lines } = probesOf(
+    () => server,
+    () => token,
+  );
   const bound = async () => {
     const rows = await database.execute('select address from local_threepid_associations');
     return rows.map((row) => String(Object(row).address)).sort();
@@ -47,17 +42,12 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
     await client.query(`alter database ${name} set default_transaction_read_only = ${value}`);
     await client.end();
   }
-  const lines = (text: string) => server.logs.filter((line) => line.includes(text));
   const errors = () => server.logs.filter((line) => JSON.parse(line).level >= 50);
-
-  async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-    while (!(await condition())) await wait(20);
-  }
 
   test('that is away is told of once, answered with 503, and used again when it is back', async () => {
     expect((await bind('before')).status).toBe(200);
     proxy.cut();
-    await until(() => lines('The database cannot be used:').length > 0);
+    await expect.poll(() => lines('The database cannot be used:')).not.toEqual([]);
     for (const ask of [account, health, () => bind('meanwhile')]) {
       const { status } = await ask();
       expect(status).toBe(503);
@@ -69,7 +59,7 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
     proxy.restore();
     expect((await account()).status).toBe(200);
     expect((await bind('after')).status).toBe(200);
-    await until(() => lines('The database can be used again').length > 0);
+    await expect.poll(() => lines('The database can be used again')).not.toEqual([]);
     expect(await bound()).toEqual(['after@sample.test', 'before@sample.test']);
     expect(lines('The database cannot be used:')).toHaveLength(1);
     expect(lines('The database can be used again')).toHaveLength(1);
@@ -78,7 +68,7 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
   });
 
   test('that ends every connection while it is used loses nothing that was answered with 200', async () => {
-    const names = Array.from({ length: 40 }, (_, i) => `name${String(i).padStart(2, '0')}`);
+    const names = Array.from({ length: 20 }, (_, i) => `name${String(i).padStart(2, '0')}`);
     const outcomes: { name: string; status: number }[] = [];
     let reads: number[] = [];
     let isOver = false;
@@ -111,7 +101,7 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
     const { status } = await account();
     expect(status).toBe(200);
     // A group that could not begin is refused; the next one finds a connection.
-    await until(async () => (await bind('three')).status === 200);
+    await expect.poll(async () => (await bind('three')).status, { timeout: 15_000 }).toBe(200);
     expect(await bound()).toContain('three@sample.test');
   });
 
@@ -143,11 +133,39 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
     expect((await bind('meanwhile')).status).toBe(503);
     expect((await health()).status).toBe(503);
     expect((await account()).status).toBe(200);
-    await until(() => lines('it takes no writes').length > 0);
+    await expect.poll(() => lines('it takes no writes')).not.toEqual([]);
     await readOnly('off');
     const answers = await Promise.all(['one', 'two', 'three'].map(bind));
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
     expect((await health()).status).toBe(200);
+  });
+
+  test('that refuses the password is told of once, and refuses a start at once', async () => {
+    await server.stop();
+    const user = `changing_${process.pid}`;
+    await database.execute(`create role ${user} login password 'first'`);
+    try {
+      await database.execute(`grant all on all tables in schema public to ${user}`);
+      await database.execute(`grant all on all sequences in schema public to ${user}`);
+      const config = proxy.config.replace(/:\/\/[^@]*@/, `://${user}:first@`);
+      const sections = { db: `${config}\n${LIMITS}` };
+      server = await startTestServer({ database, sections });
+      await database.execute(`alter role ${user} password 'second'`);
+      proxy.cut();
+      proxy.restore();
+      expect((await account()).status).toBe(503);
+      await expect.poll(() => lines('it refuses the password')).toHaveLength(1);
+      await expect(startTestServer({ database, sections })).rejects.toThrow(
+        'password authentication failed',
+      );
+      await database.execute(`alter role ${user} password 'first'`);
+      expect((await account()).status).toBe(200);
+    } finally {
+      await server.stop();
+      await database.execute(`drop owned by ${user} cascade`);
+      await database.execute(`drop role ${user}`);
+      server = await startTestServer({ database });
+    }
   });
 
   test('that is not there yet is waited for at the start', async () => {
@@ -155,7 +173,7 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
     proxy.cut();
     const attempted = proxy.attempts;
     const starting = startTestServer({ database, sections: { db: `${proxy.config}\n${LIMITS}` } });
-    await until(() => proxy.attempts > attempted);
+    await expect.poll(() => proxy.attempts).toBeGreaterThan(attempted);
     proxy.restore();
     server = await starting;
     expect(lines('Waiting for PostgreSQL')).toHaveLength(1);

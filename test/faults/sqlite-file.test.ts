@@ -1,14 +1,11 @@
 import { execFile } from 'node:child_process';
 import { copyFile, rename, rm, stat } from 'node:fs/promises';
-import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
-import { get, postJson } from '../support/http.ts';
+import { probesOf } from '../support/probes.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
-
-const V2 = '/_matrix/identity/v2';
 
 describe.runIf(ENGINES.includes('sqlite'))('the SQLite file', () => {
   let database: TestDatabase;
@@ -26,25 +23,10 @@ describe.runIf(ENGINES.includes('sqlite'))('the SQLite file', () => {
     await database.drop();
   });
 
-  const bind = (name: string) =>
-    postJson(`${server.internalUrl}/_matrix/identity/internal/bind`, {
-      medium: 'email',
-      address: `${name}@sample.test`,
-      mxid: '@ada:sample.test',
-    });
-  const account = () => get(`${server.url}${V2}/account`, {}, token);
-  const health = () => get(`${server.url}/health`);
-  async function found(...names: string[]): Promise<string[]> {
-    const { json: details } = await get(`${server.url}${V2}/hash_details`, {}, token);
-    const addresses = names.map((name) => `${name}@sample.test email`);
-    const query = { addresses, algorithm: 'none', pepper: details.lookup_pepper };
-    const { json } = await postJson(`${server.url}${V2}/lookup`, query, token);
-    return Object.keys(json.mappings).map((address) => address.split('@')[0] ?? '');
-  }
-  const lines = (text: string) => server.logs.filter((line) => line.includes(text));
-  async function until(condition: () => boolean): Promise<void> {
-    while (!condition()) await wait(20);
-  }
+  const { bind, account, health, found, lines } = probesOf(
+    () => server,
+    () => token,
+  );
 
   test('that another program writes is read meanwhile; who writes waits, and is refused in the end', async () => {
     await bind('before');
@@ -62,7 +44,7 @@ describe.runIf(ENGINES.includes('sqlite'))('the SQLite file', () => {
     }
     expect(await binding).toEqual({ status: 503, errcode: 'M_UNKNOWN', retry: expect.any(Number) });
     // Nobody else waits as long.
-    await until(() => lines('The database cannot be used:').length > 0);
+    await expect.poll(() => lines('The database cannot be used:')).not.toEqual([]);
     expect(lines('The database cannot be used:')[0]).toContain(
       `another program holds the write lock of ${file}`,
     );
@@ -70,7 +52,7 @@ describe.runIf(ENGINES.includes('sqlite'))('the SQLite file', () => {
     expect((await account()).status).toBe(200);
 
     other.exec('rollback');
-    await until(() => lines('The database can be used again').length > 0);
+    await expect.poll(() => lines('The database can be used again')).not.toEqual([]);
     // The next time is waited for anew.
     other.exec('begin immediate');
     const after = bind('after');
@@ -103,12 +85,14 @@ describe.runIf(ENGINES.includes('sqlite'))('the SQLite file', () => {
       expect((await bind('meanwhile')).status).toBe(503);
       expect((await health()).status).toBe(503);
       expect(await found('before', 'meanwhile')).toEqual(['before']);
-      await until(() => lines('while it was open, and nothing is written any more').length > 0);
+      await expect
+        .poll(() => lines('while it was open, and nothing is written any more'))
+        .not.toEqual([]);
 
       await rm(file, { force: true });
       await rename(aside, file);
       expect((await bind('after')).status).toBe(200);
-      await until(() => lines('The database can be used again').length > 0);
+      await expect.poll(() => lines('The database can be used again')).not.toEqual([]);
       expect((await health()).status).toBe(200);
       expect(await found('before', 'meanwhile', 'after')).toEqual(['before', 'after']);
     },
@@ -120,7 +104,7 @@ describe.runIf(ENGINES.includes('sqlite'))('the SQLite file', () => {
       await bind('before');
       await rm(file);
       const gone = 'was deleted or moved away while it was open';
-      await until(() => lines(gone).length > 0);
+      await expect.poll(() => lines(gone)).not.toEqual([]);
       const [, from = '', to = ''] = /: cp (\S+) (\S+)\. Then/.exec(lines(gone)[0] ?? '') ?? [];
       // Another process, for this one would end its own locks.
       await promisify(execFile)('cp', [from, to]);
@@ -135,7 +119,9 @@ describe.runIf(ENGINES.includes('sqlite'))('the SQLite file', () => {
 
   test('is noticed to be gone by a server that nobody writes to', async () => {
     await rename(file, `${file}.aside`);
-    await until(() => lines('while it was open, and nothing is written any more').length > 0);
+    await expect
+      .poll(() => lines('while it was open, and nothing is written any more'))
+      .not.toEqual([]);
     await rename(`${file}.aside`, file);
   });
 
@@ -148,7 +134,7 @@ describe.runIf(ENGINES.includes('sqlite'))('the SQLite file', () => {
     // What was read before is forgotten with the first write.
     for (let time = 0; lines('Request failed').length === 0 && time < 10; time++) {
       const authorization = `Bearer ${token}`;
-      await fetch(`${server.url}${V2}/account`, { headers: { authorization } });
+      await fetch(`${server.url}/_matrix/identity/v2/account`, { headers: { authorization } });
       await bind('after').catch(() => {});
     }
     expect(lines('Request failed')[0]).toContain(`The database ${file} is damaged`);

@@ -63,6 +63,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'isBusy',
     'isLost',
     'isOutcomeUnknown',
+    'isRefused',
     'namingFile',
     'nonsense',
     'reasonOf',

@@ -64,11 +64,19 @@ export function createAccounts(deps: AccountsDependencies): Accounts {
   const unknown = () =>
     new IdentityError('token-unknown', 'The access token is missing or not known');
 
+  /** Tokens whose use is being noted. */
+  const noting = new Set<string>();
+
   /** Where nothing can be written for now, who only reads is answered all the same. */
   async function noteUse(token: string, now: number): Promise<void> {
-    const noted = storage.stores.accounts.touchToken(token, now).catch((error: unknown) => {
-      if (!(error instanceof UnavailableError)) throw error;
-    });
+    if (noting.has(token)) return;
+    noting.add(token);
+    const noted = storage.stores.accounts
+      .touchToken(token, now)
+      .catch((error: unknown) => {
+        if (!(error instanceof UnavailableError)) throw error;
+      })
+      .finally(() => noting.delete(token));
     await waitAtMost(NOTING, noted);
   }
 

@@ -48,14 +48,12 @@ export class DayTable {
     return this.#entries[this.#placeOf(number)] !== 0;
   }
 
-  /** Notes the number for that day; whether it is new. */
-  note(number: number, day: number): boolean {
+  /** Notes the number for that day. */
+  note(number: number, day: number): void {
     this.reserve(this.#size + 1);
     const place = this.#placeOf(number);
-    const isNew = this.#entries[place] === 0;
+    if (this.#entries[place] === 0) this.#size++;
     this.#entries[place] = numberIn(number) | dayBits(day);
-    if (isNew) this.#size++;
-    return isNew;
   }
 
   /** Each number with how many days before that one it was noted, as far as days are told apart. */

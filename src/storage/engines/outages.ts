@@ -2,6 +2,7 @@ import type { Dialect, Driver } from 'kysely';
 import type { Logger } from 'pino';
 import { stopwatch } from '../../platform/clock.ts';
 import { UnavailableError } from '../../platform/unavailable.ts';
+import { withDriver } from '../kysely/with-driver.ts';
 
 /** Milliseconds between attempts to use a database that is away. */
 const INTERVAL = 500;
@@ -32,8 +33,7 @@ export interface Outages {
 
 export function watchOutages(deps: OutagesDependencies): Outages {
   const { logger, reasonOf, isLost = () => false, probe } = deps;
-  let lasting: (() => number) | undefined;
-  let lastReason = '';
+  let outage: { readonly elapsed: () => number; readonly reason: string } | undefined;
   let sinceRefusal: (() => number) | undefined;
   let isLooking = false;
   let timer: NodeJS.Timeout | undefined;
@@ -51,15 +51,14 @@ export function watchOutages(deps: OutagesDependencies): Outages {
     isLooking = true;
     try {
       await probe();
-      if (lasting === undefined) return noteRefusal(found);
-      const seconds = Math.round(lasting() / 100) / 10;
-      lasting = undefined;
+      if (outage === undefined) return noteRefusal(found);
+      const seconds = Math.round(outage.elapsed() / 100) / 10;
+      outage = undefined;
       if (!isStopped) logger.info({ seconds }, 'The database can be used again');
     } catch (error) {
-      if (lasting === undefined && !isStopped) {
-        lasting = stopwatch();
+      if (outage === undefined && !isStopped) {
         const reason = reasonOf(error) ?? String(error);
-        lastReason = reason;
+        outage = { elapsed: stopwatch(), reason };
         logger.error(
           { reason },
           'The database cannot be used: what needs it is refused with 503 until it can',
@@ -75,16 +74,15 @@ export function watchOutages(deps: OutagesDependencies): Outages {
     translate(error) {
       const reason = reasonOf(error);
       if (reason === undefined) return error;
-      if (lasting === undefined) void look(reason);
+      if (outage === undefined) void look(reason);
       return new UnavailableError(`The database cannot be used: ${reason}`, {
         cause: error,
         connectionLost: isLost(error),
       });
     },
     requireNone() {
-      if (lasting !== undefined) {
-        throw new UnavailableError(`The database cannot be used: ${lastReason}`);
-      }
+      if (outage === undefined) return;
+      throw new UnavailableError(`The database cannot be used: ${outage.reason}`);
     },
     stop() {
       isStopped = true;
@@ -105,34 +103,23 @@ export function withOutages(dialect: Dialect, { translate }: Pick<Outages, 'tran
       }
     };
   const known = new WeakSet<object>();
-  return {
-    createAdapter: () => dialect.createAdapter(),
-    createIntrospector: (db) => dialect.createIntrospector(db),
-    createQueryCompiler: () => dialect.createQueryCompiler(),
-    createDriver(): Driver {
-      const driver = dialect.createDriver();
-      const acquire = driver.acquireConnection.bind(driver);
-      const rollback = driver.rollbackTransaction.bind(driver);
-      const { beginTransaction: begin, commitTransaction: commit } = driver;
-      return Object.assign(driver, {
-        acquireConnection: translated(
-          async (...options: Parameters<Driver['acquireConnection']>) => {
-            const connection = await acquire(...options);
-            if (!known.has(connection)) {
-              known.add(connection);
-              connection.executeQuery = translated(
-                connection.executeQuery.bind(connection),
-              ) as typeof connection.executeQuery;
-            }
-            return connection;
-          },
-        ),
-        beginTransaction: translated(begin.bind(driver)),
-        commitTransaction: translated(commit.bind(driver)),
-        // Why it is rolled back is what is to be told, and not that a lost connection cannot do that either.
-        rollbackTransaction: (...args: Parameters<Driver['rollbackTransaction']>) =>
-          rollback(...args).catch(() => {}),
-      });
-    },
-  };
+  return withDriver(dialect, (driver) => {
+    const acquire = driver.acquireConnection.bind(driver);
+    const rollback = driver.rollbackTransaction.bind(driver);
+    return {
+      acquireConnection: translated(async (...options: Parameters<Driver['acquireConnection']>) => {
+        const connection = await acquire(...options);
+        if (!known.has(connection)) {
+          known.add(connection);
+          const execute = connection.executeQuery.bind(connection);
+          connection.executeQuery = translated(execute) as typeof connection.executeQuery;
+        }
+        return connection;
+      }),
+      beginTransaction: translated(driver.beginTransaction.bind(driver)),
+      commitTransaction: translated(driver.commitTransaction.bind(driver)),
+      // Why it is rolled back is what is to be told, and not that a lost connection cannot do that either.
+      rollbackTransaction: (connection) => rollback(connection).catch(() => {}),
+    };
+  });
 }

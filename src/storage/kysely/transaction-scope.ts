@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Dialect, Driver } from 'kysely';
+import type { Dialect } from 'kysely';
+import { withDriver } from './with-driver.ts';
 
 /** Tells whether the code that runs was begun by a transaction's work, and that is not over yet. */
 export class TransactionScope {
@@ -35,20 +36,13 @@ export class TransactionScope {
  * The dialect, but inside a transaction nobody gets another connection: SQLite would wait for ever for the one
  * that the transaction has, and PostgreSQL would do the work outside it, unseen and not undone with it.
  */
-export function withinOneTransaction(dialect: Dialect, scope: TransactionScope): Dialect {
-  return {
-    createAdapter: () => dialect.createAdapter(),
-    createIntrospector: (db) => dialect.createIntrospector(db),
-    createQueryCompiler: () => dialect.createQueryCompiler(),
-    createDriver(): Driver {
-      const driver = dialect.createDriver();
-      const acquire = driver.acquireConnection.bind(driver);
-      return Object.assign(driver, {
-        acquireConnection(...options: Parameters<Driver['acquireConnection']>) {
-          scope.requireClosed();
-          return acquire(...options);
-        },
-      });
-    },
-  };
-}
+export const withinOneTransaction = (dialect: Dialect, scope: TransactionScope): Dialect =>
+  withDriver(dialect, (driver) => {
+    const acquire = driver.acquireConnection.bind(driver);
+    return {
+      acquireConnection(...options) {
+        scope.requireClosed();
+        return acquire(...options);
+      },
+    };
+  });

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { stopwatch } from '../../../platform/clock.ts';
 import type { PostgresConfig } from '../../database-config.ts';
 import { DatabaseOpenError } from '../engine.ts';
-import { reasonOf } from './errors.ts';
+import { isRefused, reasonOf } from './errors.ts';
 
 const OLDEST_VERSION = 14;
 
@@ -111,7 +111,7 @@ async function untilThere<T>(
       return await connect();
     } catch (error) {
       const reason = reasonOf(error);
-      if (reason === undefined || elapsed() >= patience) throw error;
+      if (reason === undefined || isRefused(error) || elapsed() >= patience) throw error;
       if (!hasTold) told(reason);
       hasTold = true;
     }
@@ -162,7 +162,8 @@ export async function findWay(
     );
   } catch (error) {
     if (error instanceof DatabaseOpenError || signal?.aborted) throw error;
-    const reason = reasonOf(error) ?? (error instanceof Error ? error.message : String(error));
+    const told = error instanceof Error ? error.message : String(error);
+    const reason = isRefused(error) ? told : (reasonOf(error) ?? told);
     throw new DatabaseOpenError(`No connection to PostgreSQL at ${where}: ${reason}`, {
       cause: error,
     });

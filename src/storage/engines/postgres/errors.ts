@@ -12,6 +12,9 @@ const REASONS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'its network cannot be reached',
   ENOTFOUND: 'its host name is not known',
   EAI_AGAIN: 'its host name could not be looked up',
+  '28000': 'it refuses the user',
+  '28P01': 'it refuses the password',
+  '3D000': 'the database is not there',
   '25006': 'it takes no writes: it is a standby, or read-only',
   '53000': 'it is short of resources',
   '53100': 'its disk is full',
@@ -51,7 +54,10 @@ export function reasonOf(error: unknown): string | undefined {
 }
 
 /** What other connections to the same server would be told as well. */
-const OF_THE_SERVER = /^(?:53|57014|55P03|58030)/;
+const OF_THE_SERVER = /^(?:28|3D|53|57014|55P03|58030)/;
+
+/** Whether it refuses what the configuration says of it: at a start that is to be told at once. */
+export const isRefused = (error: unknown): boolean => /^(?:28|3D)/.test(codeOf(error));
 
 /** Whether it came of a connection, and another one may do. */
 export const isLost = (error: unknown): boolean =>

@@ -200,8 +200,7 @@ class QueuedConnection implements DatabaseConnection {
     this.#lost = undefined;
   }
 
-  // biome-ignore lint/correctness/useYield: nothing is streamed
-  async *streamQuery(): AsyncGenerator<never> {
+  streamQuery(): never {
     throw new Error('Nothing is streamed');
   }
 }
