@@ -6,13 +6,27 @@ import type { Command, CommandLine } from './command.ts';
 import { UsageError } from './usage-error.ts';
 import { type OpenDatabase, withDatabase } from './with-database.ts';
 
-const USAGE = `peers wants one of
+const FORMS = `
   cognomen peers list
   cognomen peers status
   cognomen peers add NAME --key KEY [--key KEY] [--port N] [--url https://HOST:PORT]
   cognomen peers remove NAME
   cognomen peers enable NAME
   cognomen peers disable NAME`;
+
+const USAGE = `peers wants one of${FORMS}`;
+
+const HELP = `Looks after the servers that replicate with this one, also beside a running server, which sees changes within seconds.
+
+Usage:${FORMS}
+
+Options:
+  --key KEY    The peer's public ed25519 key, in base64 or hex; again for each of its keys
+  --port N     Where it listens, when not at 1001
+  --url URL    Where it listens, as https://HOST:PORT
+
+Exit status: 0 done, 1 failed, 2 not understood
+`;
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const time = (ms: number | undefined) => (ms === undefined ? 'never' : new Date(ms).toISOString());
@@ -121,6 +135,7 @@ export const peers: Command = {
   name: 'peers',
   summary: 'Servers that replicate with this one: list, add, remove, enable, disable, status',
   options: ['key', 'port', 'url'],
+  help: HELP,
   takesArguments: true,
   run: (line) => withDatabase(line, (database) => perform(line, database)),
 };

@@ -16,7 +16,7 @@ ${commands.join('\n')}
 
 Options:
   -c, --config FILE  The configuration file [default: $SYDENT_CONF, else sydent.conf]
-  -h, --help         Print this help
+  -h, --help         Print this help; behind a command, that command's
   -V, --version      Print the version
 
 Environment, as defaults for what the file does not say:
@@ -38,28 +38,30 @@ export async function run(args: readonly string[]): Promise<number> {
     return usageError(error instanceof Error ? error.message : String(error));
   }
   const { values, positionals } = parsed;
-  if (values.help) {
-    process.stdout.write(help());
-    return 0;
-  }
   if (values.version) {
     process.stdout.write(`${VERSION}\n`);
     return 0;
   }
   const [name = COMMANDS[0].name, ...rest] = positionals;
   const command = COMMANDS.find((candidate) => candidate.name === name);
+  if (values.help) {
+    process.stdout.write((positionals.length > 0 && command?.help) || help());
+    return 0;
+  }
   if (command === undefined) return usageError(`there is no command ${name}`);
   if (rest.length > 0 && !command.takesArguments) {
     return usageError(`${name} takes no further argument: ${rest.join(' ')}`);
   }
   const { config, help: _help, version: _version, ...own } = values;
-  const foreign = Object.keys(own).find((option) => !command.options?.includes(option));
+  const known = [...(command.options ?? []), ...(command.flags ?? [])];
+  const foreign = Object.keys(own).find((option) => !known.includes(option));
   if (foreign !== undefined) return usageError(`${name} takes no --${foreign}`);
   try {
     return await command.run({
       config: config ?? (process.env['SYDENT_CONF'] || 'sydent.conf'),
       args: rest,
       own: own as Record<string, string[]>,
+      flags: new Set(Object.keys(own).filter((option) => command.flags?.includes(option))),
     });
   } catch (error) {
     if (error instanceof UsageError) return usageError(error.message);

@@ -30,6 +30,12 @@ describe('the command line', () => {
     expect(command.log()).toMatch(/Usage: cognomen[\s\S]*serve[\s\S]*--config FILE/);
   });
 
+  test('a command explains itself', async () => {
+    const command = spawn(['peers', '--help']);
+    expect(await command.ended).toBe(0);
+    expect(command.log()).toMatch(/peers add NAME --key KEY[\s\S]*Exit status/);
+  });
+
   test('--version', async () => {
     const command = spawn(['--version']);
     expect(await command.ended).toBe(0);
