@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import type { Listener } from '../config/listener.ts';
+import type { CryptoConfig } from '../config/sections/crypto.ts';
 import { loadTerms } from '../config/terms-file.ts';
 import type { Dispatcher, DispatcherTimings } from '../homeservers/onbind/dispatcher.ts';
 import { adoptSydentData } from '../identity/adoption/adopt.ts';
@@ -20,8 +21,11 @@ export interface App {
   readonly addresses: Readonly<
     { client: Listener } & Record<'internal' | 'metrics' | 'replication', Listener | undefined>
   >;
-  /** Reads again what stands in files of its own; what is wrong with one is logged, and the old stays. */
-  reload(): Promise<void>;
+  /**
+   * Reads again what stands in files of its own; what is wrong with one is logged, and the old stays.
+   * @param crypto the signing keys from now on; without them they stay
+   */
+  reload(crypto?: CryptoConfig): Promise<void>;
   /** From now on the health endpoint answers that the server is about to stop; all else is answered as before. */
   announceStop(): void;
   /**
@@ -103,7 +107,12 @@ async function start(config: Config, deps: AppDependencies, closing: Closing): P
 
   return {
     addresses,
-    async reload() {
+    async reload(crypto) {
+      const { keys } = infrastructure;
+      if (crypto !== undefined && keys.renew(crypto)) {
+        const [signs, ...former] = keys.signingIds;
+        logger.info({ signs, former }, 'Other signing keys are in force');
+      }
       await inBackground(logger, 'Reading the terms again', async () => {
         termsPolicy = await loadTerms(general.termsPath);
       });

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { createDelivery, type Delivery } from '../delivery/delivery.ts';
 import { canSendSms } from '../delivery/sms/sms.ts';
-import { createServerKeys, type ServerKeys } from '../identity/server-keys.ts';
+import { createServerKeys, type RenewableServerKeys } from '../identity/server-keys.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { createLeases, type Leases } from '../platform/leases.ts';
 import { createMetrics, type Metrics } from '../platform/metrics.ts';
@@ -29,7 +29,7 @@ export interface Infrastructure {
   /** This process among those on the same database. */
   readonly leases: Leases;
   readonly storage: Storage;
-  readonly keys: ServerKeys;
+  readonly keys: RenewableServerKeys;
   readonly resolver: NameResolver;
   readonly outbound: OutboundClient;
   readonly delivery: Delivery;

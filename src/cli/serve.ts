@@ -3,7 +3,8 @@ import { setTimeout as passed } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
 import { type App, startApp } from '../app/app.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadConfig, readConfigWithKey } from '../config/load.ts';
+import type { CryptoConfig } from '../config/sections/crypto.ts';
 import { systemClock } from '../platform/clock.ts';
 import { hostNames } from '../platform/hostname.ts';
 import { createLogger } from '../platform/logger.ts';
@@ -44,7 +45,7 @@ async function serveUntilStopped({ config: file }: CommandLine): Promise<number>
   process.on('SIGHUP', async () => {
     logging.reopen();
     logger.info('Reopened the log');
-    await app?.reload();
+    await app?.reload(await keysAgain(file, logger));
   });
   // Caught from here on: a stop during the start breaks off what takes long, the rest is stopped in order.
   const stopping = stopSignals(logger, () => phase ?? app?.waitsFor);
@@ -84,6 +85,17 @@ async function serveUntilStopped({ config: file }: CommandLine): Promise<number>
   await logging.close();
   // What was cut off or left behind would keep the process alive, such as a mail that the relay does not take.
   process.exit(0);
+}
+
+/** The signing keys as the file has them by now; undefined where it cannot be used. */
+async function keysAgain(file: string, logger: Logger): Promise<CryptoConfig | undefined> {
+  const environment = { env: process.env, ...hostNames() };
+  try {
+    return (await readConfigWithKey(file, environment)).config.crypto;
+  } catch (error) {
+    logger.error(explain(error), 'The configuration cannot be read again; the signing keys stay');
+    return undefined;
+  }
 }
 
 /** Whether the start failed because the signal broke it off. */

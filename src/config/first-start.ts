@@ -1,53 +1,13 @@
-import { constants } from 'node:fs';
-import { access, chmod, chown, open, realpath, rename, rm, stat } from 'node:fs/promises';
-import path from 'node:path';
 import type { Random } from '../platform/random.ts';
-import { encodeBase64 } from '../signing/base64.ts';
-import { RIGHTS_OF_OTHERS } from './exposed-files.ts';
+import { replaceSecretText, writeDurably } from './config-file.ts';
 import type { Key } from './keys.ts';
 import { FAMILIES, SECTIONS } from './known-keys.ts';
-import { DEFAULT_SECTION, parseIni } from './parser.ts';
 import { type Environment, inEnvironment } from './reader.ts';
 import { CRYPTO } from './sections/crypto.ts';
 import { GENERAL } from './sections/general.ts';
+import { newSigningKey, withSigningKey } from './signing-key-lines.ts';
 
-const { section: KEY_SECTION, name: KEY_NAME } = CRYPTO.signingKey;
-
-/** A new signing key, as the configuration has it. @param version tells it from others that the server had */
-export const newSigningKey = (random: Random, version = '0') =>
-  `ed25519 ${version} ${encodeBase64(random.bytes(32))}`;
-
-/** Writes the file whole or not at all, and so that it is there after a power failure. */
-async function writeDurably(
-  file: string,
-  text: string,
-  attributes: { mode: number; uid?: number; gid?: number },
-): Promise<void> {
-  const temporary = `${file}.${process.pid}.new`;
-  try {
-    const handle = await open(temporary, 'wx', attributes.mode);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await chmod(temporary, attributes.mode);
-    if (attributes.uid !== undefined && attributes.gid !== undefined) {
-      await chown(temporary, attributes.uid, attributes.gid);
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  const folder = await open(path.dirname(file), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
+const { name: KEY_NAME } = CRYPTO.signingKey;
 
 function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
@@ -114,51 +74,13 @@ export async function writeFirstConfig(
 }
 
 /**
- * The text with the key's line filled in where it stands, or added in [crypto], and nothing else changed.
- * @throws ConfigSyntaxError
- */
-export function withSigningKey(text: string, key: string): string {
-  const ini = parseIni(text);
-  const newline = text.includes('\r\n') ? '\r\n' : '\n';
-  const lines = text.split(/(?<=\n|\r(?!\n))/);
-  const replaceLine = (index: number, by: string[]) =>
-    [...lines.slice(0, index), ...by, ...lines.slice(index + 1)].join('');
-  const setting = `${KEY_NAME} = ${key}`;
-  const indentOf = (line: number | undefined) =>
-    /^[^\S\r\n]*/.exec(lines[line ?? -1] ?? '')?.[0] ?? '';
-
-  // The section's own line wins over one that serves every section.
-  const empty = ini.lineOf(KEY_SECTION, KEY_NAME) ?? ini.lineOf(DEFAULT_SECTION, KEY_NAME);
-  if (empty !== undefined) {
-    const end = /(?:\r\n?|\n)?$/.exec(lines[empty] ?? '')?.[0] ?? '';
-    return replaceLine(empty, [`${indentOf(empty)}${setting}${end}`]);
-  }
-  const header = ini.lineOf(KEY_SECTION);
-  if (header === undefined) {
-    const gap = text === '' || /[\r\n]$/.test(text) ? '' : newline;
-    return `${text}${gap}${text === '' ? '' : newline}[${KEY_SECTION}]${newline}${setting}${newline}`;
-  }
-  const [next] = ini.keys(KEY_SECTION);
-  // Standing further left than what follows, it would have that for its continuation.
-  const indent = next === undefined ? '' : indentOf(ini.lineOf(KEY_SECTION, next));
-  const headerLine = lines[header] ?? '';
-  const closed = /[\r\n]$/.test(headerLine) ? headerLine : `${headerLine}${newline}`;
-  return replaceLine(header, [closed, `${indent}${setting}${newline}`]);
-}
-
-/**
  * Adds a new signing key to an existing file, keeping owner, group and their rights; others lose theirs, as it
  * holds a secret now. The new text.
  */
 export async function addSigningKey(file: string, text: string, random: Random): Promise<string> {
-  const target = await realpath(file);
   const added = withSigningKey(text, newSigningKey(random));
   try {
-    await access(target, constants.W_OK);
-    const { mode, uid, gid } = await stat(target);
-    // To root every file is writable; a file that nobody may write was meant to stay as it is.
-    if ((mode & 0o222) === 0) throw new Error('it is read-only');
-    await writeDurably(target, added, { mode: mode & 0o7777 & ~RIGHTS_OF_OTHERS, uid, gid });
+    await replaceSecretText(file, added);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(

@@ -65,8 +65,8 @@ function decodeUtf8(bytes: Buffer): string {
   throw new Error(`line ${line + 1} is not UTF-8`);
 }
 
-/** The text, its byte order mark included: it may be written back. */
-async function read(file: string): Promise<string | undefined> {
+/** The text, its byte order mark included: it may be written back; undefined where there is no file. @throws ConfigError */
+export async function readText(file: string): Promise<string | undefined> {
   try {
     return decodeUtf8(await readFile(file));
   } catch (error) {
@@ -99,13 +99,26 @@ export function parseConfig(file: string, text: string, environment: Environment
 
 /** Reads and validates an existing configuration; changes nothing. @throws ConfigError */
 export async function readConfig(file: string, environment: Environment): Promise<LoadedConfig> {
-  const text = await read(file);
+  const text = await readText(file);
   if (text === undefined) throw new ConfigError(file, ['it does not exist']);
   return withExposed(parseConfig(file, text, environment), hasKey(file, text, environment));
 }
 
 const hasKey = (file: string, text: string, environment: Environment) =>
   hasSigningKey(createReader(parse(file, text), environment));
+
+/** Reads an existing configuration that has a signing key; changes nothing. @throws ConfigError */
+export async function readConfigWithKey(
+  file: string,
+  environment: Environment,
+): Promise<LoadedConfig> {
+  const loaded = await readConfig(file, environment);
+  const text = await readText(file);
+  if (text !== undefined && hasKey(file, text, environment)) return loaded;
+  throw new ConfigError(file, [
+    'it has no signing key yet: the first start of the server makes one',
+  ]);
+}
 
 const withExposed = ({ config, warnings }: LoadedConfig, isKeyed: boolean): LoadedConfig => ({
   config,
@@ -122,7 +135,7 @@ export const loadConfig = async (options: LoadOptions): Promise<LoadedConfig> =>
 
 async function loadOrWrite(options: LoadOptions): Promise<LoadedConfig> {
   const { file, random, ...environment } = options;
-  const existing = await read(file);
+  const existing = await readText(file);
   const refuse = (error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     return new ConfigError(file, [reason], { cause: error });

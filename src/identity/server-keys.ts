@@ -1,6 +1,6 @@
 import { decodeBase64, encodeBase64 } from '../signing/base64.ts';
 import { canonicalJson } from '../signing/canonical-json.ts';
-import { keyPairFromSeed } from '../signing/ed25519.ts';
+import { type KeyPair, keyPairFromSeed } from '../signing/ed25519.ts';
 import { type Signatures, signJson } from '../signing/signed-json.ts';
 
 /** This server's long-term keys: one that signs, and those that signed before. */
@@ -17,15 +17,32 @@ export interface ServerKeys {
   /** The same, with those of its former keys that can sign as well: whoever checks may know only one of them. */
   signWithAll<T extends object>(object: T): T & { signatures: Signatures };
   /**
-   * An object without signatures, signed also under the key id that Sydent looks for whatever the key's is.
-   * In a thread beside: peers are sent thousands.
+   * An object without signatures, signed by one of those that can, under its own id and the one that Sydent looks for
+   * whatever the key's is. In a thread beside: peers are sent thousands.
+   * @param keyId the key that the peer has on file; the one that signs, where it is none of these
    */
-  signForPeers<T extends object>(object: T): Promise<T & { signatures: Signatures }>;
+  signForPeers<T extends object>(
+    object: T,
+    keyId?: string,
+  ): Promise<T & { signatures: Signatures }>;
+  /** The ids of the keys that can sign: the one that does, then the former ones. */
+  readonly signingIds: readonly string[];
+}
+
+/** Keys that can be changed while the server runs. */
+export interface RenewableServerKeys extends ServerKeys {
+  /** From now on these are in force. Whether that changed anything. */
+  renew(material: KeyMaterial): boolean;
 }
 
 interface SigningKey {
   readonly version: string;
   readonly seed: Uint8Array;
+}
+
+interface OwnKey {
+  readonly id: string;
+  readonly pair: KeyPair;
 }
 
 export interface KeyMaterial {
@@ -38,45 +55,72 @@ export interface KeyMaterial {
 /** Sydent serves its key under this id whatever id it signs with. */
 const SYDENT_KEY_ID = 'ed25519:0';
 
-export function createServerKeys(serverName: string, material: KeyMaterial): ServerKeys {
-  const current = keyPairFromSeed(material.signingKey.seed);
-  const currentId = `ed25519:${material.signingKey.version}`;
-  const former = material.oldSigningKeys.map(({ version, seed }) => ({
-    id: `ed25519:${version}`,
-    pair: keyPairFromSeed(seed),
-  }));
+export function createServerKeys(serverName: string, material: KeyMaterial): RenewableServerKeys {
+  let keys = keysOf(serverName, material);
+  return {
+    serverName,
+    get currentPublicKey() {
+      return keys.currentPublicKey;
+    },
+    get signingIds() {
+      return keys.signingIds;
+    },
+    publicKey: (keyId) => keys.publicKey(keyId),
+    isValid: (publicKey) => keys.isValid(publicKey),
+    sign: (object) => keys.sign(object),
+    signWithAll: (object) => keys.signWithAll(object),
+    signForPeers: (object, keyId) => keys.signForPeers(object, keyId),
+    renew(renewed) {
+      const next = keysOf(serverName, renewed);
+      const isOther = next.fingerprint !== keys.fingerprint;
+      keys = next;
+      return isOther;
+    },
+  };
+}
+
+/** The keys as one reading of the configuration has them. */
+function keysOf(
+  serverName: string,
+  material: KeyMaterial,
+): ServerKeys & { readonly fingerprint: string } {
+  const [current, ...former] = [material.signingKey, ...material.oldSigningKeys].map(
+    ({ version, seed }) => ({ id: `ed25519:${version}`, pair: keyPairFromSeed(seed) }),
+  ) as [OwnKey, ...OwnKey[]];
+  const publicOf = ({ pair }: OwnKey) => encodeBase64(pair.publicKey);
   const byId = new Map([
-    [SYDENT_KEY_ID, encodeBase64(current.publicKey)],
+    [SYDENT_KEY_ID, publicOf(current)],
     ...material.oldKeys.map(
       (key) => [`ed25519:${key.version}`, encodeBase64(key.publicKey)] as const,
     ),
-    ...former.map(({ id, pair }) => [id, encodeBase64(pair.publicKey)] as const),
-    [currentId, encodeBase64(current.publicKey)],
+    ...former.map((key) => [key.id, publicOf(key)] as const),
+    [current.id, publicOf(current)],
   ]);
   // Valid whether or not another key has taken its id.
   const old = material.oldKeys.map(({ publicKey }) => encodeBase64(publicKey));
   const all = new Set([...byId.values(), ...old]);
-  const sign = <T extends object>(object: T) =>
-    signJson(object, serverName, currentId, current.sign);
+  const signAs = <T extends object>({ id, pair }: OwnKey, object: T) =>
+    signJson(object, serverName, id, pair.sign);
+  const signingIds = [current, ...former].map(({ id }) => id);
   return {
     serverName,
-    currentPublicKey: encodeBase64(current.publicKey),
+    fingerprint: JSON.stringify([signingIds, ...byId, old]),
+    currentPublicKey: publicOf(current),
+    signingIds,
     publicKey: (keyId) => byId.get(keyId),
     isValid(publicKey) {
       // A `+` that nobody percent-encoded arrives as a space.
       const bytes = decodeBase64(publicKey.replaceAll(' ', '+'));
       return bytes !== undefined && all.has(encodeBase64(bytes));
     },
-    sign,
+    sign: (object) => signAs(current, object),
     signWithAll: (object) =>
-      former.reduce(
-        (signed, { id, pair }) => signJson(signed, serverName, id, pair.sign),
-        sign(object),
-      ),
-    async signForPeers(object) {
-      const signature = encodeBase64(await current.signAside(canonicalJson(object)));
+      former.reduce((signed, key) => signAs(key, signed), signAs(current, object)),
+    async signForPeers(object, keyId) {
+      const { id, pair } = former.find((key) => key.id === keyId) ?? current;
+      const signature = encodeBase64(await pair.signAside(canonicalJson(object)));
       // The id is not part of what is signed.
-      const both = { [SYDENT_KEY_ID]: signature, [currentId]: signature };
+      const both = { [SYDENT_KEY_ID]: signature, [id]: signature };
       return { ...object, signatures: { [serverName]: both } };
     },
   };

@@ -8,7 +8,8 @@ import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
 import { logFailure } from '../platform/unavailable.ts';
 import { yieldToEventLoop } from '../platform/yield-to-event-loop.ts';
 import type { Peer, Storage, StoredLocalAssociation } from '../storage/stores/index.ts';
-import { type Batch, signBatch } from './batch.ts';
+import type { Batch } from './batch.ts';
+import { createKeyOnFile } from './key-on-file.ts';
 import type { PeerClient, PushAnswer } from './peer-client.ts';
 import { pushUrl, takesPart } from './peers.ts';
 import { passRefused } from './refusals.ts';
@@ -59,12 +60,13 @@ type Outcome = 'idle' | 'again' | { readonly pause: number };
 const lastOf = (entries: readonly StoredLocalAssociation[]) => entries.at(-1)?.id ?? 0;
 
 export function startWorker(name: string, deps: WorkerDependencies): Worker {
-  const { storage, keys, clock, random, logger, metrics, client, leases } = deps;
+  const { storage, clock, random, logger, metrics, client, leases } = deps;
   const { peers } = storage.stores;
   const stopping = new AbortController();
   let size = SAFE_SIZE;
   /** The most that the peer takes, as far as was learnt lately. */
   let largest = { size: LARGEST_SIZE, until: 0 };
+  const keyOnFile = createKeyOnFile(name, deps);
   let failures = 0;
   let woken = false;
   let isIdle = false;
@@ -142,7 +144,7 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
     );
     if (upTo === undefined) return fail(`it refuses association ${refused[0]}`);
     if (send.length > 0) {
-      const { body } = await signBatch(send, keys);
+      const { body } = await keyOnFile.sign(send);
       const answer = await client.push(url, body, stopping.signal);
       metrics.push(name, answer.kind === 'accepted' ? 'accepted' : 'failed');
       if (answer.kind !== 'accepted') return fail('it refuses what it seemed to take');
@@ -205,7 +207,7 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
   }
 
   const prepare = async (after: number, count: number) =>
-    signBatch(await readLog(after, count), keys);
+    keyOnFile.sign(await readLog(after, count));
 
   /** One push, if there is something to push. */
   async function round(): Promise<Outcome> {
@@ -216,13 +218,13 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
     const after = peer.lastSent ?? 0;
     const batch = ahead?.after === after ? ahead.batch : await prepare(after, size);
     ahead = undefined;
-    const { entries, body } = batch;
+    const { entries } = batch;
     if (entries.length === 0) {
       metrics.backlog(name, 0);
       return 'idle';
     }
     const url = pushUrl(peer, deps.configuredUrl);
-    const pushing = client.push(url, body, stopping.signal);
+    const pushing = keyOnFile.push(batch, (body) => client.push(url, body, stopping.signal));
     // While the peer checks these, those behind them are signed; what goes wrong with that, shows later.
     const next =
       entries.length === size

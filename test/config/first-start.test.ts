@@ -12,9 +12,9 @@ import {
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { withSigningKey } from '../../src/config/first-start.ts';
 import { ConfigError, loadConfig } from '../../src/config/load.ts';
 import { parseIni } from '../../src/config/parser.ts';
+import { withSigningKey } from '../../src/config/signing-key-lines.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { temporaryFolder } from '../support/databases.ts';
 

@@ -21,6 +21,11 @@ const PATIENCE = 60_000;
 const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   'reads and writes files, whose text others in the table read': [
     'addSigningKey',
+    'writeDurably',
+    'replaceSecretText',
+    'readText',
+    'readConfigWithKey',
+    'rotateSigningKey',
     'loadTerms',
     'lockFile',
     'openLogFile',
@@ -72,6 +77,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'is given names and texts of this server’s own': [
     'basicAuthorization',
+    'createKeyOnFile',
     'createServerKeys',
     'giveUpOld',
     'isOrigin',

@@ -2,13 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { withSigningKey } from '../../src/config/first-start.ts';
 import { SECTIONS, unknownNames } from '../../src/config/known-keys.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { addressIn, oneLine } from '../../src/config/mail-values.ts';
 import { pythonFloat, pythonInt } from '../../src/config/numbers.ts';
 import { parseIni } from '../../src/config/parser.ts';
 import { peerKeys } from '../../src/config/sections/peers.ts';
+import { withRotatedKey, withSigningKey } from '../../src/config/signing-key-lines.ts';
 import { asciiDomain, encodeHeaderText } from '../../src/delivery/mail/message.ts';
 import { inSevenBits, labelled } from '../../src/delivery/mail/transfer-encoding.ts';
 import { headerText, jsonMembers } from '../../src/delivery/sms/provider.ts';
@@ -461,6 +461,12 @@ export const PARSERS: readonly Parser[] = [
     read: (text) => withSigningKey(text, 'ed25519 0 x'),
     ...INI,
     ends: ['', '\n[crypto]\n', '\n[crypto]\ned25519.signingkey ='],
+  },
+  {
+    names: ['withRotatedKey'],
+    read: (text) => withRotatedKey(text, 'ed25519 1 x', 'ed25519 0 x'),
+    ...INI,
+    ends: ['', '\n[crypto]\n', '\n[crypto]\ned25519.old_signing_keys ='],
   },
   {
     names: ['parseConfig'],

@@ -60,13 +60,21 @@ export interface ReplicatingServerOptions {
   readonly general?: string;
   /** Of the signing key. */
   readonly keyVersion?: string;
+  /** Lines of `[crypto]` beside that key. */
+  readonly crypto?: string;
 }
 
 /** A server in this process that takes part in replication; it knows no peers yet. */
 export async function startReplicatingServer(
   ca: TestCa,
   name: string,
-  { engine = 'sqlite', http = '', general = '', keyVersion }: ReplicatingServerOptions = {},
+  {
+    engine = 'sqlite',
+    http = '',
+    general = '',
+    keyVersion,
+    crypto = '',
+  }: ReplicatingServerOptions = {},
 ): Promise<ReplicatingServer> {
   const certificate = await certificateFolder(ca, name);
   const port = await freePort();
@@ -77,7 +85,7 @@ export async function startReplicatingServer(
     signingKey: signingKey.line,
     trustedCa: ca.pem,
     noticeTimings: { poll: 20 },
-    sections: { general, http: `${replicationLines(certificate.file, ca, port)}\n${http}` },
+    sections: { general, crypto, http: `${replicationLines(certificate.file, ca, port)}\n${http}` },
   });
   const { stop } = server;
   return Object.assign(server, {
