@@ -1,5 +1,6 @@
 import { checkConfig } from './check-config.ts';
 import type { Command } from './command.ts';
+import { db } from './db.ts';
 import { generateKey } from './generate-key.ts';
 import { key } from './key.ts';
 import { peers } from './peers.ts';
@@ -11,5 +12,6 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   checkConfig,
   generateKey,
   key,
+  db,
   peers,
 ];

@@ -8,6 +8,7 @@ import { storesOn } from './kysely/stores-on.ts';
 import { transactionsOn } from './kysely/transactions.ts';
 import { hasPendingMigrations } from './migrations/index.ts';
 import type { Storage } from './stores/index.ts';
+import { refuseUnfinishedCopy } from './unfinished-copy.ts';
 
 /** Milliseconds to wait for what the server is writing. */
 const PATIENCE = 5000;
@@ -43,6 +44,7 @@ export async function openForCommand(
         'The database is not up to date; start this version of the server on it once first',
       );
     }
+    await refuseUnfinishedCopy(engine.db);
   } catch (error) {
     await engine.close();
     throw error;

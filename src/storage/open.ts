@@ -11,6 +11,7 @@ import { transactionsOn } from './kysely/transactions.ts';
 import { hasPendingMigrations, migrate } from './migrations/index.ts';
 import { newPepper } from './pepper.ts';
 import type { Storage } from './stores/index.ts';
+import { refuseUnfinishedCopy } from './unfinished-copy.ts';
 
 export interface StorageDependencies {
   readonly logger: Logger;
@@ -26,7 +27,11 @@ export interface StorageDependencies {
   readonly pidFile: string;
 }
 
-async function openEngine(config: DatabaseConfig, deps: StorageDependencies): Promise<Engine> {
+/** Opens the database as it is. @throws DatabaseOpenError */
+export async function openEngine(
+  config: DatabaseConfig,
+  deps: StorageDependencies,
+): Promise<Engine> {
   if (config.engine === 'sqlite') {
     const file = await openSqlite(config, { progress: createProgress(deps), ...deps });
     const engine = createSqliteEngine({ ...file, logger: deps.logger });
@@ -70,6 +75,7 @@ export async function openStorage(
   let pepper: string;
   try {
     await migrate(engine, deps.logger);
+    await refuseUnfinishedCopy(engine.db);
     pepper = await readPepper(engine.db, deps.random);
   } catch (error) {
     await engine.close();

@@ -7,6 +7,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import { addressIn, oneLine } from '../../src/config/mail-values.ts';
 import { pythonFloat, pythonInt } from '../../src/config/numbers.ts';
 import { parseIni } from '../../src/config/parser.ts';
+import { databaseNamed } from '../../src/config/sections/db.ts';
 import { peerKeys } from '../../src/config/sections/peers.ts';
 import { withRotatedKey, withSigningKey } from '../../src/config/signing-key-lines.ts';
 import { asciiDomain, encodeHeaderText } from '../../src/delivery/mail/message.ts';
@@ -468,6 +469,7 @@ export const PARSERS: readonly Parser[] = [
     ...INI,
     ends: ['', '\n[crypto]\n', '\n[crypto]\ned25519.old_signing_keys ='],
   },
+  { names: ['databaseNamed'], read: databaseNamed, starts: ['', 'postgres://', 'postgres://a:b@'] },
   {
     names: ['parseConfig'],
     read: (text) => parseConfig('sydent.conf', text, environment),

@@ -161,3 +161,33 @@ export function readDatabase(reader: ConfigReader): DatabaseConfig {
   } as const;
   return postgres === undefined ? sqlite : { ...postgres, ...pool };
 }
+
+/** What a bulk copy does with a database: few connections, and no statement is given up. */
+const BULK = {
+  poolSize: 3,
+  preparedStatements: 'auto',
+  statementTimeout: 0,
+  connectTimeout: 5000,
+  startTimeout: 0,
+} as const;
+
+/** The same database, for one that copies it. */
+export const forBulk = (config: DatabaseConfig): DatabaseConfig =>
+  config.engine === 'postgres' ? { ...config, ...BULK } : config;
+
+/**
+ * The database that a command's argument names: a URL of PostgreSQL, or the path of a SQLite file.
+ * @throws InvalidValueError
+ */
+export function databaseNamed(argument: string): DatabaseConfig {
+  if (/^postgres(ql)?:/.test(argument)) {
+    const target = postgresUrl(argument);
+    if (target !== undefined) return { ...target, ...BULK };
+  }
+  if (argument === '' || argument.includes('://') || argument === ':memory:') {
+    throw new InvalidValueError(
+      'a URL such as postgres://user@host/database, or the path of a SQLite file',
+    );
+  }
+  return { engine: 'sqlite', file: argument, backup: false, exclusive: true };
+}
