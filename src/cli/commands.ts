@@ -1,8 +1,15 @@
 import { checkConfig } from './check-config.ts';
 import type { Command } from './command.ts';
+import { db } from './db.ts';
 import { generateKey } from './generate-key.ts';
 import { peers } from './peers.ts';
 import { serve } from './serve.ts';
 
 /** Every command, in the order of the help. The first is the one that runs when none is named. */
-export const COMMANDS: readonly [Command, ...Command[]] = [serve, checkConfig, generateKey, peers];
+export const COMMANDS: readonly [Command, ...Command[]] = [
+  serve,
+  checkConfig,
+  generateKey,
+  peers,
+  db,
+];
