@@ -10,7 +10,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   '.': ['cli'],
   // Of storage only what it is opened with.
   config: ['model', 'platform', 'signing', 'storage'],
-  cli: ['app', 'config', 'model', 'platform', 'replication', 'storage'],
+  cli: ['app', 'config', 'identity', 'model', 'platform', 'replication', 'storage'],
   delivery: ['config', 'identity', 'model', 'platform'],
   homeservers: ['identity', 'model', 'platform', 'signing', 'storage'],
   // Of storage only the interfaces: see below.

@@ -1,16 +1,11 @@
-import pino from 'pino';
-import { readConfig } from '../config/load.ts';
-import { systemClock } from '../platform/clock.ts';
-import { hostNames } from '../platform/hostname.ts';
-import { createProgress, type Progress } from '../platform/progress.ts';
-import { backUp } from '../storage/backup.ts';
-import type { Command, CommandLine } from './command.ts';
-import { orReportFailure } from './report-failure.ts';
-import { stopSignals } from './stop-signals.ts';
+import type { Command } from './command.ts';
+import { backup } from './db-backup.ts';
+import { verify } from './db-verify.ts';
 import { UsageError } from './usage-error.ts';
 
 const FORMS = `
-  cognomen db backup FILE`;
+  cognomen db backup FILE
+  cognomen db verify [--repair]`;
 
 const HELP = `Looks after the database, also beside a running server.
 
@@ -21,37 +16,28 @@ file beside it. FILE is as secret as the database: the pepper of the lookups, to
 the copy is whole it is called FILE.PID.part; one that a kill left behind may be deleted. PostgreSQL is backed up by
 pg_dump.
 
-Exit status: 0 done, 1 failed, 2 not understood
+verify checks the SQLite file, every association, and the keys by which lookups find it. It tells what is wrong by the
+ids of associations, never by addresses.
+
+Options:
+  --repair  Makes keys of lookups anew where they are missing or wrong, and deletes those of associations that are gone
+
+Exit status: 0 done, and all is well; 1 failed, or something is wrong; 2 not understood
 `;
 
-/** Tells on standard error how far long work is; SIGTERM and SIGINT break it off. */
-function progressOnTerminal(): Progress {
-  const logger = pino({ enabled: false });
-  const signal = stopSignals(logger, () => undefined);
-  const terminal = (line: string) => void process.stderr.write(`${line}\n`);
-  return createProgress({ logger, clock: systemClock, signal, terminal });
-}
-
-async function backup(line: CommandLine, file: string): Promise<number> {
-  const done = await orReportFailure(async () => {
-    const { config } = await readConfig(line.config, { env: process.env, ...hostNames() });
-    await backUp(config.db, file, progressOnTerminal());
-    process.stdout.write(`${file} is a copy of the database, and as secret\n`);
-    return true;
-  });
-  return done ? 0 : 1;
-}
-
-/** Looks after the database, also beside a running server: copies it. */
+/** Looks after the database, also beside a running server: copies it, and checks what is in it. */
 export const db: Command = {
   name: 'db',
-  summary: 'The database: copy it beside a running server',
+  summary: 'The database: backup, verify; also beside a running server',
+  flags: ['repair'],
   help: HELP,
   takesArguments: true,
   async run(line) {
     const [action, ...rest] = line.args;
     const [file = ''] = rest;
-    if (action === 'backup' && file !== '' && rest.length === 1) return backup(line, file);
+    if (action === 'verify' && rest.length === 0) return verify(line);
+    const isBackup = action === 'backup' && file !== '' && rest.length === 1;
+    if (isBackup && line.flags.size === 0) return backup(line, file);
     throw new UsageError(`db wants one of${FORMS}`);
   },
 };

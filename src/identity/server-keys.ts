@@ -1,7 +1,7 @@
 import { decodeBase64, encodeBase64 } from '../signing/base64.ts';
 import { canonicalJson } from '../signing/canonical-json.ts';
-import { keyPairFromSeed } from '../signing/ed25519.ts';
-import { type Signatures, signJson } from '../signing/signed-json.ts';
+import { createVerifier, keyPairFromSeed } from '../signing/ed25519.ts';
+import { fittingSignatures, type Signatures, signJson } from '../signing/signed-json.ts';
 
 /** This server's long-term keys: one that signs, and those that signed before. */
 export interface ServerKeys {
@@ -12,6 +12,8 @@ export interface ServerKeys {
   publicKey(keyId: string): string | undefined;
   /** Whether the key, in either base64 alphabet, is one of this server's. */
   isValid(publicKey: string): boolean;
+  /** Whether one of this server's keys, this or a former one, has signed the object, under whatever key id. */
+  hasSigned(object: object): Promise<boolean>;
   /** The object with this server's signature added. */
   sign<T extends object>(object: T): T & { signatures: Signatures };
   /** The same, with those of its former keys that can sign as well: whoever checks may know only one of them. */
@@ -56,6 +58,8 @@ export function createServerKeys(serverName: string, material: KeyMaterial): Ser
   // Valid whether or not another key has taken its id.
   const old = material.oldKeys.map(({ publicKey }) => encodeBase64(publicKey));
   const all = new Set([...byId.values(), ...old]);
+  const publicKeys = [current, ...former.map(({ pair }) => pair), ...material.oldKeys];
+  const verifiers = publicKeys.flatMap(({ publicKey }) => createVerifier(publicKey) ?? []);
   const sign = <T extends object>(object: T) =>
     signJson(object, serverName, currentId, current.sign);
   return {
@@ -67,6 +71,8 @@ export function createServerKeys(serverName: string, material: KeyMaterial): Ser
       const bytes = decodeBase64(publicKey.replaceAll(' ', '+'));
       return bytes !== undefined && all.has(encodeBase64(bytes));
     },
+    hasSigned: async (object) =>
+      (await fittingSignatures(object, serverName, verifiers)) !== undefined,
     sign,
     signWithAll: (object) =>
       former.reduce(

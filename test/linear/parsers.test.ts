@@ -63,6 +63,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'invalidParam',
     'isBroken',
     'isBusy',
+    'isDamage',
     'isLost',
     'isOutcomeUnknown',
     'isRefused',
