@@ -121,13 +121,20 @@ function change({ args, own }: CommandLine, serverName: string): Change | undefi
   }
 }
 
-async function perform(line: CommandLine, database: OpenDatabase): Promise<void> {
+async function perform(line: CommandLine, database: OpenDatabase): Promise<number> {
   const [action, ...rest] = line.args;
-  if (rest.length === 0 && action === 'list') return list(database);
-  if (rest.length === 0 && action === 'status') return status(database);
+  if (rest.length === 0 && action === 'list') {
+    await list(database);
+    return 0;
+  }
+  if (rest.length === 0 && action === 'status') {
+    await status(database);
+    return 0;
+  }
   const wanted = change(line, database.config.general.serverName);
   if (wanted === undefined) throw new UsageError(USAGE);
   say(await database.storage.transaction(({ peers }) => wanted(peers)));
+  return 0;
 }
 
 /** Looks after the peers in the database, also beside a running server, which sees changes within seconds. */

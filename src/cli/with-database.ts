@@ -10,27 +10,26 @@ import { orReportFailure } from './report-failure.ts';
 /** What a command works on. */
 export interface OpenDatabase {
   readonly config: Config;
-  readonly storage: Pick<Storage, 'stores' | 'transaction'>;
+  readonly storage: Pick<Storage, 'stores' | 'transaction' | 'logTransaction'>;
 }
 
 /**
  * Does a command's work on the database of the configuration, also while a server is running on it.
- * @returns the exit status
+ * @returns the exit status: what the work resolves to, or 1 when it failed
  * @throws UsageError
  */
 export async function withDatabase(
   line: CommandLine,
-  work: (database: OpenDatabase) => Promise<void>,
+  work: (database: OpenDatabase) => Promise<number>,
 ): Promise<number> {
-  const done = await orReportFailure(async () => {
+  const status = await orReportFailure(async () => {
     const { config } = await readConfig(line.config, { env: process.env, ...hostNames() });
     const storage = await openForCommand(config.db, pino({ level: 'silent' }));
     try {
-      await work({ config, storage });
+      return await work({ config, storage });
     } finally {
       await storage.close();
     }
-    return true;
   });
-  return done ? 0 : 1;
+  return status ?? 1;
 }

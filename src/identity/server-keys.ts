@@ -1,7 +1,7 @@
 import { decodeBase64, encodeBase64 } from '../signing/base64.ts';
 import { canonicalJson } from '../signing/canonical-json.ts';
-import { type KeyPair, keyPairFromSeed } from '../signing/ed25519.ts';
-import { type Signatures, signJson } from '../signing/signed-json.ts';
+import { createVerifier, type KeyPair, keyPairFromSeed } from '../signing/ed25519.ts';
+import { fittingSignatures, type Signatures, signJson } from '../signing/signed-json.ts';
 
 /** This server's long-term keys: one that signs, and those that signed before. */
 export interface ServerKeys {
@@ -12,6 +12,8 @@ export interface ServerKeys {
   publicKey(keyId: string): string | undefined;
   /** Whether the key, in either base64 alphabet, is one of this server's. */
   isValid(publicKey: string): boolean;
+  /** Whether one of this server's keys, this or a former one, has signed the object, under whatever key id. */
+  hasSigned(object: object): Promise<boolean>;
   /** The object with this server's signature added. */
   sign<T extends object>(object: T): T & { signatures: Signatures };
   /** The same, with those of its former keys that can sign as well: whoever checks may know only one of them. */
@@ -67,6 +69,7 @@ export function createServerKeys(serverName: string, material: KeyMaterial): Ren
     },
     publicKey: (keyId) => keys.publicKey(keyId),
     isValid: (publicKey) => keys.isValid(publicKey),
+    hasSigned: (object) => keys.hasSigned(object),
     sign: (object) => keys.sign(object),
     signWithAll: (object) => keys.signWithAll(object),
     signForPeers: (object, keyId) => keys.signForPeers(object, keyId),
@@ -102,6 +105,8 @@ function keysOf(
   const signAs = <T extends object>({ id, pair }: OwnKey, object: T) =>
     signJson(object, serverName, id, pair.sign);
   const signingIds = [current, ...former].map(({ id }) => id);
+  const publicKeys = [...[current, ...former].map(({ pair }) => pair), ...material.oldKeys];
+  const verifiers = publicKeys.flatMap(({ publicKey }) => createVerifier(publicKey) ?? []);
   return {
     serverName,
     fingerprint: JSON.stringify([signingIds, ...byId, old]),
@@ -113,6 +118,8 @@ function keysOf(
       const bytes = decodeBase64(publicKey.replaceAll(' ', '+'));
       return bytes !== undefined && all.has(encodeBase64(bytes));
     },
+    hasSigned: async (object) =>
+      (await fittingSignatures(object, serverName, verifiers)) !== undefined,
     sign: (object) => signAs(current, object),
     signWithAll: (object) =>
       former.reduce((signed, key) => signAs(key, signed), signAs(current, object)),

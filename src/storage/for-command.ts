@@ -13,18 +13,36 @@ import { refuseUnfinishedCopy } from './unfinished-copy.ts';
 /** Milliseconds to wait for what the server is writing. */
 const PATIENCE = 5000;
 
+/**
+ * Opens a SQLite file beside a server that may be running on it.
+ * @throws DatabaseOpenError when it is not there, or is none
+ */
+export function openBeside(file: string): Database.Database {
+  if (!existsSync(file)) {
+    throw new DatabaseOpenError(`There is no database ${file}; start the server once first`);
+  }
+  let handle: Database.Database | undefined;
+  try {
+    handle = new Database(file, { fileMustExist: true, timeout: PATIENCE });
+    handle.pragma('foreign_keys = OFF');
+    handle.pragma('trusted_schema = OFF');
+    handle.pragma('synchronous = FULL');
+    return handle;
+  } catch (error) {
+    handle?.close();
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DatabaseOpenError(`The database ${file} cannot be opened: ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
 async function openEngine(config: DatabaseConfig, logger: Logger): Promise<Engine> {
   if (config.engine === 'postgres') {
     const { openPostgresEngine } = await import('./engines/postgres/engine.ts');
     return openPostgresEngine({ ...config, poolSize: 1, startTimeout: 0 }, { logger });
   }
-  if (!existsSync(config.file)) {
-    throw new DatabaseOpenError(`There is no database ${config.file}; start the server once first`);
-  }
-  const handle = new Database(config.file, { fileMustExist: true, timeout: PATIENCE });
-  handle.pragma('foreign_keys = OFF');
-  handle.pragma('trusted_schema = OFF');
-  handle.pragma('synchronous = FULL');
+  const handle = openBeside(config.file);
   return createSqliteEngine({ handle, path: config.file, logger, close: () => handle.close() });
 }
 
@@ -36,7 +54,7 @@ async function openEngine(config: DatabaseConfig, logger: Logger): Promise<Engin
 export async function openForCommand(
   config: DatabaseConfig,
   logger: Logger,
-): Promise<Pick<Storage, 'stores' | 'transaction' | 'close'>> {
+): Promise<Pick<Storage, 'stores' | 'transaction' | 'logTransaction' | 'close'>> {
   const engine = await openEngine(config, logger);
   try {
     if (await hasPendingMigrations(engine)) {

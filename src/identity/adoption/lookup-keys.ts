@@ -1,11 +1,10 @@
 import { lookupHash } from '../../model/lookup-hash.ts';
-import { isSameServer } from '../../model/server-name.ts';
 import type {
   KeysOfAssociation,
   Stores,
   UnindexedAssociation,
 } from '../../storage/stores/index.ts';
-import { lookupKeys, storedAddress } from '../associations/lookup-keys.ts';
+import { isFolded, lookupKeys, storedAddress } from '../associations/lookup-keys.ts';
 import { type AdoptionDependencies, numberState } from './dependencies.ts';
 
 const INDEX_POSITION = 'index_position';
@@ -59,9 +58,7 @@ export async function keysOf(
   const keys: KeysOfAssociation[] = [];
   for (let from = 0; from < rows.length; from += LONG_ROWS) {
     const portion = rows.slice(from, from + LONG_ROWS);
-    const received = portion.filter(
-      ({ medium, originServer }) => medium === 'email' && !isSameServer(originServer, serverName),
-    );
+    const received = portion.filter((row) => isFolded(row, serverName));
     const signed = await adoption.signedJson(received.map(({ id }) => id));
     for (const row of portion) {
       keys.push({

@@ -1,5 +1,6 @@
 import { foldAddress, hashedSpellings, type SpeltAddress } from '../../model/addresses.ts';
 import { lookupHash } from '../../model/lookup-hash.ts';
+import { isSameServer } from '../../model/server-name.ts';
 import type { LookupKey } from '../../storage/stores/index.ts';
 
 /** The keys by which lookups find an association, the folded spelling's first. */
@@ -9,6 +10,12 @@ export function lookupKeys(threepid: SpeltAddress, pepper: string): LookupKey[] 
     lookupHash: lookupHash(spelling, threepid.medium, pepper),
   }));
 }
+
+/** Whether the address may have been folded when it was stored: what a peer sent. The spelling it came in is signed. */
+export const isFolded = (
+  row: { readonly medium: string; readonly originServer: string },
+  serverName: string,
+) => row.medium === 'email' && !isSameServer(row.originServer, serverName);
 
 /**
  * The address of a stored association, in the spelling that it was stored or sent with.

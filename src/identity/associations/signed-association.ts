@@ -84,6 +84,17 @@ function parse(json: string): Record<string, unknown> {
   }
 }
 
+/** What the signed JSON of a row holds: the association, and all of the object; undefined when there is none. */
+export function signedIn({
+  signedJson,
+}: {
+  readonly signedJson: string;
+}): { readonly association: Association; readonly object: object } | undefined {
+  const object = parse(signedJson);
+  const association = associationIn(object);
+  return association && { association, object };
+}
+
 /**
  * A stored association as lookups answer it: exactly an association, with this server's signature and that of
  * the peer it is from. Sydent and earlier versions also stored what peers sent beside it, invitations above

@@ -47,6 +47,8 @@ export interface Engine {
   readonly hasOneWriter: boolean;
   /** Whether rows read in a transaction must be locked to stay as read (SQLite's has one writer). */
   readonly locksRows: boolean;
+  /** What is wrong with the database's file, so many at most; PostgreSQL has programs of its own for that. */
+  fileFaults(limit: number): readonly string[];
   /** @throws UnavailableError while the database cannot be read, or takes no writes */
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -15,6 +15,7 @@ import { keyInserter } from './queries/lookup-keys.ts';
 import { replicatedStore } from './replicated.ts';
 import { sessionStore } from './sessions.ts';
 import { stateStore } from './state.ts';
+import { verificationStore } from './verification.ts';
 
 /** Makes the stores of an engine: on the database, or in a transaction. */
 export function storesOn(engine: Engine): (db: Db) => Stores {
@@ -41,5 +42,6 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     respelling: respellingStore(db),
     peers: peerStore(engine, db),
     replicated: replicatedStore(engine, db, insertKeys),
+    verification: verificationStore(engine, db),
   });
 }

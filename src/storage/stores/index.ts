@@ -12,6 +12,7 @@ import type { PeerStore } from './peers.ts';
 import type { ReplicatedStore } from './replicated.ts';
 import type { SessionStore } from './sessions.ts';
 import type { StateStore } from './state.ts';
+import type { VerificationStore } from './verification.ts';
 
 export type * from './accounts.ts';
 export type * from './adoption/adoption.ts';
@@ -27,6 +28,7 @@ export type * from './peers.ts';
 export type * from './replicated.ts';
 export type * from './sessions.ts';
 export type * from './state.ts';
+export type * from './verification.ts';
 
 /**
  * What the domain asks of a database. Implemented once, on Kysely, for SQLite and PostgreSQL.
@@ -47,6 +49,7 @@ export interface Stores {
   readonly respelling: RespellingStore;
   readonly peers: PeerStore;
   readonly replicated: ReplicatedStore;
+  readonly verification: VerificationStore;
 }
 
 /** The stores of a transaction that is under way. */

@@ -143,6 +143,7 @@ export async function openPostgresEngine(
     hasOneWriter: false,
     locksRows: true,
     isRemote: true,
+    fileFaults: () => [],
     async ping() {
       await read(NO_WRITE, []);
     },

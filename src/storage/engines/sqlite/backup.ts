@@ -1,10 +1,10 @@
-import { chmod, open, rename, rm, stat, statfs } from 'node:fs/promises';
-import path from 'node:path';
+import { stat, statfs } from 'node:fs/promises';
 import type Database from 'better-sqlite3';
 import type { Logger } from 'pino';
 import type { Clock } from '../../../platform/clock.ts';
 import type { Progress } from '../../../platform/progress.ts';
 import { DatabaseOpenError } from '../engine.ts';
+import { copyDatabase } from './copy.ts';
 
 export interface BackupDependencies {
   readonly logger: Logger;
@@ -14,18 +14,6 @@ export interface BackupDependencies {
 
 /** The copy, and as much again for what the change adds while both old and new are there. */
 const SPACE_NEEDED = 3;
-
-async function sync(target: string, flags: string): Promise<void> {
-  const handle = await open(target, flags);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Copied without a break. */
-const PAGES_AT_ONCE = 1000;
 
 const megabytes = (bytes: number) => `${Math.ceil(bytes / 1024 / 1024)} MiB`;
 
@@ -59,23 +47,8 @@ export async function backupDatabase(
     'Backing up the database before changing it',
   );
   try {
-    await rm(temporary, { force: true });
-    // Private from its first byte on.
-    await (await open(temporary, 'wx', 0o600)).close();
-    const task = await progress.begin('Backing up the database (pages)', 0);
-    await db.backup(temporary, {
-      progress({ totalPages, remainingPages }) {
-        task.reached(totalPages - remainingPages, totalPages);
-        return PAGES_AT_ONCE;
-      },
-    });
-    task.end();
-    await chmod(temporary, mode & 0o777);
-    await sync(temporary, 'r+');
-    await rename(temporary, backup);
-    await sync(path.dirname(backup), 'r');
+    await copyDatabase(db, backup, { temporary, mode: mode & 0o777, progress });
   } catch (error) {
-    await rm(temporary, { force: true });
     const reason = error instanceof Error ? error.message : String(error);
     throw new DatabaseOpenError(`The backup ${backup} could not be written: ${reason}`, {
       cause: error,

@@ -8,6 +8,7 @@ import type { Engine, TextList } from '../engine.ts';
 import { watchOutages, withOutages } from '../outages.ts';
 import { sqliteDialect } from './driver.ts';
 import { namingFile, reasonOf } from './errors.ts';
+import { integrityFaults } from './integrity.ts';
 import { openFile } from './open-file.ts';
 import { createReader } from './reader.ts';
 
@@ -108,6 +109,7 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
     hasOneWriter: true,
     locksRows: false,
     isRemote: false,
+    fileFaults: (limit) => integrityFaults(handle, limit),
     async ping() {
       await requireWritable();
       await sql`select 1 from sqlite_schema limit 1`.execute(db);

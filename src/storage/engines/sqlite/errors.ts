@@ -40,10 +40,14 @@ export function reasonOf(error: unknown, file: string): string | undefined {
   return REASONS.find(([begin]) => code.startsWith(begin))?.[1](file, code);
 }
 
+/** Whether it is the file itself that is not as it should be. */
+export const isDamage = (error: unknown): boolean =>
+  /^SQLITE_(?:CORRUPT|NOTADB)/.test(codeOf(error));
+
 /** The error, with the file's name where it is what is wrong with the file. */
 export function namingFile(error: unknown, file: string): unknown {
   const code = codeOf(error);
-  if (!/^SQLITE_(?:CORRUPT|NOTADB)/.test(code)) return error;
+  if (!isDamage(error)) return error;
   const what = error instanceof Error ? error.message : '';
   const named = new Error(`The database ${file} is damaged (${what}): restore it from a backup`, {
     cause: error,

@@ -1,0 +1,143 @@
+import { foldAddress } from '../../model/addresses.ts';
+import { isSameServer } from '../../model/server-name.ts';
+import { OperatorError } from '../../platform/operator-error.ts';
+import type { Progress } from '../../platform/progress.ts';
+import type { Storage, StoredAssociation } from '../../storage/stores/index.ts';
+import { signedIn, toAssociation } from '../associations/signed-association.ts';
+import type { ServerKeys } from '../server-keys.ts';
+import { type Fault, Findings } from './findings.ts';
+import { type IndexFaults, indexFaults, makeKeysAnew } from './index-faults.ts';
+
+export interface VerificationDependencies {
+  readonly storage: Pick<Storage, 'stores' | 'logTransaction'>;
+  readonly keys: ServerKeys;
+  readonly progress: Progress;
+}
+
+export interface VerificationOptions {
+  /** Makes lookup keys anew where they are not as they should be. */
+  readonly repair: boolean;
+}
+
+/** What was looked at, and what is wrong with it; where it was repaired, what was. */
+export interface Verification {
+  readonly associations: number;
+  readonly lookupKeys: number;
+  readonly findings: Findings;
+}
+
+/** Read at once where a row may be as long as a push; and so many at most are looked at again under the log's lock. */
+const ROWS = 32;
+const KEYS = 500;
+
+interface Checked {
+  readonly id: number;
+  readonly faults: readonly Fault[];
+  readonly index: IndexFaults;
+}
+
+/**
+ * Checks all associations and the keys by which lookups find them, beside servers that go on: what looks wrong is looked at
+ * again where nobody writes associations, so that what was bound or taken back meanwhile is no fault.
+ * @throws OperatorError when there is no pepper
+ */
+export async function verifyAssociations(
+  { storage, keys, progress }: VerificationDependencies,
+  { repair }: VerificationOptions,
+): Promise<Verification> {
+  const { serverName } = keys;
+  const { adoption, verification } = storage.stores;
+  const pepper = await verification.pepper();
+  if (pepper === undefined) {
+    throw new OperatorError(
+      'The database has no pepper (hashing_metadata): restore it from a backup. A start of the server makes a new one, and lookups by hash with the old one find nothing',
+    );
+  }
+  const findings = new Findings();
+
+  async function check(row: StoredAssociation): Promise<Checked> {
+    const index = indexFaults(row, { serverName, pepper: pepper as string });
+    const faults = [await signedFault(row, keys), ...indexFaultNames(index)];
+    return { id: row.id, index, faults: faults.filter((fault) => fault !== undefined) };
+  }
+
+  const checkAgain = (ids: readonly number[]) =>
+    storage.logTransaction(async (stores) => {
+      const checked: Checked[] = [];
+      for (const row of await stores.verification.associations(ids)) {
+        const found = await check(row);
+        if (repair) await makeKeysAnew(stores, found.id, found.index);
+        checked.push(found);
+      }
+      return checked;
+    });
+
+  const orphanedStill = (ids: readonly number[]) =>
+    storage.logTransaction(async (stores) => {
+      const orphaned = await stores.verification.orphanedAmong(ids);
+      if (repair) await stores.verification.deleteKeysOf(orphaned);
+      return orphaned;
+    });
+
+  async function checkAssociations(): Promise<number> {
+    let [after, count] = [0, 0];
+    const task = await progress.begin('Checking the associations', () =>
+      adoption.countAssociationsAfter(after),
+    );
+    for (;;) {
+      const rows = await verification.associationsAfter(after, ROWS);
+      const checked = await Promise.all(rows.map(check));
+      const suspicious = checked.filter(({ faults }) => faults.length > 0).map(({ id }) => id);
+      const confirmed = suspicious.length > 0 ? await checkAgain(suspicious) : [];
+      for (const { id, faults } of confirmed) for (const fault of faults) findings.add(fault, id);
+      count += rows.length;
+      after = rows.at(-1)?.id ?? after;
+      await task.advance(rows.length);
+      if (rows.length < ROWS) break;
+    }
+    task.end();
+    return count;
+  }
+
+  async function checkKeys(): Promise<number> {
+    let [after, count] = [Number.MIN_SAFE_INTEGER, 0];
+    const task = await progress.begin('Checking the keys of lookups', () =>
+      adoption.countKeysAfter(after),
+    );
+    for (;;) {
+      const looked = await verification.keysAfter(after, KEYS);
+      if (looked === undefined) break;
+      const confirmed = looked.orphaned.length > 0 ? await orphanedStill(looked.orphaned) : [];
+      for (const id of confirmed) findings.add('orphaned', id);
+      after = looked.last;
+      count += looked.keys;
+      await task.advance(looked.keys);
+    }
+    task.end();
+    return count;
+  }
+
+  const associations = await checkAssociations();
+  return { associations, lookupKeys: await checkKeys(), findings };
+}
+
+/** What is wrong with the signed JSON. What others signed was checked when it came: their keys may have changed since. */
+async function signedFault(row: StoredAssociation, keys: ServerKeys): Promise<Fault | undefined> {
+  const signed = signedIn(row);
+  if (signed === undefined) return 'unreadable';
+  if (!isSameServer(row.originServer, keys.serverName)) return undefined;
+  const { address, ...members } = signed.association;
+  const { address: column, ...columns } = toAssociation(row);
+  const isSame =
+    foldAddress(members.medium, address) === foldAddress(columns.medium, column) &&
+    Object.entries(columns).every(([name, value]) => Object(members)[name] === value);
+  if (!isSame) return 'different';
+  return (await keys.hasSigned(signed.object)) ? undefined : 'unsigned';
+}
+
+function indexFaultNames({ missing, misHashed, foreign }: IndexFaults): Fault[] {
+  const names: Fault[] = [];
+  if (missing.length > 0) names.push('unindexed');
+  if (misHashed.length + foreign.length > 0) names.push('misindexed');
+  return names;
+}
