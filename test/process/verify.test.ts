@@ -203,4 +203,34 @@ describe.runIf(ENGINES.includes('sqlite'))('a SQLite file that is damaged', () =
     );
     expect(output).toMatch(/Not all is well\n$/);
   });
+
+  test('is found by an index that lacks a row, and nothing is repaired in it', async () => {
+    await server.stop();
+    const file = database.config.replace('db.file = ', '');
+    const change = (work: (handle: Database.Database) => void) => {
+      const handle = new Database(file).unsafeMode();
+      handle.pragma('writable_schema = ON');
+      work(handle);
+      handle.close();
+    };
+    let index: unknown[] = [];
+    change((handle) => {
+      const where = "where name = 'cognomen_lookup_keys_hash'";
+      index = handle.prepare(`select * from sqlite_master ${where}`).raw().get() as unknown[];
+      handle.exec(`delete from sqlite_master ${where}`);
+    });
+    change((handle) => {
+      handle.exec(`insert into cognomen_lookup_keys values (${GONE}, 'a', 'b')`);
+      handle.prepare('insert into sqlite_master values (?, ?, ?, ?, ?)').run(...index);
+    });
+    const before = await keys();
+    const { status, output } = await verify('--repair');
+    expect(status).toBe(1);
+    expect(output).toMatch(
+      /SQLite finds: .*; row \d+ missing from index cognomen_lookup_keys_hash/,
+    );
+    expect(output).toContain(`with keys of lookups left: ${GONE}\n`);
+    expect(output).toMatch(/Not all is well\n$/);
+    expect(await keys()).toEqual(before);
+  });
 });
