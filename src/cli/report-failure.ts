@@ -4,6 +4,7 @@ import { UsageError } from './usage-error.ts';
 /** What is said of a failure: of what the operator cannot mend, where it was. */
 function tellingOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if (error.name === 'AbortError') return 'Interrupted';
   return error instanceof OperatorError ? error.message : (error.stack ?? error.message);
 }
 
