@@ -8,7 +8,7 @@ import { TransactionScope, withinOneTransaction } from '../../kysely/transaction
 import { CommitUnknownError, type Engine, type TextList } from '../engine.ts';
 import { watchOutages, withOutages } from '../outages.ts';
 import { findWay, NO_WRITE, nameOf, probeWrites } from './connecting.ts';
-import { isLost, reasonOf } from './errors.ts';
+import { hasNoConnection, isLost, reasonOf } from './errors.ts';
 import { type Connections, createConnections } from './pool.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { SettingDialect, setAll, settingsOf } from './settings.ts';
@@ -28,7 +28,7 @@ const STATUS = 'select pg_xact_status($1::xid8) as status';
 const ASKED = 6;
 const FIRST_WAIT = 100;
 
-/** Whether that transaction is committed; while it is under way, or the database is away, it is asked again. */
+/** Whether that transaction is committed; while it is under way, or the database refuses, it is asked again. */
 async function outcomeOf(pool: Connections, id: string): Promise<boolean> {
   let cause: unknown;
   for (let time = 0; time < ASKED; time++) {
@@ -39,6 +39,7 @@ async function outcomeOf(pool: Connections, id: string): Promise<boolean> {
       if (row?.status === 'aborted') return false;
     } catch (error) {
       cause = error;
+      if (hasNoConnection(error)) break;
     }
   }
   throw new CommitUnknownError('Whether a transaction was committed could not be found out', {
