@@ -18,6 +18,8 @@ export interface PostgresServer {
   kill(): Promise<void>;
   /** A standby that every commit waits for from now on. */
   addStandby(): Promise<PostgresServer>;
+  /** Makes a standby a primary. */
+  promote(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -74,7 +76,7 @@ async function untilReady(server: ChildProcess): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const watch = (chunk: Buffer) => {
       log += chunk;
-      if (!log.includes('ready to accept connections')) return;
+      if (!/ready to accept (?:read-only )?connections/.test(log)) return;
       server.stderr?.off('data', watch).resume();
       resolve();
     };
@@ -165,6 +167,8 @@ const startStandby = (url: string, primary: string, safety: 'on' | 'off') =>
       });
       await client.query("alter system set synchronous_standby_names = '*'");
       await client.query('select pg_reload_conf()');
+      const waited = "select from pg_stat_replication where sync_state = 'sync'";
+      while ((await client.query(waited)).rowCount === 0);
       return standby;
     }),
   );
@@ -241,9 +245,12 @@ async function serve(
       }
     },
     async kill() {
+      const gone = once(keeper, 'exit');
       for (const pid of await stopAll()) process.kill(pid, 'SIGKILL');
-      if (keeper.exitCode === null) await once(keeper, 'exit');
+      await gone;
     },
+    promote: () =>
+      withClient(url, async (client) => void (await client.query('select pg_promote()'))),
     addStandby: () => startStandby(url, data, safety),
     async stop() {
       keeper.stdin.end();
