@@ -13,13 +13,16 @@ export interface DatabaseProxy {
   silence(): void;
   /** Passes new connections on again. */
   restore(): void;
+  /** As when an address moves to another server: every connection breaks, and new ones lead there. */
+  leadTo(url: string): void;
   close(): Promise<void>;
 }
 
 /** @param config a `[db]` section that leads to PostgreSQL */
 export async function startDatabaseProxy(config: string): Promise<DatabaseProxy> {
   const url = new URL(config.replace(/^db\.url = /, '').replaceAll('%%', '%'));
-  const target = { host: url.hostname, port: Number(url.port) };
+  const targetOf = ({ hostname, port }: URL) => ({ host: hostname, port: Number(port) });
+  let target = targetOf(url);
   const sockets = new Set<Socket>();
   const silent = new WeakSet<Socket>();
   let isCut = false;
@@ -49,9 +52,13 @@ export async function startDatabaseProxy(config: string): Promise<DatabaseProxy>
   const address = server.address();
   url.port = String(typeof address === 'object' ? address?.port : '');
 
+  function breakAll(): void {
+    for (const socket of sockets) socket.resetAndDestroy();
+  }
+
   function cut(): void {
     isCut = true;
-    for (const socket of sockets) socket.resetAndDestroy();
+    breakAll();
   }
 
   return {
@@ -65,6 +72,10 @@ export async function startDatabaseProxy(config: string): Promise<DatabaseProxy>
     },
     restore() {
       isCut = false;
+    },
+    leadTo(other) {
+      target = targetOf(new URL(other));
+      breakAll();
     },
     async close() {
       server.close();

@@ -5,12 +5,21 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { freePort } from './free-port.ts';
 
 export interface PostgresServer {
   readonly url: string;
   /** Kills it with all its processes, as a crash does, and starts it again once `meanwhile` is done. */
   crash(meanwhile: () => Promise<void>): Promise<void>;
+  /** Stops all its processes where they are, and lets them go on once `meanwhile` is done. */
+  freeze(meanwhile: () => Promise<void>): Promise<void>;
+  /** Kills all its processes, for good. */
+  kill(): Promise<void>;
+  /** A standby that every commit waits for from now on. */
+  addStandby(): Promise<PostgresServer>;
+  /** Makes a standby a primary. */
+  promote(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -67,7 +76,7 @@ async function untilReady(server: ChildProcess): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const watch = (chunk: Buffer) => {
       log += chunk;
-      if (!log.includes('ready to accept connections')) return;
+      if (!/ready to accept (?:read-only )?connections/.test(log)) return;
       server.stderr?.off('data', watch).resume();
       resolve();
     };
@@ -77,46 +86,99 @@ async function untilReady(server: ChildProcess): Promise<void> {
   });
 }
 
-/**
- * A PostgreSQL of our own on a free port.
- * @param durable with fsync, for tests that kill things.
- */
-export async function startPostgres({ durable = false } = {}): Promise<PostgresServer> {
-  // Its user cannot look into a private clone: everything it needs goes to a folder of its own.
+/** What one of them runs from. */
+interface Place {
+  readonly folder: string;
+  readonly data: string;
+  readonly spawnOptions: { cwd: string; env: NodeJS.ProcessEnv; uid?: number; gid?: number };
+}
+
+const bin = (folder: string, name: string) => path.join(folder, 'native', 'bin', name);
+
+/** A folder with all that it needs: its user cannot look into a private clone. */
+async function inPlace(
+  start: (place: Place, own: () => Promise<void>) => Promise<PostgresServer>,
+): Promise<PostgresServer> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'cognomen-postgres-'));
   try {
-    return await startIn(folder, durable);
+    const user = await unprivilegedUser();
+    const native = path.join(folder, 'native');
+    const data = path.join(folder, 'data');
+    await cp(binaries(), native, { recursive: true, verbatimSymlinks: true });
+    await hydrateLinks(native);
+    await mkdir(data, { mode: 0o700 });
+    await run('chmod', ['755', folder]);
+    const env = { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' };
+    const own = async () => {
+      if (user) await run('chown', ['-R', `${user.uid}:${user.gid}`, folder]);
+    };
+    return await start({ folder, data, spawnOptions: { cwd: folder, env, ...user } }, own);
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-async function startIn(folder: string, durable: boolean): Promise<PostgresServer> {
-  const user = await unprivilegedUser();
-  const native = path.join(folder, 'native');
-  const data = path.join(folder, 'data');
-  await cp(binaries(), native, { recursive: true, verbatimSymlinks: true });
-  await hydrateLinks(native);
-  await mkdir(data, { mode: 0o700 });
-  const passwordFile = path.join(folder, 'password');
-  await writeFile(passwordFile, PASSWORD);
-  await run('chmod', ['755', folder]);
-  if (user) await run('chown', ['-R', `${user.uid}:${user.gid}`, folder]);
+/**
+ * A PostgreSQL of our own on a free port.
+ * @param durable with fsync, for tests that kill things.
+ */
+export const startPostgres = ({ durable = false } = {}): Promise<PostgresServer> =>
+  inPlace(async (place, own) => {
+    const passwordFile = path.join(place.folder, 'password');
+    await writeFile(passwordFile, PASSWORD);
+    await own();
+    const initialise = ['-D', place.data, '-U', 'tester', `--pwfile=${passwordFile}`, '--no-sync'];
+    await run(
+      bin(place.folder, 'initdb'),
+      [...initialise, '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C.UTF-8'],
+      place.spawnOptions,
+    );
+    return serve(place, durable ? 'on' : 'off');
+  });
 
-  const spawnOptions = {
-    cwd: folder,
-    env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' },
-    ...user,
-  };
-  const initialise = ['-D', data, '-U', 'tester', `--pwfile=${passwordFile}`, '--no-sync'];
-  await run(
-    path.join(native, 'bin', 'initdb'),
-    [...initialise, '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C.UTF-8'],
-    spawnOptions,
+async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(url);
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    client.end().catch(() => {});
+  }
+}
+
+/** A standby of the one that runs from there, which its commits wait for. */
+const startStandby = (url: string, primary: string, safety: 'on' | 'off') =>
+  inPlace((place, own) =>
+    withClient(url, async (client) => {
+      const { hostname, port, username } = new URL(url);
+      await client.query("select pg_backup_start('standby', true)");
+      await cp(primary, place.data, {
+        recursive: true,
+        filter: (name) => !/postmaster\.(?:pid|opts)$/.test(name),
+      });
+      const { rows } = await client.query('select labelfile from pg_backup_stop(false)');
+      await writeFile(path.join(place.data, 'backup_label'), rows[0].labelfile);
+      await writeFile(path.join(place.data, 'standby.signal'), '');
+      await own();
+      const standby = await serve(place, safety, {
+        primary_conninfo: `host=${hostname} port=${port} user=${username} password='${PASSWORD}'`,
+      });
+      await client.query("alter system set synchronous_standby_names = '*'");
+      await client.query('select pg_reload_conf()');
+      const waited = "select from pg_stat_replication where sync_state = 'sync'";
+      while ((await client.query(waited)).rowCount === 0);
+      return standby;
+    }),
   );
+
+async function serve(
+  { folder, data, spawnOptions }: Place,
+  safety: 'on' | 'off',
+  more: Readonly<Record<string, string>> = {},
+): Promise<PostgresServer> {
   const port = await freePort();
-  const safety = durable ? 'on' : 'off';
   const settings = {
     port: String(port),
     listen_addresses: '127.0.0.1',
@@ -125,9 +187,10 @@ async function startIn(folder: string, durable: boolean): Promise<PostgresServer
     fsync: safety,
     synchronous_commit: safety,
     full_page_writes: safety,
+    ...more,
   };
   const command = [
-    path.join(native, 'bin', 'postgres'),
+    bin(folder, 'postgres'),
     '-D',
     data,
     ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
@@ -142,21 +205,53 @@ async function startIn(folder: string, durable: boolean): Promise<PostgresServer
     return started;
   }
   let keeper = await launch();
+  const url = `postgres://tester:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`;
+  const postmaster = async () =>
+    Number.parseInt(await readFile(path.join(data, 'postmaster.pid'), 'utf8'), 10);
+
+  /** Stops all its processes; their ids. */
+  async function stopAll(): Promise<number[]> {
+    return withClient(url, async (client) => {
+      const first = await postmaster();
+      // So that no more come, while this one is still asked for those that are there.
+      process.kill(first, 'SIGSTOP');
+      const { rows } = await client.query('select pid from pg_stat_activity');
+      const pids = [first, ...rows.map(({ pid }) => Number(pid))];
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      return pids;
+    });
+  }
+
   return {
-    url: `postgres://tester:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`,
+    url,
     async crash(meanwhile) {
       // The folder stays.
       const crashed = path.join(folder, 'crashed');
       await writeFile(crashed, '');
       const gone = once(keeper, 'exit');
-      const pid = await readFile(path.join(data, 'postmaster.pid'), 'utf8');
       // At once, all its processes with it: what is not on disk is gone.
-      process.kill(Number.parseInt(pid, 10), 'SIGQUIT');
+      process.kill(await postmaster(), 'SIGQUIT');
       await gone;
       await meanwhile();
       await rm(crashed);
       keeper = await launch();
     },
+    async freeze(meanwhile) {
+      const pids = await stopAll();
+      try {
+        await meanwhile();
+      } finally {
+        for (const pid of pids) process.kill(pid, 'SIGCONT');
+      }
+    },
+    async kill() {
+      const gone = once(keeper, 'exit');
+      for (const pid of await stopAll()) process.kill(pid, 'SIGKILL');
+      await gone;
+    },
+    promote: () =>
+      withClient(url, async (client) => void (await client.query('select pg_promote()'))),
+    addStandby: () => startStandby(url, data, safety),
     async stop() {
       keeper.stdin.end();
       if (keeper.exitCode === null && keeper.signalCode === null) await once(keeper, 'exit');

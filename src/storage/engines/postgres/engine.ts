@@ -8,7 +8,7 @@ import { TransactionScope, withinOneTransaction } from '../../kysely/transaction
 import { CommitUnknownError, type Engine, type TextList } from '../engine.ts';
 import { watchOutages, withOutages } from '../outages.ts';
 import { findWay, NO_WRITE, nameOf, probeWrites } from './connecting.ts';
-import { isLost, reasonOf } from './errors.ts';
+import { hasNoConnection, isLost, reasonOf } from './errors.ts';
 import { type Connections, createConnections } from './pool.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { SettingDialect, setAll, settingsOf } from './settings.ts';
@@ -24,21 +24,24 @@ const isIn = (column: string | RawBuilder<string>, values: RawBuilder<TextList>)
   sql<boolean>`${typeof column === 'string' ? sql.ref(column) : column} = any(${values}::text[])`;
 
 const STATUS = 'select pg_xact_status($1::xid8) as status';
-/** Times that a commit's outcome is asked for, and milliseconds before the first of them. */
-const ASKED = 6;
+/** Times that a commit's outcome is asked for: for six seconds. */
+const ASKED = 14;
+/** Milliseconds before the first of them, and at most: others who bind wait for it. */
 const FIRST_WAIT = 100;
+const LONGEST_WAIT = 500;
 
-/** Whether that transaction is committed; while it is under way, or the database is away, it is asked again. */
+/** Whether that transaction is committed; while it is under way, or the database refuses, it is asked again. */
 async function outcomeOf(pool: Connections, id: string): Promise<boolean> {
   let cause: unknown;
   for (let time = 0; time < ASKED; time++) {
-    await wait(FIRST_WAIT * 2 ** time);
+    await wait(Math.min(FIRST_WAIT * 2 ** time, LONGEST_WAIT));
     try {
       const [row] = (await pool.query(STATUS, [id])) as { status?: string }[];
       if (row?.status === 'committed') return true;
       if (row?.status === 'aborted') return false;
     } catch (error) {
       cause = error;
+      if (hasNoConnection(error)) break;
     }
   }
   throw new CommitUnknownError('Whether a transaction was committed could not be found out', {

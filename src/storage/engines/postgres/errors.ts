@@ -28,13 +28,13 @@ const REASONS: Readonly<Record<string, string>> = {
   '58030': 'it cannot read or write its files',
 };
 
+/** What the client library says where there was no connection in time. */
+const NO_CONNECTION =
+  /^Connection terminated due to connection timeout|^timeout exceeded when trying to connect|^timeout expired/;
+
 /** What the client library says without a code. */
 const MESSAGES: readonly [RegExp, string][] = [
-  [
-    /^Connection terminated due to connection timeout|^timeout exceeded when trying to connect/,
-    'it does not answer',
-  ],
-  [/^timeout expired/, 'it does not answer'],
+  [NO_CONNECTION, 'it does not answer'],
   [/^Query read timeout/, 'it does not answer'],
   [
     /^Connection terminated|connection error and is not queryable|^Client was closed/,
@@ -59,13 +59,20 @@ const OF_THE_SERVER = /^(?:28|3D|53|57014|55P03|58030)/;
 /** Whether it refuses what the configuration says of it: at a start that is to be told at once. */
 export const isRefused = (error: unknown): boolean => /^(?:28|3D)/.test(codeOf(error));
 
+/** Whether there was no connection in time: to wait as long for another one is of no use. */
+export const hasNoConnection = (error: unknown): boolean =>
+  error instanceof Error && NO_CONNECTION.test(error.message);
+
 /** Whether it came of a connection, and another one may do. */
 export const isLost = (error: unknown): boolean =>
-  reasonOf(error) !== undefined && !OF_THE_SERVER.test(codeOf(error));
+  reasonOf(error) !== undefined && !OF_THE_SERVER.test(codeOf(error)) && !hasNoConnection(error);
+
+/** Whether a statement got no answer. */
+export const isSilent = (error: unknown): boolean =>
+  error instanceof Error && error.message === 'Query read timeout';
 
 /** Whether a connection that answered so is of no use to anybody: the server behind it takes no writes, or is silent. */
-export const isBroken = (error: unknown): boolean =>
-  codeOf(error) === '25006' || (error instanceof Error && error.message === 'Query read timeout');
+export const isBroken = (error: unknown): boolean => codeOf(error) === '25006' || isSilent(error);
 
 /** Whether the server takes no further connection, while those that are open go on working. */
 export const tooManyConnections = (error: unknown): boolean => codeOf(error) === '53300';

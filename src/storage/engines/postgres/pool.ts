@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Client, Pool, PoolClient, PoolConfig } from 'pg';
 import type { Logger } from 'pino';
 import { stopwatch } from '../../../platform/clock.ts';
-import { isBroken, tooManyConnections } from './errors.ts';
+import { isBroken, isSilent, tooManyConnections } from './errors.ts';
 
 /** Milliseconds between attempts, where the database takes no further connection. */
 const PAUSE = 50;
@@ -30,18 +30,21 @@ export interface ConnectionsDependencies {
 }
 
 /** Tells of every error that a statement ends with. */
-function telling(Base: typeof Client, told: (error: unknown) => void): typeof Client {
+function telling(
+  Base: typeof Client,
+  told: (error: unknown, client: Client) => void,
+): typeof Client {
   return class TellingClient extends Base {
     override query(...query: unknown[]): never {
       const last = query.at(-1);
       if (typeof last === 'function') {
         query[query.length - 1] = (error: unknown, ...results: unknown[]) => {
-          if (error) told(error);
+          if (error) told(error, this);
           last(error, ...results);
         };
       }
       const running: unknown = (super.query as (...query: unknown[]) => unknown)(...query);
-      if (running instanceof Promise) running.catch(told);
+      if (running instanceof Promise) running.catch((error) => told(error, this));
       return running as never;
     }
   } as unknown as typeof Client;
@@ -52,8 +55,10 @@ export function createConnections(deps: ConnectionsDependencies): Connections {
   // Where one connection leads to a server that is silent, or takes no writes, those made before may as well.
   let generation = 0;
   const generations = new WeakMap<Client, number>();
-  const Told = telling(pg.Client, (error) => {
+  const Told = telling(pg.Client, (error, client) => {
     if (isBroken(error)) generation++;
+    // Else a rollback over it would wait as long again.
+    if (isSilent(error)) client.end().catch(() => {});
   });
   const pool = new pg.Pool({ ...options, Client: clientOf(Told) });
   const lost = (error: Error) =>
