@@ -63,7 +63,8 @@ export async function openInfrastructure(
   const metrics = createMetrics();
   const progress = createProgress({ ...options, clock });
   const { signal } = options;
-  const opening = { logger, clock, random, progress, signal, serverName, pidFile };
+  const given = { logger, clock, random, progress, signal, serverName, pidFile };
+  const opening = { ...given, metrics: metrics.database };
   const storage = await openStorage(config.db, opening);
   closing.defer('the database', () => storage.close());
   const resolver = createNameResolver({ servers: dnsServers, clock });

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { createDatabaseMetrics, type DatabaseMetrics } from './database-metrics.ts';
 import { createHttpMetrics, type HttpRequestMeasure } from './http-metrics.ts';
 import { createOnbindMetrics, type OnbindMetrics } from './onbind-metrics.ts';
 import { createReplicationMetrics, type ReplicationMetrics } from './replication-metrics.ts';
@@ -14,6 +15,7 @@ export interface OutboundRoom {
 export interface Metrics {
   readonly registry: Registry;
   httpRequest(measure: HttpRequestMeasure): void;
+  readonly database: DatabaseMetrics;
   readonly onbind: OnbindMetrics;
   /** A mail handed to the relay, or tried to. */
   emailSent(): void;
@@ -92,6 +94,7 @@ export function createMetrics(): Metrics {
   });
   return {
     registry,
+    database: createDatabaseMetrics(registers),
     onbind: createOnbindMetrics(registers),
     httpRequest,
     emailSent: () => emails.inc(),

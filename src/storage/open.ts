@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../platform/clock.ts';
+import type { DatabaseMetrics } from '../platform/database-metrics.ts';
 import { createProgress, type Progress } from '../platform/progress.ts';
 import type { Random } from '../platform/random.ts';
 import type { DatabaseConfig } from './database-config.ts';
@@ -17,6 +18,7 @@ export interface StorageDependencies {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: Random;
+  readonly metrics?: DatabaseMetrics | undefined;
   /** To whom long work is told; without it the log. */
   readonly progress?: Progress;
   /** Whose associations are this server's own. */
@@ -34,7 +36,7 @@ export async function openEngine(
 ): Promise<Engine> {
   if (config.engine === 'sqlite') {
     const file = await openSqlite(config, { progress: createProgress(deps), ...deps });
-    const engine = createSqliteEngine({ ...file, logger: deps.logger });
+    const engine = createSqliteEngine({ ...file, logger: deps.logger, metrics: deps.metrics });
     try {
       if (await hasPendingMigrations(engine)) await file.backup();
     } catch (error) {

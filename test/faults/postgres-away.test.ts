@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type DatabaseProxy, startDatabaseProxy } from '../support/database-proxy.ts';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
+import { get } from '../support/http.ts';
 import { probesOf } from '../support/probes.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
@@ -42,12 +43,18 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
     await client.query(`alter database ${name} set default_transaction_read_only = ${value}`);
     await client.end();
   }
+  /** What the metrics say of the database. */
+  async function counted(name: string): Promise<number> {
+    const { text } = await get(`${server.metricsUrl}/metrics`);
+    return Number(new RegExp(`^cognomen_database_${name} (\\d+)$`, 'm').exec(text)?.[1]);
+  }
   const errors = () => server.logs.filter((line) => JSON.parse(line).level >= 50);
 
   test('that is away is told of once, answered with 503, and used again when it is back', async () => {
     expect((await bind('before')).status).toBe(200);
     proxy.cut();
     await expect.poll(() => lines('The database cannot be used:')).not.toEqual([]);
+    expect(await counted('available')).toBe(0);
     for (const ask of [account, health, () => bind('meanwhile')]) {
       const { status } = await ask();
       expect(status).toBe(503);
@@ -65,6 +72,9 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
     expect(lines('The database can be used again')).toHaveLength(1);
     expect(errors()).toHaveLength(1);
     expect(JSON.parse(errors()[0] ?? '{}').reason).toContain('the connection was lost');
+    expect(await counted('available')).toBe(1);
+    expect(await counted('outages_total')).toBe(1);
+    expect(await counted('failures_total')).toBeGreaterThan(3);
   });
 
   test('that ends every connection while it is used loses nothing that was answered with 200', async () => {
@@ -92,6 +102,7 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
       if (status === 200) expect(there).toContain(`${name}@sample.test`);
     }
     expect((await bind('last')).status).toBe(200);
+    expect(await counted('retries_total')).toBeGreaterThan(0);
   });
 
   test('that is silent is given up, and another connection is taken', async () => {

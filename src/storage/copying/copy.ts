@@ -264,6 +264,12 @@ async function verify(
       checksumOf(target, table, advance),
     ]);
     task.end();
+    const there = await countRows(source, table);
+    if (there !== one.count) {
+      throw new DatabaseOpenError(
+        `${there - one.count} rows of the table ${table.name} have no ${table.key.join(' or ')}, and were not copied: correct or delete them in the source, empty the target, and copy anew`,
+      );
+    }
     if (one.count !== other.count || one.sum !== other.sum) {
       throw new DatabaseOpenError(
         `The table ${table.name} is not the same in both (${one.count} and ${other.count} rows): the source was changed meanwhile. Stop every server on it, empty the target, and copy anew`,

@@ -1,4 +1,5 @@
 import type { Kysely, RawBuilder, Transaction } from 'kysely';
+import type { DatabaseMetrics } from '../../platform/database-metrics.ts';
 import { OperatorError } from '../../platform/operator-error.ts';
 import { UnavailableError } from '../../platform/unavailable.ts';
 import type { Schema } from '../kysely/schema.ts';
@@ -15,6 +16,7 @@ export type TextList = { readonly [LIST]: true };
 export interface Engine {
   readonly name: 'sqlite' | 'postgres';
   readonly db: Kysely<Schema>;
+  readonly metrics: DatabaseMetrics;
   /** Whether a transaction's work runs, in which nothing else gets a connection. */
   readonly scope: TransactionScope;
   /**

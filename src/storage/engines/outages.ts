@@ -1,6 +1,7 @@
 import type { Dialect, Driver } from 'kysely';
 import type { Logger } from 'pino';
 import { stopwatch } from '../../platform/clock.ts';
+import type { DatabaseMetrics } from '../../platform/database-metrics.ts';
 import { UnavailableError } from '../../platform/unavailable.ts';
 import { withDriver } from '../kysely/with-driver.ts';
 
@@ -11,6 +12,7 @@ const SELDOM = 60_000;
 
 export interface OutagesDependencies {
   readonly logger: Logger;
+  readonly metrics: DatabaseMetrics;
   /** Why the database cannot be used for now, by the error that came of using it; undefined: something else is wrong. */
   reasonOf(error: unknown): string | undefined;
   /** Whether it came of a connection, and another one may do. */
@@ -32,7 +34,7 @@ export interface Outages {
 }
 
 export function watchOutages(deps: OutagesDependencies): Outages {
-  const { logger, reasonOf, isLost = () => false, probe } = deps;
+  const { logger, metrics, reasonOf, isLost = () => false, probe } = deps;
   let outage: { readonly elapsed: () => number; readonly reason: string } | undefined;
   let sinceRefusal: (() => number) | undefined;
   let isLooking = false;
@@ -54,11 +56,13 @@ export function watchOutages(deps: OutagesDependencies): Outages {
       if (outage === undefined) return noteRefusal(found);
       const seconds = Math.round(outage.elapsed() / 100) / 10;
       outage = undefined;
+      metrics.available(true);
       if (!isStopped) logger.info({ seconds }, 'The database can be used again');
     } catch (error) {
       if (outage === undefined && !isStopped) {
         const reason = reasonOf(error) ?? String(error);
         outage = { elapsed: stopwatch(), reason };
+        metrics.available(false);
         logger.error(
           { reason },
           'The database cannot be used: what needs it is refused with 503 until it can',
@@ -74,6 +78,7 @@ export function watchOutages(deps: OutagesDependencies): Outages {
     translate(error) {
       const reason = reasonOf(error);
       if (reason === undefined) return error;
+      metrics.failed();
       if (outage === undefined) void look(reason);
       return new UnavailableError(`The database cannot be used: ${reason}`, {
         cause: error,
@@ -82,6 +87,7 @@ export function watchOutages(deps: OutagesDependencies): Outages {
     },
     requireNone() {
       if (outage === undefined) return;
+      metrics.failed();
       throw new UnavailableError(`The database cannot be used: ${outage.reason}`);
     },
     stop() {

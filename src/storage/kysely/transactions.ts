@@ -110,7 +110,10 @@ export function transactionsOn(
   async function runAlone(member: Member, locksLog: boolean): Promise<Outcome> {
     const once = () => inTransaction(locksLog, async (db) => [await runMember(db, member)]);
     let outcome = await once();
-    if ('failure' in outcome && outcome.mayHelpAgain) outcome = await once();
+    if ('failure' in outcome && outcome.mayHelpAgain) {
+      engine.metrics.retried();
+      outcome = await once();
+    }
     if ('done' in outcome) for (const settle of outcome.done) settle();
     else member.reject(outcome.failure);
     return outcome;

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Kysely, PostgresDialect, type PostgresPool, type RawBuilder, sql } from 'kysely';
 import type { PoolConfig } from 'pg';
 import type { Logger } from 'pino';
+import { type DatabaseMetrics, NO_DATABASE_METRICS } from '../../../platform/database-metrics.ts';
 import type { PostgresConfig } from '../../database-config.ts';
 import type { Schema } from '../../kysely/schema.ts';
 import { TransactionScope, withinOneTransaction } from '../../kysely/transaction-scope.ts';
@@ -55,9 +56,13 @@ async function outcomeOf(pool: Connections, id: string): Promise<boolean> {
  */
 export async function openPostgresEngine(
   config: PostgresConfig,
-  deps: { readonly logger: Logger; readonly signal?: AbortSignal | undefined },
+  deps: {
+    readonly logger: Logger;
+    readonly metrics?: DatabaseMetrics | undefined;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<Engine> {
-  const { logger } = deps;
+  const { logger, metrics = NO_DATABASE_METRICS } = deps;
   // Loaded only here: it is memory that a server on SQLite does without.
   const { default: pg } = await import('pg');
   const where = nameOf(config);
@@ -89,6 +94,7 @@ export async function openPostgresEngine(
   );
   const outages = watchOutages({
     logger,
+    metrics,
     reasonOf: (error) => {
       const reason = reasonOf(error);
       return reason && `PostgreSQL at ${where}: ${reason}`;
@@ -112,6 +118,7 @@ export async function openPostgresEngine(
         return await pool.query(text, parameters);
       } catch (error) {
         if (!isLost(error)) throw error;
+        metrics.retried();
         return await pool.query(text, parameters);
       }
     } catch (error) {
@@ -121,6 +128,7 @@ export async function openPostgresEngine(
 
   return {
     name: 'postgres',
+    metrics,
     db,
     scope,
     prepare(text) {

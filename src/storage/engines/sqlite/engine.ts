@@ -1,6 +1,7 @@
 import type Database from 'better-sqlite3';
 import { CompiledQuery, Kysely, type RawBuilder, sql } from 'kysely';
 import type { Logger } from 'pino';
+import { type DatabaseMetrics, NO_DATABASE_METRICS } from '../../../platform/database-metrics.ts';
 import { UnavailableError } from '../../../platform/unavailable.ts';
 import type { Schema } from '../../kysely/schema.ts';
 import { TransactionScope, withinOneTransaction } from '../../kysely/transaction-scope.ts';
@@ -38,6 +39,7 @@ export interface SqliteEngineParts {
   /** Its path, or `:memory:`. */
   readonly path: string;
   readonly logger: Logger;
+  readonly metrics?: DatabaseMetrics | undefined;
   /** Closes the file when the engine closes. */
   readonly close: () => void;
   /** Opens it a second time, to read; without it all goes over the one connection. */
@@ -46,13 +48,14 @@ export interface SqliteEngineParts {
 
 /** The engine on an open SQLite file. */
 export function createSqliteEngine(parts: SqliteEngineParts): Engine {
-  const { handle, path, logger, close, openReader } = parts;
+  const { handle, path, logger, metrics = NO_DATABASE_METRICS, close, openReader } = parts;
   // From here on nobody waits in SQLite: that would hold up all.
   handle.pragma('busy_timeout = 0');
   const scope = new TransactionScope();
   const file = openFile(path);
   const outages = watchOutages({
     logger,
+    metrics,
     reasonOf: (error) => reasonOf(error, path),
     async probe() {
       file.check();
@@ -88,6 +91,7 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
 
   return {
     name: 'sqlite',
+    metrics,
     db,
     scope,
     prepare: (text) => (parameters) =>
