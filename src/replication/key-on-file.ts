@@ -11,7 +11,13 @@ export interface KeyOnFile {
    * Pushes the batch. Where the peer refuses all of it, it may know another of this server's keys: it gets the same by
    * each of them, and the first of which it takes anything is its key from then on.
    */
-  push(batch: Batch, send: (body: string) => Promise<PushAnswer>): Promise<PushAnswer>;
+  push(batch: Batch, send: (body: string) => Promise<PushAnswer>): Promise<Pushed>;
+}
+
+/** What came of a push, and what was in it: signed by another key, fewer entries may fit. */
+export interface Pushed {
+  readonly answer: PushAnswer;
+  readonly entries: Batch['entries'];
 }
 
 /** So many of the former keys are tried, the newest first. */
@@ -34,22 +40,24 @@ export function createKeyOnFile(
     sign: (entries) => signBatch(entries, keys, presumed()),
     async push(batch, send) {
       const answer = await send(batch.body);
-      if (!refusesAll(answer, batch)) return answer;
+      const { entries } = batch;
+      if (!refusesAll(answer, batch)) return { answer, entries };
       const others = keys.signingIds.filter((id) => id !== batch.signedBy).slice(0, MOST_TRIED);
       for (const id of others) {
-        const again = await signBatch(batch.entries, keys, id);
+        const again = await signBatch(entries, keys, id);
         const other = await send(again.body);
         if (other.kind === 'accepted' || (other.kind === 'refused' && !refusesAll(other, again))) {
           known = id;
-          logger.warn(
-            { peer: name, key: id, signs: keys.signingIds[0] },
-            'A peer has another key of this server on file than the one that signs; give it that one',
-          );
-          return other;
+          if (id !== keys.signingIds[0])
+            logger.warn(
+              { peer: name, key: id, signs: keys.signingIds[0] },
+              'A peer has another key of this server on file than the one that signs; give it that one',
+            );
+          return { answer: other, entries: again.entries };
         }
-        if (other.kind !== 'refused') return other;
+        if (other.kind !== 'refused') return { answer: other, entries: again.entries };
       }
-      return answer;
+      return { answer, entries };
     },
   };
 }

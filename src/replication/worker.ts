@@ -144,11 +144,15 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
     );
     if (upTo === undefined) return fail(`it refuses association ${refused[0]}`);
     if (send.length > 0) {
-      const { body } = await keyOnFile.sign(send);
+      const { body, entries: fitting } = await keyOnFile.sign(send);
       const answer = await client.push(url, body, stopping.signal);
       metrics.push(name, answer.kind === 'accepted' ? 'accepted' : 'failed');
       if (answer.kind !== 'accepted') return fail('it refuses what it seemed to take');
-      metrics.sent(name, send.length);
+      metrics.sent(name, fitting.length);
+      if (fitting.length < send.length) {
+        await advance(peer, lastOf(fitting));
+        return 'again';
+      }
     }
     if (skipped.length > 0) {
       metrics.skipped(name, skipped.length);
@@ -230,12 +234,12 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
       entries.length === size
         ? await prepare(lastOf(entries), grownSize()).catch(() => undefined)
         : undefined;
-    const answer = await pushing;
+    const { answer, entries: pushed } = await pushing;
     if (stopping.signal.aborted) return 'idle';
     if (answer.kind === 'accepted' && next !== undefined && next.entries.length > 0) {
       ahead = { after: lastOf(entries), batch: next };
     }
-    return conclude(peer, url, entries, answer);
+    return conclude(peer, url, pushed, answer);
   }
 
   async function release(): Promise<void> {

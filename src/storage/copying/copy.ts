@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Progress } from '../../platform/progress.ts';
+import { UnavailableError } from '../../platform/unavailable.ts';
 import type { DatabaseConfig } from '../database-config.ts';
 import { DatabaseOpenError, type Db, type Engine } from '../engines/engine.ts';
 import type { Schema } from '../kysely/schema.ts';
@@ -220,6 +221,8 @@ async function naming(
   rows: readonly Row[],
   cause: unknown,
 ): Promise<unknown> {
+  // That has nothing to do with any row.
+  if (cause instanceof UnavailableError) return cause;
   for (const row of rows) {
     try {
       await target.db.transaction().execute(async (db) => {
@@ -228,6 +231,7 @@ async function naming(
       });
     } catch (error) {
       if (error instanceof Undone) continue;
+      if (error instanceof UnavailableError) return error;
       const reason = error instanceof Error ? error.message : String(error);
       const [first] = table.key;
       const isNumber = typeof row[first ?? ''] === 'number';
