@@ -42,18 +42,16 @@ export const db: Command = {
   flags: ['repair'],
   help: HELP,
   takesArguments: true,
-  async run({ args: [action, ...rest], own: { to = [] }, flags, ...line }) {
-    const [file = ''] = rest;
-    const whole = { ...line, args: rest, own: { to }, flags };
-    const hasNoTarget = to.length === 0;
-    if (action === 'verify' && rest.length === 0 && hasNoTarget) return verify(whole);
-    if (flags.size === 0) {
-      if (action === 'backup' && file !== '' && rest.length === 1 && hasNoTarget) {
-        return backup(whole, file);
+  async run(line) {
+    const [action, file = '', ...more] = line.args;
+    const [to, ...others] = line.own['to'] ?? [];
+    const isRepair = line.flags.has('repair');
+    if (more.length === 0 && others.length === 0) {
+      if (action === 'verify' && file === '' && to === undefined) return verify(line);
+      if (action === 'backup' && file !== '' && to === undefined && !isRepair) {
+        return backup(line, file);
       }
-      if (action === 'copy' && rest.length === 0 && to.length === 1) {
-        return copy(whole, to[0] ?? '');
-      }
+      if (action === 'copy' && file === '' && to !== undefined && !isRepair) return copy(line, to);
     }
     throw new UsageError(`db wants one of${FORMS}`);
   },

@@ -1,7 +1,6 @@
 import { readConfigWithKey } from '../config/load.ts';
 import { rotateSigningKey } from '../config/rotate-key.ts';
-import type { CryptoConfig } from '../config/sections/crypto.ts';
-import { createServerKeys } from '../identity/server-keys.ts';
+import { describeKeys } from '../identity/server-keys.ts';
 import { hostNames } from '../platform/hostname.ts';
 import { secureRandom } from '../platform/random.ts';
 import type { Command, CommandLine } from './command.ts';
@@ -32,30 +31,9 @@ Exit status: 0 done, 1 failed, 2 not understood
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const environment = () => ({ env: process.env, ...hostNames() });
 
-type Use = 'signs' | 'signs invitations of its time' | 'is served';
-
-interface ListedKey {
-  readonly id: string;
-  readonly publicKey: string;
-  readonly use: Use;
-}
-
-function listed(crypto: CryptoConfig, serverName: string): ListedKey[] {
-  const keys = createServerKeys(serverName, crypto);
-  const of = (version: string, use: Use): ListedKey => {
-    const id = `ed25519:${version}`;
-    return { id, publicKey: keys.publicKey(id) ?? '', use };
-  };
-  return [
-    of(crypto.signingKey.version, 'signs'),
-    ...crypto.oldSigningKeys.map(({ version }) => of(version, 'signs invitations of its time')),
-    ...crypto.oldKeys.map(({ version }) => of(version, 'is served')),
-  ];
-}
-
 async function list({ config: file, flags }: CommandLine): Promise<void> {
   const { config } = await readConfigWithKey(file, environment());
-  const all = listed(config.crypto, config.general.serverName);
+  const all = describeKeys(config.crypto);
   if (flags.has('json')) return void say(JSON.stringify(all, null, 2));
   for (const { id, publicKey, use } of all) say(`${id}  ${publicKey}  ${use}`);
 }
@@ -63,8 +41,8 @@ async function list({ config: file, flags }: CommandLine): Promise<void> {
 async function rotate({ config: file }: CommandLine): Promise<void> {
   const { config } = await readConfigWithKey(file, environment());
   const crypto = await rotateSigningKey(file, environment(), secureRandom);
-  const [now, before] = listed(crypto, config.general.serverName);
-  if (now === undefined || before === undefined) throw new Error('no key was written');
+  const [now, before] = describeKeys(crypto);
+  if (before === undefined) throw new Error('the former key was not kept');
   const { pidFile } = config.general;
   const hangUp = pidFile === '' ? 'kill -HUP and its process id' : `kill -HUP $(cat ${pidFile})`;
   say(`${file} has a new signing key.

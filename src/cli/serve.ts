@@ -42,10 +42,13 @@ async function serveUntilStopped({ config: file }: CommandLine): Promise<number>
   dieOf('unhandledRejection', logger);
   let app: App | undefined;
   let phase: string | undefined = 'the start';
+  let isOutdated = false;
   process.on('SIGHUP', async () => {
     logging.reopen();
     logger.info('Reopened the log');
-    await app?.reload(await keysAgain(file, logger));
+    // What the start has read by then is read again once it is done.
+    if (app === undefined) isOutdated = true;
+    else await app.reload(await keysAgain(file, logger));
   });
   // Caught from here on: a stop during the start breaks off what takes long, the rest is stopped in order.
   const stopping = stopSignals(logger, () => phase ?? app?.waitsFor);
@@ -54,6 +57,7 @@ async function serveUntilStopped({ config: file }: CommandLine): Promise<number>
   for (const warning of warnings) logger.warn(warning);
   try {
     app = await startApp(config, { logger, signal: stopping, terminal: logging.terminal });
+    if (isOutdated) await app.reload(await keysAgain(file, logger));
     // Not before: a start that fails because the server runs already would take its pid file away.
     const pidFile = writePidFile(config.general.pidFile, secureRandom);
     process.on('exit', () => pidFile.remove());

@@ -97,12 +97,17 @@ export function parseConfig(file: string, text: string, environment: Environment
   return { config, warnings: [...unknownNames(ini), ...reader.warnings] };
 }
 
-/** Reads and validates an existing configuration; changes nothing. @throws ConfigError */
-export async function readConfig(file: string, environment: Environment): Promise<LoadedConfig> {
+async function readExisting(file: string, environment: Environment) {
   const text = await readText(file);
   if (text === undefined) throw new ConfigError(file, ['it does not exist']);
-  return withExposed(parseConfig(file, text, environment), hasKey(file, text, environment));
+  const loaded = parseConfig(file, text, environment);
+  const isKeyed = hasKey(file, text, environment);
+  return { loaded: withExposed(loaded, isKeyed), isKeyed };
 }
+
+/** Reads and validates an existing configuration; changes nothing. @throws ConfigError */
+export const readConfig = async (file: string, environment: Environment): Promise<LoadedConfig> =>
+  (await readExisting(file, environment)).loaded;
 
 const hasKey = (file: string, text: string, environment: Environment) =>
   hasSigningKey(createReader(parse(file, text), environment));
@@ -112,9 +117,8 @@ export async function readConfigWithKey(
   file: string,
   environment: Environment,
 ): Promise<LoadedConfig> {
-  const loaded = await readConfig(file, environment);
-  const text = await readText(file);
-  if (text !== undefined && hasKey(file, text, environment)) return loaded;
+  const { loaded, isKeyed } = await readExisting(file, environment);
+  if (isKeyed) return loaded;
   throw new ConfigError(file, [
     'it has no signing key yet: the first start of the server makes one',
   ]);

@@ -54,6 +54,31 @@ export interface KeyMaterial {
   readonly oldSigningKeys: readonly SigningKey[];
 }
 
+export interface DescribedKey {
+  readonly id: string;
+  /** Unpadded base64. */
+  readonly publicKey: string;
+  readonly use: 'signs' | 'signs invitations of its time' | 'is served';
+}
+
+/** All keys there are, the one that signs first. */
+export function describeKeys(material: KeyMaterial): [DescribedKey, ...DescribedKey[]] {
+  const ofSeed = ({ version, seed }: SigningKey, use: DescribedKey['use']): DescribedKey => ({
+    id: `ed25519:${version}`,
+    publicKey: encodeBase64(keyPairFromSeed(seed).publicKey),
+    use,
+  });
+  return [
+    ofSeed(material.signingKey, 'signs'),
+    ...material.oldSigningKeys.map((key) => ofSeed(key, 'signs invitations of its time')),
+    ...material.oldKeys.map(({ version, publicKey }) => ({
+      id: `ed25519:${version}`,
+      publicKey: encodeBase64(publicKey),
+      use: 'is served' as const,
+    })),
+  ];
+}
+
 /** Sydent serves its key under this id whatever id it signs with. */
 const SYDENT_KEY_ID = 'ed25519:0';
 

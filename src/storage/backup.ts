@@ -3,7 +3,7 @@ import path from 'node:path';
 import { OperatorError } from '../platform/operator-error.ts';
 import type { Progress } from '../platform/progress.ts';
 import type { DatabaseConfig, PostgresConfig } from './database-config.ts';
-import { copyDatabase, refuseExisting } from './engines/sqlite/copy.ts';
+import { copyFile, refuseExisting } from './engines/sqlite/copy.ts';
 import { openBeside } from './for-command.ts';
 
 /** As a word of a shell's command. */
@@ -39,7 +39,7 @@ export async function backUp(
   const handle = openBeside(config.file);
   try {
     const temporary = `${target}.${process.pid}.part`;
-    await copyDatabase(handle, target, { temporary, mode: 0o600, progress });
+    await copyFile(handle, target, { temporary, mode: 0o600, progress });
   } catch (error) {
     if (error instanceof OperatorError) throw error;
     const reason = error instanceof Error ? error.message : String(error);

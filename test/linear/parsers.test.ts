@@ -21,6 +21,7 @@ const PATIENCE = 60_000;
 const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   'reads and writes files, whose text others in the table read': [
     'addSigningKey',
+    'putInPlace',
     'writeDurably',
     'replaceSecretText',
     'readText',
@@ -90,6 +91,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'openFile',
     'parseContested',
     'ping',
+    'readPosition',
     'requestNoter',
     'startWorker',
   ],

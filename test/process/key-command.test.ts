@@ -2,7 +2,8 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { decodeBase64 } from '../../src/signing/base64.ts';
 import { verifySignedJson } from '../../src/signing/signed-json.ts';
-import { temporaryFolder } from '../support/databases.ts';
+import { startDatabaseProxy } from '../support/database-proxy.ts';
+import { createDatabase, temporaryFolder } from '../support/databases.ts';
 import { get } from '../support/http.ts';
 import { type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
 import { bind, lookup } from '../support/replicating-servers.ts';
@@ -98,6 +99,41 @@ describe('cognomen key', () => {
       expect((await get(`${url}/_matrix/identity/v2/pubkey/${own?.id}`)).json).toEqual({
         public_key: own?.publicKey,
       });
+    }
+  });
+
+  test('an old key is listed as it is, whatever other key has its version', async () => {
+    const { file } = await writeConfig(folder.path);
+    const old = `${'A'.repeat(42)}E`;
+    const text = await readFile(file, 'utf8');
+    await writeFile(
+      file,
+      text.replace(/(ed25519\.signingkey = .*\n)/, `$1ed25519.old_keys = ed25519 0 ${old}\n`),
+    );
+    expect((await listed()).map(({ publicKey }) => publicKey)).toContain(old);
+  });
+
+  test('a key that was changed during the start is in force when it is done', async () => {
+    const database = await createDatabase('postgres');
+    const proxy = await startDatabaseProxy(database.config);
+    try {
+      proxy.cut();
+      const { url } = await writeConfig(folder.path, { db: proxy.config });
+      const server = spawn();
+      await server.untilLogged('Waiting');
+      await key('rotate');
+      const [now] = await listed();
+      server.child.kill('SIGHUP');
+      await server.untilLogged('Reopened the log');
+      proxy.restore();
+      await server.untilLogged('Ready');
+      expect((await get(`${url}/_matrix/identity/v2/pubkey/${now?.id}`)).json).toEqual({
+        public_key: now?.publicKey,
+      });
+    } finally {
+      for (const one of running.splice(0)) await one.stop('SIGKILL');
+      await proxy.close();
+      await database.drop();
     }
   });
 

@@ -35,11 +35,13 @@ export async function createDatabase(engine: EngineName): Promise<TestDatabase> 
       async execute(statement, values = []) {
         const client = new pg.Client(database.url);
         await client.connect();
-        let number = 0;
-        const numbered = statement.replaceAll('?', () => `$${++number}`);
-        const { rows } = await client.query(numbered, [...values]);
-        await client.end();
-        return rows;
+        try {
+          let number = 0;
+          const numbered = statement.replaceAll('?', () => `$${++number}`);
+          return (await client.query(numbered, [...values])).rows;
+        } finally {
+          await client.end();
+        }
       },
       drop: database.drop,
     };

@@ -9,7 +9,8 @@ export interface Checksum {
   readonly sum: bigint;
 }
 
-const AT_ONCE = 500;
+/** Each may be as long as a push. */
+const AT_ONCE = 100;
 const MODULUS = 1n << 64n;
 
 /** The value as both databases have it: SQLite may hold a number as text. */

@@ -1,31 +1,19 @@
 import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { sql } from 'kysely';
 import type { Progress } from '../../platform/progress.ts';
-import { UnavailableError } from '../../platform/unavailable.ts';
 import type { DatabaseConfig } from '../database-config.ts';
 import { DatabaseOpenError, type Db, type Engine } from '../engines/engine.ts';
+import { putInPlace, refuseExisting } from '../engines/sqlite/copy.ts';
 import type { Schema } from '../kysely/schema.ts';
 import { migrate } from '../migrations/index.ts';
 import { openEngine, type StorageDependencies } from '../open.ts';
 import { refuseUnfinishedCopy } from '../unfinished-copy.ts';
-import { checksumOf } from './checksum.ts';
+import { type CopiedTable, compareAll } from './comparison.ts';
+import { copyTable } from './copy-table.ts';
 import { setNumbers } from './numbers.ts';
-import {
-  COPY_STATE,
-  countRows,
-  insertRows,
-  KEYS,
-  keyOf,
-  type Row,
-  rowsAfter,
-  type Table,
-  type Value,
-} from './tables.ts';
-
-/** A table that was copied and found the same on both sides. */
-export interface CopiedTable {
-  readonly name: string;
-  readonly rows: number;
-}
+import { readPosition, writePosition } from './position.ts';
+import { COPY_STATE, KEYS, rowsAfter, type Table } from './tables.ts';
 
 export interface Copied {
   readonly tables: readonly CopiedTable[];
@@ -37,26 +25,11 @@ export interface CopyDependencies extends Omit<StorageDependencies, 'progress'> 
   readonly progress: Progress;
 }
 
-/** How far a copy is. */
-interface Position {
-  /** Of which database. */
-  readonly source: string;
-  /** Those that are copied whole. */
-  readonly done: readonly string[];
-  /** The one under way, and the last row that is there. */
-  readonly table?: string;
-  readonly after?: readonly Value[];
-}
-
-/** Rows at once, and values: SQLite takes 32,766 in a statement. */
-const ROWS_AT_ONCE = 1000;
-const VALUES_AT_ONCE = 12_000;
-
 /**
  * Copies a whole database into an empty one, of whichever engine, and compares both. A copy that was interrupted goes on
- * where it was. No server may run on either: a SQLite file is locked meanwhile; what changes in PostgreSQL is noticed at
- * the end.
- * @throws DatabaseOpenError which says what stands in the way; then no server starts on what is there of the copy
+ * where it was. Nobody writes the source meanwhile, and no server starts on the target: a SQLite file gets its name at the
+ * end.
+ * @throws OperatorError which says what stands in the way
  */
 export async function copyDatabase(
   from: DatabaseConfig,
@@ -67,15 +40,25 @@ export async function copyDatabase(
   try {
     await migrate(source, deps.logger);
     await refuseUnfinishedCopy(source.db);
-    const target = await openEngine(to, deps);
-    try {
-      await migrate(target, deps.logger);
-      return await copyInto(target, source, deps.progress);
-    } finally {
-      await target.close();
-    }
+    if (to.engine === 'postgres') return await fill(to, source, deps);
+    await refuseExisting(to.file);
+    const unfinished = `${to.file}.part`;
+    const copied = await fill({ ...to, file: unfinished }, source, deps);
+    await putInPlace(unfinished, to.file);
+    await rm(`${unfinished}.lock`, { force: true });
+    return copied;
   } finally {
     await source.close();
+  }
+}
+
+async function fill(to: DatabaseConfig, source: Engine, deps: CopyDependencies): Promise<Copied> {
+  const target = await openEngine(to, deps);
+  try {
+    await migrate(target, deps.logger);
+    return await copyInto(target, source, deps.progress);
+  } finally {
+    await target.close();
   }
 }
 
@@ -83,7 +66,7 @@ export async function copyDatabase(
 const PEPPER = 'hashing_metadata';
 
 async function copyInto(target: Engine, source: Engine, progress: Progress): Promise<Copied> {
-  const { tables, leftBehind } = await compare(source, target);
+  const { tables, leftBehind } = await tablesOf(source, target);
   const name = await nameOf(source.db);
   let position = await readPosition(target.db);
   if (position === undefined) {
@@ -99,12 +82,16 @@ async function copyInto(target: Engine, source: Engine, progress: Progress): Pro
       'The target holds an unfinished copy of another database. Empty it, and begin anew',
     );
   }
-  for (const table of tables) {
-    if (position.done.includes(table.name)) continue;
-    position = await copyTable(target, source, table, position, progress);
-  }
-  await setNumbers(target, source);
-  const copied = await verify(target.db, source.db, tables, progress);
+  const begun = position;
+  const copied = await whileUnwritten(source, tables, async () => {
+    let reached = begun;
+    for (const table of tables) {
+      if (reached.done.includes(table.name)) continue;
+      reached = await copyTable(target, source, table, reached, progress);
+    }
+    await setNumbers(target, source);
+    return compareAll(target.db, source.db, tables, progress);
+  });
   await target.db.deleteFrom('cognomen_state').where('key', '=', COPY_STATE).execute();
   return { tables: copied, leftBehind };
 }
@@ -119,15 +106,35 @@ async function nameOf(db: Db): Promise<string> {
   return createHash('sha256').update(`copy of ${row?.lookup_pepper}`).digest('hex').slice(0, 16);
 }
 
+async function schemaOf({ name, db }: Engine): Promise<string | undefined> {
+  if (name !== 'postgres') return undefined;
+  const { rows } = await sql<{ schema: string }>`select current_schema() as schema`.execute(db);
+  return rows[0]?.schema;
+}
+
+/** Does the work while nobody else writes these tables: a SQLite file is locked already. */
+async function whileUnwritten<T>(
+  { name, db }: Engine,
+  tables: readonly Table[],
+  work: () => Promise<T>,
+): Promise<T> {
+  if (name !== 'postgres') return work();
+  return db.transaction().execute(async (transaction) => {
+    const all = sql.join(tables.map((table) => sql.table(table.name)));
+    await sql`lock table ${all} in share mode`.execute(transaction);
+    return work();
+  });
+}
+
 /** What is to be copied, and what of the source is nobody's here. */
-async function compare(source: Engine, target: Engine) {
-  const columnsOf = async ({ db }: Engine) =>
-    new Map(
-      (await db.introspection.getTables()).map(({ name, columns }) => [
-        name,
-        columns.map((column) => column.name),
-      ]),
-    );
+async function tablesOf(source: Engine, target: Engine) {
+  const columnsOf = async (engine: Engine) => {
+    const tables = await engine.db.introspection.getTables();
+    // Others in the same PostgreSQL may have tables of the same names, in schemas of their own.
+    const schema = await schemaOf(engine);
+    const own = tables.filter((table) => schema === undefined || table.schema === schema);
+    return new Map(own.map(({ name, columns }) => [name, columns.map((column) => column.name)]));
+  };
   const [ours, theirs] = [await columnsOf(target), await columnsOf(source)];
   const tables = (Object.keys(KEYS) as (keyof Schema)[]).map((name): Table => {
     const columns = theirs.get(name)?.filter((column) => ours.get(name)?.includes(column)) ?? [];
@@ -143,24 +150,6 @@ async function compare(source: Engine, target: Engine) {
   return { tables, leftBehind };
 }
 
-async function readPosition(db: Db): Promise<Position | undefined> {
-  const row = await db
-    .selectFrom('cognomen_state')
-    .select('value')
-    .where('key', '=', COPY_STATE)
-    .executeTakeFirst();
-  return row && (JSON.parse(row.value) as Position);
-}
-
-async function writePosition(db: Db, position: Position): Promise<void> {
-  const value = JSON.stringify(position);
-  await db
-    .insertInto('cognomen_state')
-    .values({ key: COPY_STATE, value })
-    .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
-    .execute();
-}
-
 async function requireEmpty(db: Db, tables: readonly Table[]): Promise<void> {
   for (const table of tables.filter(({ name }) => name !== PEPPER)) {
     const [row] = await rowsAfter(db, table, undefined, 1);
@@ -169,117 +158,4 @@ async function requireEmpty(db: Db, tables: readonly Table[]): Promise<void> {
       `The target is not empty: its table ${table.name} has rows. Copy into a database that nothing was done with yet, on which no server was started`,
     );
   }
-}
-
-/** Copies what is left of one table; the new position. */
-async function copyTable(
-  target: Engine,
-  source: Engine,
-  table: Table,
-  before: Position,
-  progress: Progress,
-): Promise<Position> {
-  const limit = Math.min(ROWS_AT_ONCE, Math.floor(VALUES_AT_ONCE / table.columns.length));
-  let after = before.table === table.name ? before.after : undefined;
-  let copied = after === undefined ? 0 : await countRows(target.db, table);
-  const left = async () => (await countRows(source.db, table)) - copied;
-  const task = await progress.begin(`Copying ${table.name}`, left);
-  const { source: name, done } = before;
-  let rows = await rowsAfter(source.db, table, after, limit);
-  while (rows.length > 0) {
-    const last = rows.at(-1);
-    after = last && keyOf(table, last);
-    const portion = rows;
-    const position = { source: name, done, table: table.name, ...(after && { after }) };
-    const writing = target.db.transaction().execute(async (db) => {
-      await insertRows(db, table, portion);
-      await writePosition(db, position);
-    });
-    // While those are written, the next are read.
-    const [written, next] = await Promise.allSettled([
-      writing,
-      rowsAfter(source.db, table, after, limit),
-    ]);
-    if (written.status === 'rejected') {
-      throw await naming(target, table, portion, written.reason as unknown);
-    }
-    if (next.status === 'rejected') throw next.reason;
-    copied += portion.length;
-    await task.advance(portion.length);
-    rows = next.value;
-  }
-  const position = { source: name, done: [...done, table.name] };
-  await writePosition(target.db, position);
-  task.end();
-  return position;
-}
-
-/** The failure with the row that caused it, where it is one row's: those before it are tried one by one, and undone. */
-async function naming(
-  target: Engine,
-  table: Table,
-  rows: readonly Row[],
-  cause: unknown,
-): Promise<unknown> {
-  // That has nothing to do with any row.
-  if (cause instanceof UnavailableError) return cause;
-  for (const row of rows) {
-    try {
-      await target.db.transaction().execute(async (db) => {
-        await insertRows(db, table, [row]);
-        throw new Undone();
-      });
-    } catch (error) {
-      if (error instanceof Undone) continue;
-      if (error instanceof UnavailableError) return error;
-      const reason = error instanceof Error ? error.message : String(error);
-      const [first] = table.key;
-      const isNumber = typeof row[first ?? ''] === 'number';
-      const which = isNumber ? `with the ${first} ${row[first ?? '']}` : 'there';
-      return new DatabaseOpenError(
-        `A row ${which} in the table ${table.name} cannot be stored in the target: ${reason}. Correct it in the source, and run the same command again: it goes on where it was`,
-        { cause: error },
-      );
-    }
-  }
-  return cause;
-}
-
-class Undone extends Error {}
-
-/** @throws DatabaseOpenError where a table is not the same on both sides */
-async function verify(
-  target: Db,
-  source: Db,
-  tables: readonly Table[],
-  progress: Progress,
-): Promise<CopiedTable[]> {
-  const copied: CopiedTable[] = [];
-  for (const table of tables) {
-    let compared = 0;
-    const left = async () => 2 * (await countRows(source, table)) - compared;
-    const task = await progress.begin(`Comparing ${table.name}`, left);
-    const advance = (rows: number) => {
-      compared += rows;
-      return task.advance(rows);
-    };
-    const [one, other] = await Promise.all([
-      checksumOf(source, table, advance),
-      checksumOf(target, table, advance),
-    ]);
-    task.end();
-    const there = await countRows(source, table);
-    if (there !== one.count) {
-      throw new DatabaseOpenError(
-        `${there - one.count} rows of the table ${table.name} have no ${table.key.join(' or ')}, and were not copied: correct or delete them in the source, empty the target, and copy anew`,
-      );
-    }
-    if (one.count !== other.count || one.sum !== other.sum) {
-      throw new DatabaseOpenError(
-        `The table ${table.name} is not the same in both (${one.count} and ${other.count} rows): the source was changed meanwhile. Stop every server on it, empty the target, and copy anew`,
-      );
-    }
-    copied.push({ name: table.name, rows: one.count });
-  }
-  return copied;
 }

@@ -4,7 +4,6 @@ import { NUMBERED } from './tables.ts';
 
 /** The next ids are greater than all that there were, also those of rows that are gone: peers have seen them. */
 export async function setNumbers(target: Engine, source: Engine): Promise<void> {
-  if (target.name !== 'postgres') return;
   for (const name of NUMBERED) {
     const highest = Math.max(
       await number(source.db, sql`select max(id) as n from ${sql.table(name)}`),
@@ -14,8 +13,24 @@ export async function setNumbers(target: Engine, source: Engine): Promise<void> 
         : 0,
     );
     if (highest < 1) continue;
-    await sql`select setval(pg_get_serial_sequence(${name}, 'id'), ${highest})`.execute(target.db);
+    await setNumber(target, name, highest);
   }
+}
+
+async function setNumber({ name: engine, db }: Engine, table: string, highest: number) {
+  if (engine === 'postgres') {
+    await sql`select setval(pg_get_serial_sequence(${table}, 'id'), ${highest})`.execute(db);
+    return;
+  }
+  // Of the tables that remember it: the others take the next number behind the rows that they have.
+  await db.transaction().execute(async (transaction) => {
+    await sql`insert into sqlite_sequence (name, seq)
+      select name, 0 from sqlite_master where name = ${table} and lower(sql) like '%autoincrement%'
+      and not exists (select 1 from sqlite_sequence where name = ${table})`.execute(transaction);
+    await sql`update sqlite_sequence set seq = max(seq, ${highest}) where name = ${table}`.execute(
+      transaction,
+    );
+  });
 }
 
 async function number(db: Db, query: ReturnType<typeof sql>): Promise<number> {

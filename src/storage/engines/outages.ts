@@ -28,6 +28,8 @@ export interface OutagesDependencies {
 export interface Outages {
   /** The error as those who use the database are to get it: an `UnavailableError` when it is away for now. */
   translate(error: unknown): unknown;
+  /** The same of who only looks whether it can be used. */
+  noted(error: unknown): unknown;
   /** @throws UnavailableError while an outage lasts */
   requireNone(): void;
   stop(): void;
@@ -74,20 +76,25 @@ export function watchOutages(deps: OutagesDependencies): Outages {
     }
   }
 
+  function noted(error: unknown): unknown {
+    const reason = reasonOf(error);
+    if (reason === undefined) return error;
+    if (outage === undefined) void look(reason);
+    return new UnavailableError(`The database cannot be used: ${reason}`, {
+      cause: error,
+      connectionLost: isLost(error),
+    });
+  }
+
   return {
+    noted,
     translate(error) {
-      const reason = reasonOf(error);
-      if (reason === undefined) return error;
-      metrics.failed();
-      if (outage === undefined) void look(reason);
-      return new UnavailableError(`The database cannot be used: ${reason}`, {
-        cause: error,
-        connectionLost: isLost(error),
-      });
+      const told = noted(error);
+      if (told instanceof UnavailableError) metrics.failed();
+      return told;
     },
     requireNone() {
       if (outage === undefined) return;
-      metrics.failed();
       throw new UnavailableError(`The database cannot be used: ${outage.reason}`);
     },
     stop() {

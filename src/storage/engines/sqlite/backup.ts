@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../../platform/clock.ts';
 import type { Progress } from '../../../platform/progress.ts';
 import { DatabaseOpenError } from '../engine.ts';
-import { copyDatabase } from './copy.ts';
+import { copyFile } from './copy.ts';
 
 export interface BackupDependencies {
   readonly logger: Logger;
@@ -47,7 +47,7 @@ export async function backupDatabase(
     'Backing up the database before changing it',
   );
   try {
-    await copyDatabase(db, backup, { temporary, mode: mode & 0o777, progress });
+    await copyFile(db, backup, { temporary, mode: mode & 0o777, progress });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new DatabaseOpenError(`The backup ${backup} could not be written: ${reason}`, {

@@ -37,6 +37,14 @@ async function sync(target: string, flags: string): Promise<void> {
   }
 }
 
+/** Gives a whole file its name, once it is on the disk. @throws OperatorError when something has that name by now */
+export async function putInPlace(temporary: string, target: string): Promise<void> {
+  await sync(temporary, 'r+');
+  await refuseExisting(target);
+  await rename(temporary, target);
+  await sync(path.dirname(target), 'r');
+}
+
 /**
  * Copies all pages as they are at one moment. By itself SQLite's backup begins anew whenever another process writes
  * between two steps: beside a writer without a pause, 84 MB (100,000 associations) were begun 1500 times in 4 s and not
@@ -76,7 +84,7 @@ function makeSelfContained(file: string): void {
  * Copies an open database, also while others write it, to a file that is whole and on the disk once it has its name.
  * @throws what SQLite or the disk says; then nothing is left
  */
-export async function copyDatabase(
+export async function copyFile(
   handle: Database.Database,
   target: string,
   { temporary, mode, progress }: CopyOptions,
@@ -88,10 +96,7 @@ export async function copyDatabase(
     await copyPages(handle, temporary, progress);
     makeSelfContained(temporary);
     await chmod(temporary, mode);
-    await sync(temporary, 'r+');
-    await refuseExisting(target);
-    await rename(temporary, target);
-    await sync(path.dirname(target), 'r');
+    await putInPlace(temporary, target);
   } catch (error) {
     for (const end of ['', '-journal', '-wal', '-shm']) {
       await rm(`${temporary}${end}`, { force: true });

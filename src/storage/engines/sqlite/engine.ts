@@ -83,7 +83,7 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
       file.check();
     } catch (error) {
       gather();
-      throw outages.translate(error);
+      throw outages.noted(error);
     }
     outages.requireNone();
   }
