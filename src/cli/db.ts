@@ -19,9 +19,9 @@ the copy is whole it is called FILE.PID.part; one that a kill left behind may be
 pg_dump.
 
 copy copies the database of the configuration, Sydent's or ours, into an empty one and compares both: TARGET is a URL,
-postgres://USER@HOST/DATABASE, or the path of a SQLite file that is not there yet. No server may run on either. Give the
-password by PGPASSWORD: what stands on a command line others can read. Interrupted, the same command goes on where it
-was; until it is done, no server starts on TARGET.
+postgres://USER@HOST/DATABASE, or the path of a SQLite file that is not there yet, which is called TARGET.part until it is
+whole. No server may run on either. Give the password by PGPASSWORD: what stands on a command line others can read.
+Interrupted, the same command goes on where it was; until it is done, no server starts on TARGET.
 
 verify checks the SQLite file, every association, and the keys by which lookups find it. It tells what is wrong by the
 ids of associations, never by addresses.

@@ -1,5 +1,6 @@
 import type { Db, Engine } from '../engines/engine.ts';
 import type { StoredAssociation, VerificationStore } from '../stores/index.ts';
+import { keysBehind } from './queries/lookup-keys.ts';
 
 const COLUMNS = [
   'id',
@@ -67,20 +68,14 @@ export function verificationStore(engine: Engine, db: Db): VerificationStore {
     },
 
     async keysAfter(id, limit) {
-      const keys = await db
-        .selectFrom('cognomen_lookup_keys')
-        .select('global_id')
-        .where('global_id', '>', id)
-        .orderBy('global_id')
-        .limit(limit)
-        .execute();
-      const last = keys.at(-1)?.global_id;
-      if (last === undefined) return undefined;
+      const keys = await keysBehind(db, id, limit);
+      if (keys === undefined) return undefined;
+      const { last, count } = keys;
       const rows = await orphaned()
         .where('lookup.global_id', '>', id)
         .where('lookup.global_id', '<=', last)
         .execute();
-      return { last, keys: keys.length, orphaned: rows.map((row) => row.global_id) };
+      return { last, keys: count, orphaned: rows.map((row) => row.global_id) };
     },
 
     async orphanedAmong(ids) {

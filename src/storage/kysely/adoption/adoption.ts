@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { foldAddress, type Medium } from '../../../model/addresses.ts';
 import type { Db, Engine } from '../../engines/engine.ts';
 import type { AdoptionStore } from '../../stores/index.ts';
-import type { InsertKeys } from '../queries/lookup-keys.ts';
+import { type InsertKeys, keysBehind } from '../queries/lookup-keys.ts';
 
 type Counted =
   | 'global_threepid_associations'
@@ -125,15 +125,9 @@ export function adoptionStore(engine: Engine, db: Db, insertKeys: InsertKeys): A
     },
 
     async deleteOrphanedKeys(after, limit) {
-      const keys = await db
-        .selectFrom('cognomen_lookup_keys')
-        .select('global_id')
-        .where('global_id', '>', after)
-        .orderBy('global_id')
-        .limit(limit)
-        .execute();
-      const last = keys.at(-1)?.global_id;
-      if (last === undefined) return undefined;
+      const keys = await keysBehind(db, after, limit);
+      if (keys === undefined) return undefined;
+      const { last } = keys;
       await db
         .deleteFrom('cognomen_lookup_keys')
         .where('global_id', '>', after)

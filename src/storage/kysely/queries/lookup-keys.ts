@@ -26,6 +26,23 @@ export function keyInserter(engine: Engine): InsertKeys {
   };
 }
 
+/** The association of the last of so many keys behind that one's, and how many they are; undefined when there are none. */
+export async function keysBehind(
+  db: Db,
+  id: number,
+  limit: number,
+): Promise<{ readonly last: number; readonly count: number } | undefined> {
+  const keys = await db
+    .selectFrom('cognomen_lookup_keys')
+    .select('global_id')
+    .where('global_id', '>', id)
+    .orderBy('global_id')
+    .limit(limit)
+    .execute();
+  const last = keys.at(-1)?.global_id;
+  return last === undefined ? undefined : { last, count: keys.length };
+}
+
 /** Deletes associations that lookups answer, with their keys. */
 export async function deleteAssociations(db: Db, ids: readonly number[]): Promise<void> {
   for (const portion of portions(ids)) {
