@@ -3,16 +3,16 @@ import type { Config } from '../config/config.ts';
 import type { Listener } from '../config/listener.ts';
 import type { CryptoConfig } from '../config/sections/crypto.ts';
 import { loadTerms } from '../config/terms-file.ts';
-import type { Dispatcher, DispatcherTimings } from '../homeservers/onbind/dispatcher.ts';
 import { adoptSydentData } from '../identity/adoption/adopt.ts';
 import { describeReporting } from '../identity/limits/limit-log.ts';
 import type { Listening } from '../listeners/http/listen.ts';
 import { clientFields } from '../listeners/http/request-lines.ts';
-import { inBackground, startBackground } from './background.ts';
+import type { MetricsSnapshot } from '../platform/metrics.ts';
+import { inBackground, startOwnBackground } from './background.ts';
 import { type Closing, createClosing } from './closing.ts';
 import { type InfrastructureOptions, openInfrastructure } from './infrastructure.ts';
-import { type ListenersOptions, startListeners } from './listeners.ts';
-import { type RunningReplication, serveReplication } from './replication.ts';
+import { type Leading, type LeadingOptions, startLeading } from './leading.ts';
+import { createListeners, type ListenersOptions } from './listeners.ts';
 import { createServices, type ServicesOptions } from './services.ts';
 
 /** A running server. */
@@ -21,13 +21,19 @@ export interface App {
   readonly addresses: Readonly<
     { client: Listener } & Record<'internal' | 'metrics' | 'replication', Listener | undefined>
   >;
+  /** Does from now on what one process of several does for all. Rejects when it cannot; then it is to be closed. */
+  lead(): Promise<void>;
   /**
    * Reads again what stands in files of its own; what is wrong with one is logged, and the old stays.
    * @param crypto the signing keys from now on; without them they stay
    */
   reload(crypto?: CryptoConfig): Promise<void>;
+  /** What this process has counted. */
+  metrics(): Promise<MetricsSnapshot>;
   /** From now on the health endpoint answers that the server is about to stop; all else is answered as before. */
   announceStop(): void;
+  /** Leaves new requests to the others that serve the same clients, for so long that none meets a closed connection. */
+  leave(): Promise<void>;
   /**
    * Takes no more work on any listener, finishes the requests under way or cuts them off when they take too long, then
    * lets go of everything.
@@ -43,11 +49,10 @@ const DRAIN_LIMIT = 10_000;
 export interface AppDependencies
   extends InfrastructureOptions,
     Pick<ServicesOptions, 'homeserverTimings' | 'askingPatience'>,
-    Pick<ListenersOptions, 'connectionTimes'> {
+    Pick<ListenersOptions, 'connectionTimes'>,
+    Pick<LeadingOptions, 'noticeTimings'> {
   /** Milliseconds that requests under way get to finish at a stop, where not as usual. */
   readonly drainLimit?: number | undefined;
-  /** How homeservers are told of bindings, where it is not to be at the usual pace. */
-  readonly noticeTimings?: Partial<DispatcherTimings> | undefined;
 }
 
 /** Builds the whole server from its configuration and starts it. */
@@ -63,50 +68,56 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
 
 /** @param closing takes down all that was started, also when the start fails half-way */
 async function start(config: Config, deps: AppDependencies, closing: Closing): Promise<App> {
-  const { general, http } = config;
-  const { logger, connectionTimes } = deps;
+  const { general } = config;
+  const { logger, connectionTimes, among } = deps;
   let termsPolicy = await loadTerms(general.termsPath);
 
   const infrastructure = await openInfrastructure(config, deps, closing);
-  await adoptSydentData(infrastructure);
+  const isFirst = among?.isFirst ?? true;
+  if (isFirst) await adoptSydentData(infrastructure);
   for (const warning of await infrastructure.delivery.checkTemplates()) logger.warn(warning);
 
-  let dispatcher: Dispatcher | undefined;
-  let replication: RunningReplication | undefined;
+  let leading: Leading | undefined;
   const services = createServices(config, infrastructure, {
     ...deps,
     termsPolicy: () => termsPolicy,
-    noticesAdded: () => dispatcher?.wake(),
-    associationLogged: () => replication?.wake(),
+    noticesAdded: () => leading?.noticesAdded(),
+    associationLogged: () => leading?.associationLogged(),
   });
   const reporting = describeReporting(config.limits.settings);
   if (reporting !== undefined) logger.info(reporting);
-  await services.validation.recover();
+  if (isFirst) await services.validation.recover();
   closing.defer('claims on validation sessions', services.validation.stop);
   await services.networkNames.renew();
-  dispatcher = startBackground(config, infrastructure, services, closing, deps.noticeTimings);
+  startOwnBackground(infrastructure, services, closing);
 
-  const logged = clientFields(services.networkNames.of, general.log.clientAddress);
-  if (http.replication) {
-    const { notices } = services;
-    const running = await serveReplication(config, http.replication, {
-      ...infrastructure,
-      connectionTimes,
-      clientFields: logged,
-      bound: notices.enqueueInvitations,
-      unbound: notices.takeBack,
-    });
-    closing.defer('replication', () => running.close());
-    replication = running;
-  }
   let isStopping = false;
-  const listening = { clientFields: logged, connectionTimes, isStopping: () => isStopping };
-  const listeners = await startListeners(config, infrastructure, services, listening, closing);
-  const addresses = { ...listeners, replication: replication?.listening };
+  const given = {
+    clientFields: clientFields(services.networkNames.of, general.log.clientAddress),
+    connectionTimes,
+    isStopping: () => isStopping,
+    metricsText: among?.metricsOfAll ?? (() => infrastructure.metrics.registry.metrics()),
+  };
+  const listeners = createListeners(config, infrastructure, services, given, closing);
+  const lead = async () => {
+    const options = { ...given, listeners, noticeTimings: deps.noticeTimings };
+    leading ??= await startLeading(config, infrastructure, services, options, closing);
+  };
+  if (among === undefined) await lead();
+  // Last, when all else is there.
+  const client = await listeners.serveClients();
+  const addresses = () => ({
+    client,
+    ...(leading?.addresses ?? { internal: undefined, metrics: undefined, replication: undefined }),
+  });
+  const listening = () => Object.values(addresses()).filter((one) => one !== undefined);
   let waitsFor: string | undefined;
 
   return {
-    addresses,
+    get addresses() {
+      return addresses();
+    },
+    lead,
     async reload(crypto) {
       const { keys } = infrastructure;
       if (crypto !== undefined && keys.renew(crypto)) {
@@ -116,12 +127,14 @@ async function start(config: Config, deps: AppDependencies, closing: Closing): P
       await inBackground(logger, 'Reading the terms again', async () => {
         termsPolicy = await loadTerms(general.termsPath);
       });
-      await inBackground(logger, 'Reading the certificates again', async () =>
-        replication?.reload(),
-      );
+      await leading?.reload();
     },
+    metrics: () => infrastructure.metrics.registry.getMetricsAsJSON(),
     announceStop() {
       isStopping = true;
+    },
+    async leave() {
+      await Promise.all(listening().map((one) => one.leave()));
     },
     get waitsFor() {
       return closing.current ?? waitsFor;
@@ -129,8 +142,7 @@ async function start(config: Config, deps: AppDependencies, closing: Closing): P
     async close() {
       isStopping = true;
       waitsFor = 'requests under way';
-      const all = Object.values(addresses).filter((one) => one !== undefined);
-      await stopListening(all, deps.drainLimit ?? DRAIN_LIMIT, logger);
+      await stopListening(listening(), deps.drainLimit ?? DRAIN_LIMIT, logger);
       await closing.close();
       waitsFor = undefined;
     },

@@ -28,8 +28,30 @@ export async function inBackground(logger: Logger, what: string, work: () => Pro
   }
 }
 
+const repeater =
+  (logger: Logger, closing: Closing) =>
+  (interval: number, what: string, work: () => Promise<void>) => {
+    const repetition = repeat(interval, () => inBackground(logger, what, work));
+    closing.defer(what, () => repetition.stop());
+  };
+
 /**
- * Starts what runs by itself as long as the server does.
+ * Starts what each process does for itself as long as it runs.
+ * @param closing stops it again
+ */
+export function startOwnBackground(
+  { logger }: Infrastructure,
+  { homeserverAccounts, networkNames }: Services,
+  closing: Closing,
+): void {
+  const again = repeater(logger, closing);
+  again(RENEWAL_INTERVAL, 'Renewing the keys of the log', networkNames.renew);
+  again(COUNTING_INTERVAL, 'Counting accounts', homeserverAccounts.count);
+  closing.defer('Counting accounts', async () => homeserverAccounts.stop());
+}
+
+/**
+ * Starts what one process does for all.
  * @param closing stops it again
  * @returns who tells homeservers of bindings
  */
@@ -41,18 +63,12 @@ export function startBackground(
   timings: Partial<DispatcherTimings> = {},
 ): Dispatcher {
   const { storage, clock, logger, metrics } = infrastructure;
-  const { validation, accounts, invitations, homeserverAccounts, networkNames } = services;
-  const again = (interval: number, what: string, work: () => Promise<void>) => {
-    const repetition = repeat(interval, () => inBackground(logger, what, work));
-    closing.defer(what, () => repetition.stop());
-  };
+  const { validation, accounts, invitations } = services;
+  const again = repeater(logger, closing);
 
   const dating = inBackground(logger, 'Dating access tokens', () => dateTokens({ storage, clock }));
   closing.defer('Dating access tokens', () => dating);
   again(PRUNING_INTERVAL, 'Pruning the log', () => pruneLog(storage, clock, logger));
-  again(RENEWAL_INTERVAL, 'Renewing the keys of the log', networkNames.renew);
-  again(COUNTING_INTERVAL, 'Counting accounts', homeserverAccounts.count);
-  closing.defer('Counting accounts', async () => homeserverAccounts.stop());
   again(CLEANUP_INTERVAL, 'Deleting what is old', async () => {
     const sessions = await validation.deleteOld();
     const tokens = await accounts.deleteUnused();

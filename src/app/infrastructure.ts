@@ -17,6 +17,7 @@ import { createProgress, type Progress } from '../platform/progress.ts';
 import { type Random, secureRandom } from '../platform/random.ts';
 import { openStorage } from '../storage/open.ts';
 import type { Storage } from '../storage/stores/index.ts';
+import type { Among } from './among.ts';
 import type { Closing } from './closing.ts';
 
 /** What the services of the domain are given: time, randomness, a database, and ways out. */
@@ -42,6 +43,8 @@ export interface InfrastructureOptions {
   readonly random?: Random;
   /** Aborted when the server is to stop: a start that takes long ends with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** The other processes that serve the same clients, where it is not alone. */
+  readonly among?: Among | undefined;
   /** Where to say how far a long start is, beside the log. */
   readonly terminal?: ((line: string) => void) | undefined;
   /** PEM; in place of the authorities that the system trusts, for outbound requests. */
@@ -64,7 +67,7 @@ export async function openInfrastructure(
   const progress = createProgress({ ...options, clock });
   const { signal } = options;
   const given = { logger, clock, random, progress, signal, serverName, pidFile };
-  const opening = { ...given, metrics: metrics.database };
+  const opening = { ...given, metrics: metrics.database, others: options.among };
   const storage = await openStorage(config.db, opening);
   closing.defer('the database', () => storage.close());
   const resolver = createNameResolver({ servers: dnsServers, clock });

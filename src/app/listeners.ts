@@ -13,13 +13,6 @@ import type { Closing } from './closing.ts';
 import type { Infrastructure } from './infrastructure.ts';
 import type { Services } from './services.ts';
 
-/** Those that listen, for all but peers. */
-export interface Listeners {
-  readonly client: Listening;
-  readonly internal: Listening | undefined;
-  readonly metrics: Listening | undefined;
-}
-
 export interface ListenersOptions {
   /** What the log says of who asks. */
   readonly clientFields: ClientFields;
@@ -27,25 +20,34 @@ export interface ListenersOptions {
   readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
   /** Whether the server is about to stop. */
   readonly isStopping: () => boolean;
+  /** The metrics, in Prometheus' text format. */
+  readonly metricsText: () => Promise<string>;
 }
 
-/**
- * Listens for all but peers; for clients last, when all else is there.
- * @param closing stops listening again
- */
-export async function startListeners(
-  { general, http, limits }: Config,
+/** How this process listens, for all but peers. */
+export interface Listeners {
+  /** Listens for clients. */
+  serveClients(): Promise<Listening>;
+  /** Listens for internal tools, and for who reads the metrics, where that is configured. */
+  serveOperators(): Promise<Record<'internal' | 'metrics', Listening | undefined>>;
+}
+
+/** @param closing stops listening again */
+export function createListeners(
+  config: Config,
   { logger, metrics, clock, keys, storage, delivery }: Infrastructure,
   services: Services,
-  { clientFields, connectionTimes, isStopping }: ListenersOptions,
+  options: ListenersOptions,
   closing: Closing,
-): Promise<Listeners> {
+): Listeners {
+  const { general, http, limits } = config;
   const { accounts, associations, homeservers } = services;
+  const { clientFields, connectionTimes, isStopping, metricsText } = options;
   const common = { logger, metrics, connectionTimes };
   const clientOf = clientReader({ ...http, trustedNetworks: limits.trustedNetworks });
 
   async function serveMetrics(listener: Listener): Promise<Listening> {
-    const server = createMetricsServer(common);
+    const server = createMetricsServer({ ...common, metricsText });
     closing.defer('the metrics listener', () => server.close());
     return listen(server, 'metrics', listener, connectionTimes);
   }
@@ -66,31 +68,34 @@ export async function startListeners(
   }
 
   return {
-    metrics: general.prometheus && (await serveMetrics(general.prometheus)),
-    internal:
-      http.internalApi &&
-      (await serve(http.internalApi, {
-        name: 'internal',
-        routes: internalApiRoutes(associations, http.internalApi.token !== undefined),
-        webClients: 'refused',
-        clientOf,
-        token: http.internalApi.token,
-      })),
-    client: await serve(http.clientApi, {
-      name: 'client',
-      routes: clientApiRoutes(
-        {
-          ...services,
-          keys,
-          verifyRequest: homeservers.verifyRequest,
-          renderPage: delivery.renderPage,
-          ping: storage.ping,
-          isStopping,
-        },
-        { ...general, clientHttpBase: http.clientHttpBase, confirmFirst: http.pageAsksFirst },
-      ),
-      webClients: 'allowed',
-      clientOf: warningOfAddresses(clientOf, logger, clock),
+    serveOperators: async () => ({
+      metrics: general.prometheus && (await serveMetrics(general.prometheus)),
+      internal:
+        http.internalApi &&
+        (await serve(http.internalApi, {
+          name: 'internal',
+          routes: internalApiRoutes(associations, http.internalApi.token !== undefined),
+          webClients: 'refused',
+          clientOf,
+          token: http.internalApi.token,
+        })),
     }),
+    serveClients: () =>
+      serve(http.clientApi, {
+        name: 'client',
+        routes: clientApiRoutes(
+          {
+            ...services,
+            keys,
+            verifyRequest: homeservers.verifyRequest,
+            renderPage: delivery.renderPage,
+            ping: storage.ping,
+            isStopping,
+          },
+          { ...general, clientHttpBase: http.clientHttpBase, confirmFirst: http.pageAsksFirst },
+        ),
+        webClients: 'allowed',
+        clientOf: warningOfAddresses(clientOf, logger, clock),
+      }),
   };
 }

@@ -4,11 +4,13 @@ import { db } from './db.ts';
 import { generateKey } from './generate-key.ts';
 import { key } from './key.ts';
 import { peers } from './peers.ts';
+import { reload } from './reload.ts';
 import { serve } from './serve.ts';
 
 /** Every command, in the order of the help. The first is the one that runs when none is named. */
 export const COMMANDS: readonly [Command, ...Command[]] = [
   serve,
+  reload,
   checkConfig,
   generateKey,
   key,

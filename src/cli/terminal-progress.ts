@@ -1,7 +1,7 @@
 import pino from 'pino';
 import { systemClock } from '../platform/clock.ts';
 import { createProgress, type Progress } from '../platform/progress.ts';
-import { stopSignals } from './stop-signals.ts';
+import { stopSignals } from '../platform/stop-signals.ts';
 
 /** Tells on standard error how far long work is; SIGTERM and SIGINT break it off. */
 export function terminalProgress(): Progress {

@@ -17,6 +17,7 @@ import { readHttp } from './sections/http.ts';
 import { readLimits } from './sections/limits.ts';
 import { readPeers } from './sections/peers.ts';
 import { readSms } from './sections/sms.ts';
+import { checkWorkers } from './workers.ts';
 
 /** A configuration that the server cannot start with; the message says all that is wrong with it. */
 export class ConfigError extends OperatorError {
@@ -43,6 +44,11 @@ export interface LoadedConfig {
   readonly config: Config;
   /** What the operator should know of, each on one line. */
   readonly warnings: readonly string[];
+}
+
+/** A configuration and what stands in its file, to read it from again though the file may change meanwhile. */
+export interface LoadedFile extends LoadedConfig {
+  readonly text: string;
 }
 
 function parse(file: string, text: string): IniFile {
@@ -93,6 +99,7 @@ export function parseConfig(file: string, text: string, environment: Environment
     crypto: readCrypto(reader),
     peers: readPeers(reader),
   };
+  checkWorkers(reader, config);
   if (reader.problems.length > 0) throw new ConfigError(file, [...new Set(reader.problems)]);
   return { config, warnings: [...unknownNames(ini), ...reader.warnings] };
 }
@@ -102,7 +109,7 @@ async function readExisting(file: string, environment: Environment) {
   if (text === undefined) throw new ConfigError(file, ['it does not exist']);
   const loaded = parseConfig(file, text, environment);
   const isKeyed = hasKey(file, text, environment);
-  return { loaded: withExposed(loaded, isKeyed), isKeyed };
+  return { loaded: { ...withExposed(loaded, isKeyed), text }, isKeyed };
 }
 
 /** Reads and validates an existing configuration; changes nothing. @throws ConfigError */
@@ -116,7 +123,7 @@ const hasKey = (file: string, text: string, environment: Environment) =>
 export async function readConfigWithKey(
   file: string,
   environment: Environment,
-): Promise<LoadedConfig> {
+): Promise<LoadedFile> {
   const { loaded, isKeyed } = await readExisting(file, environment);
   if (isKeyed) return loaded;
   throw new ConfigError(file, [
@@ -134,10 +141,12 @@ const withExposed = ({ config, warnings }: LoadedConfig, isKeyed: boolean): Load
  * that line, after the rest of it has been found good.
  * @throws ConfigError
  */
-export const loadConfig = async (options: LoadOptions): Promise<LoadedConfig> =>
-  withExposed(await loadOrWrite(options), true);
+export async function loadConfig(options: LoadOptions): Promise<LoadedFile> {
+  const { text, ...loaded } = await loadOrWrite(options);
+  return { ...withExposed(loaded, true), text };
+}
 
-async function loadOrWrite(options: LoadOptions): Promise<LoadedConfig> {
+async function loadOrWrite(options: LoadOptions): Promise<LoadedFile> {
   const { file, random, ...environment } = options;
   const existing = await readText(file);
   const refuse = (error: unknown) => {
@@ -155,10 +164,10 @@ async function loadOrWrite(options: LoadOptions): Promise<LoadedConfig> {
     );
     const { config, warnings } = parseConfig(file, text, environment);
     const written = `There was no configuration; wrote ${file} with the defaults and a new signing key`;
-    return { config, warnings: [written, ...warnings] };
+    return { config, warnings: [written, ...warnings], text };
   }
   const loaded = parseConfig(file, existing, environment);
-  if (hasKey(file, existing, environment)) return loaded;
+  if (hasKey(file, existing, environment)) return { ...loaded, text: existing };
   const text = await addSigningKey(file, existing, random).catch((error: unknown) => {
     throw refuse(error);
   });
@@ -166,5 +175,5 @@ async function loadOrWrite(options: LoadOptions): Promise<LoadedConfig> {
   if (!hasKey(file, text, environment))
     throw new Error(`The new signing key cannot be read from ${file}`);
   const { config, warnings } = parseConfig(file, text, environment);
-  return { config, warnings: [`Added a new signing key to ${file}`, ...warnings] };
+  return { config, warnings: [`Added a new signing key to ${file}`, ...warnings], text };
 }

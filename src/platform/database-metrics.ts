@@ -21,6 +21,8 @@ export function createDatabaseMetrics(registers: Registry[]): DatabaseMetrics {
   const available = new Gauge({
     name: 'cognomen_database_available',
     help: '1 while the database can be used, 0 while what needs it is refused with 503',
+    // Of several processes: whether all can use it.
+    aggregator: 'min',
     registers,
   });
   available.set(1);

@@ -86,11 +86,14 @@ export function createHttpMetrics(registry: Registry): (measure: HttpRequestMeas
       }));
     },
   });
-  const durations = {
+  const described = {
     name: DURATIONS,
     help: 'Time from the arrival of a request to its answer',
     type: 'histogram',
     aggregator: 'sum',
+  };
+  const durations = {
+    ...described,
     async get() {
       const byLabels = Map.groupBy(table.values(), ({ like }) =>
         JSON.stringify([like.listener, like.route, like.method]),
@@ -99,7 +102,7 @@ export function createHttpMetrics(registry: Registry): (measure: HttpRequestMeas
         const { listener = '', route = '', method = '' } = all[0]?.like ?? {};
         return histogramLines({ listener, route, method }, all);
       });
-      return { ...durations, values };
+      return { ...described, values };
     },
     reset: () => table.clear(),
   };

@@ -1,4 +1,11 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import {
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client';
 import { createDatabaseMetrics, type DatabaseMetrics } from './database-metrics.ts';
 import { createHttpMetrics, type HttpRequestMeasure } from './http-metrics.ts';
 import { createOnbindMetrics, type OnbindMetrics } from './onbind-metrics.ts';
@@ -11,6 +18,9 @@ export interface OutboundRoom {
   readonly inside: number;
   readonly waiting: number;
 }
+
+/** What metrics a process has, and their values, to be added to those of others. */
+export type MetricsSnapshot = MetricObjectWithValues<MetricValue<string>>[];
 
 export interface Metrics {
   readonly registry: Registry;
@@ -41,6 +51,7 @@ export function createMetrics(): Metrics {
     name: 'cognomen_build_info',
     help: 'Always 1; the version is in the label',
     labelNames: ['version'],
+    aggregator: 'first',
     registers,
   }).set({ version: VERSION }, 1);
   const httpRequest = createHttpMetrics(registry);

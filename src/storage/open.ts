@@ -10,6 +10,7 @@ import { openSqlite } from './engines/sqlite/open.ts';
 import { storesOn } from './kysely/stores-on.ts';
 import { transactionsOn } from './kysely/transactions.ts';
 import { hasPendingMigrations, migrate } from './migrations/index.ts';
+import type { Others } from './others.ts';
 import { newPepper } from './pepper.ts';
 import type { Storage } from './stores/index.ts';
 import { refuseUnfinishedCopy } from './unfinished-copy.ts';
@@ -27,6 +28,8 @@ export interface StorageDependencies {
   readonly signal?: AbortSignal | undefined;
   /** Where a Sydent on the same file would have noted its process id; empty: nowhere. */
   readonly pidFile: string;
+  /** Other processes of this server, where it is not alone. */
+  readonly others?: Others | undefined;
 }
 
 /** Opens the database as it is. @throws DatabaseOpenError */
@@ -36,7 +39,12 @@ export async function openEngine(
 ): Promise<Engine> {
   if (config.engine === 'sqlite') {
     const file = await openSqlite(config, { progress: createProgress(deps), ...deps });
-    const engine = createSqliteEngine({ ...file, logger: deps.logger, metrics: deps.metrics });
+    const engine = createSqliteEngine({
+      ...file,
+      logger: deps.logger,
+      metrics: deps.metrics,
+      writeTurn: deps.others?.writeTurn,
+    });
     try {
       if (await hasPendingMigrations(engine)) await file.backup();
     } catch (error) {
@@ -76,7 +84,7 @@ export async function openStorage(
   const engine = await openEngine(config, deps);
   let pepper: string;
   try {
-    await migrate(engine, deps.logger);
+    if (deps.others?.isFirst !== false) await migrate(engine, deps.logger);
     await refuseUnfinishedCopy(engine.db);
     pepper = await readPepper(engine.db, deps.random);
   } catch (error) {

@@ -5,6 +5,7 @@ import { FAMILIES, SECTIONS } from '../../src/config/known-keys.ts';
 import { peerKeys } from '../../src/config/sections/peers.ts';
 import { LIMITS, type LimitDescription } from '../../src/model/limits.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
+import { createWorkerMetrics } from '../../src/platform/worker-metrics.ts';
 
 const INTRODUCTIONS: Readonly<Record<string, string>> = {
   general: 'The server itself.',
@@ -80,7 +81,9 @@ ${table(Object.values(peerKeys('peer.NAME')))}
 });
 
 test('docs/metrics.md lists the metrics there are', async () => {
-  const metrics = (await createMetrics().registry.getMetricsAsJSON()).map((metric) => {
+  const registries = [createMetrics().registry, createWorkerMetrics().registry];
+  const all = await Promise.all(registries.map((registry) => registry.getMetricsAsJSON()));
+  const metrics = all.flat().map((metric) => {
     const { name, help, type } = metric as unknown as { name: string; help: string; type: string };
     return { name, help, type };
   });
@@ -96,7 +99,8 @@ an endpoint.
 ${own.map(({ name, type, help }) => `| \`${name}\` | ${type} | ${help} |`).join('\n')}
 
 Beside them stand the usual ones of the process (\`process_*\`) and of Node.js (\`nodejs_*\`), such as the lag of the event
-loop.
+loop. With several workers all of them are added up, together with those of the process that looks after them (the lag is
+averaged); what a worker counted that is gone stays, but for what a killed one counted since the metrics were last read.
 `;
   await expect(text).toMatchFileSnapshot('../../docs/metrics.md');
 });

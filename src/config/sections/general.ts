@@ -8,7 +8,6 @@ import {
   type Key,
   numberFrom,
   onlyTrue,
-  seconds,
   text,
   type Warn,
 } from '../keys.ts';
@@ -17,9 +16,10 @@ import { networks } from '../networks.ts';
 import { type ConfigReader, inEnvironment } from '../reader.ts';
 import { aliases, homeservers } from '../server-lists.ts';
 import { LOG, type LogConfig, readLog } from './log.ts';
+import { PROCESSES, type ProcessesConfig, readProcesses } from './processes.ts';
 import { PROMETHEUS, readPrometheus } from './prometheus.ts';
 
-export interface GeneralConfig {
+export interface GeneralConfig extends ProcessesConfig {
   /** The name that signs; lower case. */
   readonly serverName: string;
   readonly log: LogConfig;
@@ -48,8 +48,6 @@ export interface GeneralConfig {
   readonly noticeLifetime: number;
   /** Milliseconds after which a notice that its homeserver refuses again and again is given up. */
   readonly refusedNoticeLifetime: number;
-  /** Milliseconds between a signal to stop and the stop, in which only the health endpoint says so. */
-  readonly shutdownDelay: number;
 }
 
 const section = 'general';
@@ -213,15 +211,7 @@ export const GENERAL = {
     about:
       'For how many hours an invitation that the homeserver of the bound user refuses is offered to it again. 0: one refusal is enough.',
   },
-  shutdownDelay: {
-    section,
-    name: 'shutdown.delay',
-    default: '0',
-    parse: seconds(0),
-    own: true,
-    about:
-      'For how many seconds after SIGTERM or SIGINT the server goes on answering while GET /health answers 503, so that a load balancer finds out before connections are refused.',
-  },
+  ...PROCESSES,
 } satisfies Record<string, Key<unknown>>;
 
 function readServerName(reader: ConfigReader): string {
@@ -274,6 +264,6 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
     dnsServers: reader.read(GENERAL.dnsServers),
     noticeLifetime: reader.read(GENERAL.noticeLifetime),
     refusedNoticeLifetime: reader.read(GENERAL.refusedNoticeLifetime),
-    shutdownDelay: reader.read(GENERAL.shutdownDelay),
+    ...readProcesses(reader),
   };
 }

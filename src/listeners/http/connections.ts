@@ -52,6 +52,8 @@ const keyOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${rem
 
 /** The connections of a server. */
 export interface WatchedConnections {
+  /** From now on each answer is the last on its connection, and says so. */
+  leave(): void;
   /**
    * Takes nothing more from now on: answers under way are the last on their connections, and say so; connections over
    * which nothing has come are closed, and those over which a request is still coming when the time for it is over.
@@ -73,6 +75,7 @@ interface Connection {
  */
 export function watchConnections(server: Server, grace: number): WatchedConnections {
   const connections = new Map<string, Connection>();
+  let isLeaving = false;
   let isStopping = false;
   let isGraceOver = false;
 
@@ -98,24 +101,34 @@ export function watchConnections(server: Server, grace: number): WatchedConnecti
     const { socket } = request;
     const connection = connections.get(keyOf(socket));
     connection?.requests.set(request, response);
+    if (isLeaving) response.shouldKeepAlive = false;
     response.once('close', () => {
       connection?.requests.delete(request);
-      if (isStopping && (connection === undefined || isDone(connection))) socket.destroySoon();
+      if ((isStopping || isLeaving) && (connection === undefined || isDone(connection)))
+        socket.destroySoon();
     });
   });
 
+  /** Of each connection; makes Node say `connection: close`, and nothing where the head is out already. */
+  function endWithAnswers(): void {
+    for (const { requests } of connections.values()) {
+      const last = [...requests.values()].at(-1);
+      if (last !== undefined) last.shouldKeepAlive = false;
+    }
+  }
+
   return {
+    leave() {
+      isLeaving = true;
+      endWithAnswers();
+    },
     stop() {
       if (isStopping) return;
       isStopping = true;
       // What comes over a connection behind its last answer is not looked at; without an answer its sender can ask
       // again elsewhere.
       server.removeAllListeners('request').on('request', () => {});
-      for (const { requests } of connections.values()) {
-        const last = [...requests.values()].at(-1);
-        // Makes Node say `connection: close`, and nothing where the head is out already.
-        if (last !== undefined) last.shouldKeepAlive = false;
-      }
+      endWithAnswers();
       closeDone();
       setTimeout(() => {
         isGraceOver = true;

@@ -1,6 +1,11 @@
+import { Server as NetServer } from 'node:net';
+import { setTimeout as passed } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { OperatorError } from '../../platform/operator-error.ts';
 import { type ConnectionTimes, connectionOptions, watchConnections } from './connections.ts';
+
+/** Milliseconds for which connections are kept that nothing comes over, when others are to serve their clients. */
+const LINGER = 3000;
 
 /** Where a server listens. */
 export interface ListenAddress {
@@ -10,6 +15,11 @@ export interface ListenAddress {
 
 /** A server that listens. */
 export interface Listening extends ListenAddress {
+  /**
+   * Leaves what comes to others that listen at the same place: takes no more connections, and answers what still comes
+   * over those there are. Resolves when they are gone, or when `LINGER` is over.
+   */
+  leave(): Promise<void>;
   /** Takes no more work at once; resolves when the last connection is closed. */
   stop(): Promise<void>;
   /** Closes the connections that are left, whatever is under way. */
@@ -45,13 +55,24 @@ export async function listen(
     });
   }
   const bound = app.server.address();
-  let stopped: Promise<void> | undefined;
+  let left: Promise<void> | undefined;
+  let stopped: Promise<unknown> | undefined;
   return {
     ...(bound === null || typeof bound === 'string' ? { address, port } : bound),
-    stop() {
+    async leave() {
+      // Node's server for HTTP would close the idle ones, of which one may just be sending.
+      left ??= new Promise((resolve) => {
+        NetServer.prototype.close.call(app.server, () => resolve());
+      });
+      connections.leave();
+      const ending = new AbortController();
+      await Promise.race([left, passed(LINGER, undefined, ending).catch(() => {})]);
+      ending.abort();
+    },
+    async stop() {
       connections.stop();
-      stopped ??= app.close();
-      return stopped;
+      stopped ??= Promise.all([left, app.close()]);
+      await stopped;
     },
     cut: connections.cut,
   };

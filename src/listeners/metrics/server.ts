@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { ConnectionTimes } from '../http/connections.ts';
 import { requireHost } from '../http/host.ts';
@@ -12,15 +13,17 @@ export function createMetricsServer(options: {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
+  /** What it serves, in Prometheus' text format. */
+  readonly metricsText: () => Promise<string>;
 }): FastifyInstance {
-  const { registry } = options.metrics;
+  const { metricsText } = options;
   const app = createHttpServer(options);
   app.addHook('onRequest', async (request) => requireHost(request.raw));
   app.route({
     method: ['GET', 'HEAD'],
     url: PATH,
     handler: async (_request, reply) =>
-      reply.header('content-type', registry.contentType).send(await registry.metrics()),
+      reply.header('content-type', Registry.PROMETHEUS_CONTENT_TYPE).send(await metricsText()),
   });
   refuseOtherMethods(app, PATH, { taken: new Set(['GET', 'HEAD']) });
   return app;

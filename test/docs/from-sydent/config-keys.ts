@@ -601,6 +601,7 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     'onbind.give_up_refused_after_hours',
   ],
   'connections to the mail relay': ['email.smtp_connections'],
+  'how many processes serve': ['workers'],
   'how the server stops': ['shutdown.delay'],
   'access tokens': ['access_token.lifetime_days', 'access_token.in_query'],
   'limits that Sydent does not have': [

@@ -12,6 +12,7 @@ import {
 } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import { stopwatch } from '../../../platform/clock.ts';
+import type { WriteTurn } from '../../others.ts';
 import { isBusy, namingFile } from './errors.ts';
 import type { OpenFile } from './open-file.ts';
 import type { Reader } from './reader.ts';
@@ -50,6 +51,8 @@ export interface SqliteParts {
   readonly file: OpenFile;
   /** Reads beside the connection that writes; undefined where there is no file. */
   readonly reader: Reader | undefined;
+  /** Where other processes of this server write to the file, too. */
+  readonly writeTurn?: WriteTurn | undefined;
 }
 
 /** The one connection that writes. */
@@ -74,9 +77,11 @@ class Writer {
     const free = this.#free;
     this.#free = promise;
     await free;
+    const leave = await this.#parts.writeTurn?.enter();
     return () => {
       // What was read from here on sees what was written.
       this.reader?.renew();
+      leave?.();
       resolve();
     };
   }

@@ -5,6 +5,7 @@ import { type DatabaseMetrics, NO_DATABASE_METRICS } from '../../../platform/dat
 import { UnavailableError } from '../../../platform/unavailable.ts';
 import type { Schema } from '../../kysely/schema.ts';
 import { TransactionScope, withinOneTransaction } from '../../kysely/transaction-scope.ts';
+import type { WriteTurn } from '../../others.ts';
 import type { Engine, TextList } from '../engine.ts';
 import { watchOutages, withOutages } from '../outages.ts';
 import { sqliteDialect } from './driver.ts';
@@ -44,11 +45,21 @@ export interface SqliteEngineParts {
   readonly close: () => void;
   /** Opens it a second time, to read; without it all goes over the one connection. */
   readonly openReader?: (() => Database.Database) | undefined;
+  /** Where other processes of this server write to the file, too. */
+  readonly writeTurn?: WriteTurn | undefined;
 }
 
 /** The engine on an open SQLite file. */
 export function createSqliteEngine(parts: SqliteEngineParts): Engine {
-  const { handle, path, logger, metrics = NO_DATABASE_METRICS, close, openReader } = parts;
+  const {
+    handle,
+    path,
+    logger,
+    metrics = NO_DATABASE_METRICS,
+    close,
+    openReader,
+    writeTurn,
+  } = parts;
   // From here on nobody waits in SQLite: that would hold up all.
   handle.pragma('busy_timeout = 0');
   const scope = new TransactionScope();
@@ -65,7 +76,7 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
   });
   const translate = (error: unknown) => outages.translate(namingFile(error, path));
   const reader = openReader && createReader(openReader, scope, translate);
-  const dialect = withOutages(sqliteDialect({ handle, file, reader }), outages);
+  const dialect = withOutages(sqliteDialect({ handle, file, reader, writeTurn }), outages);
   const db = new Kysely<Schema>({ dialect: withinOneTransaction(dialect, scope) });
 
   /** Leaves nothing beside the open file: whoever copies that has everything. */

@@ -6,6 +6,7 @@ import type { Clock } from '../../../platform/clock.ts';
 import type { Progress } from '../../../platform/progress.ts';
 import type { Random } from '../../../platform/random.ts';
 import type { SqliteConfig } from '../../database-config.ts';
+import type { Others } from '../../others.ts';
 import { DatabaseOpenError } from '../engine.ts';
 import { backupDatabase } from './backup.ts';
 import { lockFile, refuseForeignWriters, refuseWhileLocked } from './exclusive.ts';
@@ -20,6 +21,8 @@ export interface OpenSqliteDependencies {
   readonly serverName: string;
   /** Where a Sydent on the same file would have noted its process id; empty: nowhere. */
   readonly pidFile: string;
+  /** Other processes of this server, for all of which the file is held already. */
+  readonly others?: Others | undefined;
 }
 
 export interface OpenSqlite {
@@ -103,8 +106,31 @@ function resolve(file: string): string {
   }
 }
 
+/** Keeps other servers from the file. @throws DatabaseOpenError when one has it */
+async function keepOthersOut(
+  file: string,
+  { exclusive }: SqliteConfig,
+  { clock, pidFile }: Pick<OpenSqliteDependencies, 'clock' | 'pidFile'>,
+): Promise<{ release(): void }> {
+  const lock = await lockFile(file, clock);
+  try {
+    if (exclusive) await refuseForeignWriters(file, pidFile, clock);
+    return lock;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** The same for all processes of this server. @throws DatabaseOpenError */
+export const holdFile = async (
+  config: SqliteConfig,
+  deps: Pick<OpenSqliteDependencies, 'clock' | 'pidFile'>,
+): Promise<{ release(): void }> => keepOthersOut(resolve(config.file), config, deps);
+
 /**
- * Opens a SQLite file for this process alone and brings it to Sydent's newest schema, after a backup.
+ * Opens a SQLite file for this process, or for the processes of this server, and brings it to Sydent's newest schema,
+ * after a backup.
  * @throws DatabaseOpenError with a message for the operator.
  */
 export async function openSqlite(
@@ -125,11 +151,17 @@ export async function openSqlite(
     for (const step of closing.splice(0).reverse()) step();
   };
   try {
-    const lock = await lockFile(file, deps.clock);
-    closing.push(() => lock.release());
-    if (config.exclusive) await refuseForeignWriters(file, deps.pidFile, deps.clock);
+    if (deps.others === undefined) {
+      const lock = await keepOthersOut(file, config, deps);
+      closing.push(() => lock.release());
+    }
     const handle = connect(file);
     closing.push(() => handle.close());
+    if (deps.others?.isFirst === false) {
+      setUp(handle);
+      const done = async () => {};
+      return { handle, path: file, openReader: () => openReader(file), backup: done, close };
+    }
 
     refuseWhileLocked(handle, file);
     const version = checkIsSydent(handle, file);

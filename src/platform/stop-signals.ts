@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { stopwatch } from '../platform/clock.ts';
+import { stopwatch } from './clock.ts';
 
 /** Milliseconds in which a second signal is the first once more: npm passes on what the terminal has sent as well. */
 const ECHO = 500;

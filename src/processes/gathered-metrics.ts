@@ -1,0 +1,36 @@
+import { AggregatorRegistry } from 'prom-client';
+import type { MetricsSnapshot } from '../platform/metrics.ts';
+
+/** The metrics of several processes, added up; what was counted by those that are gone stays. */
+export interface GatheredMetrics {
+  /** All together, in Prometheus' text format. @param now of each that runs, by a name of its own */
+  text(now: ReadonlyMap<number, MetricsSnapshot>): Promise<string>;
+  /** What that process has counted until now. */
+  keep(process: number, counted: MetricsSnapshot): void;
+  /** That process is gone. What it counted since it was last asked is lost. */
+  gone(process: number): Promise<void>;
+}
+
+/** Of what is gone only what was counted is true still. */
+const GROWS = new Set(['counter', 'histogram', 'summary']);
+
+const added = (all: MetricsSnapshot[]) => AggregatorRegistry.aggregate(all);
+
+export function createGatheredMetrics(): GatheredMetrics {
+  const last = new Map<number, MetricsSnapshot>();
+  let ofGone: MetricsSnapshot = [];
+
+  return {
+    async text(now) {
+      for (const [process, snapshot] of now) last.set(process, snapshot);
+      return added([...now.values(), ofGone]).metrics();
+    },
+    keep: (process, counted) => void last.set(process, counted),
+    async gone(process) {
+      const snapshot = last.get(process) ?? [];
+      last.delete(process);
+      const counted = snapshot.filter(({ type }) => GROWS.has(String(type)));
+      ofGone = await added([ofGone, counted]).getMetricsAsJSON();
+    },
+  };
+}

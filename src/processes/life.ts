@@ -1,0 +1,51 @@
+import type { Logger } from 'pino';
+import { type LoadedConfig, readConfigWithKey } from '../config/load.ts';
+import { hostNames } from '../platform/hostname.ts';
+import { OperatorError } from '../platform/operator-error.ts';
+import { VERSION } from '../platform/version.ts';
+
+/** What the machine and the environment say where the configuration is silent. */
+export const environment = () => ({ env: process.env, ...hostNames() });
+
+/** The configuration as it is by now; undefined, with a line in the log, where it cannot be used. */
+export async function configAgain(file: string, logger: Logger, otherwise: string) {
+  try {
+    return await readConfigWithKey(file, environment());
+  } catch (error) {
+    logger.error(explain(error), `The configuration cannot be read again; ${otherwise}`);
+    return undefined;
+  }
+}
+
+/** Says that the start begins, and what is odd about the configuration: once signals are caught, as whoever reads it may send one. */
+export function tellStart({ config, warnings }: LoadedConfig, logger: Logger): void {
+  logger.info({ version: VERSION, config: config.file }, 'Starting');
+  for (const warning of warnings) logger.warn(warning);
+}
+
+/** Whether the start failed because the signal broke it off. */
+export function isStop(error: unknown, signal: AbortSignal): boolean {
+  if (!signal.aborted) return false;
+  return error === signal.reason || (error instanceof Error && isStop(error.cause, signal));
+}
+
+/** What the operator can mend is explained by its message; of anything else the stack is worth having. */
+export const explain = (error: unknown): object =>
+  error instanceof OperatorError ? { reason: error.message } : { err: error };
+
+/** Says why the server could not start, on the terminal too where the log goes to a file. */
+export function tellFailedStart(error: unknown, logger: Logger, logPath: string): void {
+  logger.fatal(explain(error), 'The server could not start');
+  const message = error instanceof Error ? error.message : String(error);
+  if (logPath !== '') process.stderr.write(`${message}\n`);
+}
+
+/** Ends the process, with a line in the log, after an error that nobody has handled. */
+export function dieOfTheUnexpected(logger: Logger): void {
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      logger.fatal({ err: error }, 'Stopping after an error nobody expected');
+      process.exit(1);
+    });
+  }
+}

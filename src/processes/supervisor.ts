@@ -1,0 +1,116 @@
+import cluster from 'node:cluster';
+import { once } from 'node:events';
+import os from 'node:os';
+import { setTimeout as passed } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import type { LoadedFile } from '../config/load.ts';
+import { systemClock } from '../platform/clock.ts';
+import type { Logging } from '../platform/logger.ts';
+import { writePidFile } from '../platform/pid-file.ts';
+import { secureRandom } from '../platform/random.ts';
+import { stopSignals } from '../platform/stop-signals.ts';
+import { createWorkerMetrics } from '../platform/worker-metrics.ts';
+import { holdDatabase } from '../storage/hold.ts';
+import { type Crew, type CrewSettings, createCrew } from './crew.ts';
+import { configAgain, explain, tellFailedStart, tellStart } from './life.ts';
+
+function settingsOf({ config, text }: LoadedFile): CrewSettings {
+  const { workers } = config.general;
+  const count = workers === 'auto' ? os.availableParallelism() : workers;
+  return { file: config.file, text, keysText: text, count };
+}
+
+/** Looks after the workers, which serve, until it is told to stop; the exit status. */
+export async function supervise(loaded: LoadedFile, logging: Logging): Promise<number> {
+  const { logger } = logging;
+  const { general, db, file } = loaded.config;
+  // What they say holds numbers that JSON has none for.
+  cluster.setupPrimary({ serialization: 'advanced' });
+  const metrics = createWorkerMetrics();
+  const crew = createCrew(settingsOf(loaded), { logger, random: secureRandom, metrics });
+  let isReady = false;
+  let phase: string | undefined = 'the start';
+  const stopping = stopSignals(logger, () => phase ?? `workers ${crew.running.join(', ')}`);
+
+  process.on('SIGHUP', async () => {
+    logging.reopen();
+    logger.info('Reopened the log');
+    const again = await configAgain(file, logger, 'the signing keys stay');
+    crew.renew(again?.text);
+  });
+  let reloading: Promise<void> | undefined;
+  process.on('SIGUSR2', () => {
+    if (!isReady || stopping.aborted || reloading !== undefined) {
+      const now =
+        reloading === undefined ? 'it is starting or stopping' : 'it is reloading already';
+      logger.warn(`The signal to reload is not obeyed: ${now}`);
+      return;
+    }
+    reloading = reload(loaded, crew, logging).finally(() => {
+      reloading = undefined;
+    });
+  });
+
+  tellStart(loaded, logger);
+  const hold = () => holdDatabase(db, { clock: systemClock, pidFile: general.pidFile });
+  let held: Awaited<ReturnType<typeof hold>> | undefined;
+  try {
+    held = await hold();
+    stopping.addEventListener('abort', () => {
+      if (!isReady) void crew.stop();
+    });
+    isReady = !stopping.aborted && (await crew.start());
+    if (isReady) {
+      const pidFile = writePidFile(general.pidFile, secureRandom);
+      process.on('exit', () => pidFile.remove());
+    }
+  } catch (error) {
+    tellFailedStart(error, logger, general.log.path);
+    await crew.stop();
+    held?.release();
+    await logging.close();
+    return 1;
+  }
+  phase = undefined;
+  if (isReady) {
+    logger.info({ workers: crew.running }, 'Ready');
+    if (!stopping.aborted) await once(stopping, 'abort');
+    logger.info('Stopping');
+    if (general.shutdownDelay > 0) {
+      crew.announceStop();
+      phase = 'the delay for load balancers (shutdown.delay)';
+      await passed(general.shutdownDelay);
+      phase = undefined;
+    }
+  }
+  await crew.stop();
+  held.release();
+  logger.info('Stopped');
+  await logging.close();
+  process.exit(0);
+}
+
+/** Replaces all workers by such as have the configuration as it is by now; when it cannot be used, nothing changes. */
+async function reload(loaded: LoadedFile, crew: Crew, { logger }: Logging): Promise<void> {
+  const { config } = loaded;
+  const again = await configAgain(config.file, logger, 'all stays as it is');
+  if (again === undefined) return;
+  const { general } = again.config;
+  const changed = [
+    ...(isDeepStrictEqual(again.config.db, config.db) ? [] : ['[db]']),
+    ...(general.pidFile === config.general.pidFile ? [] : ['[general] pidfile.path']),
+    ...(general.workers === 1 ? ['[general] workers = 1'] : []),
+  ];
+  if (changed.length > 0) {
+    logger.error({ changed }, 'This takes a restart; all stays as it is');
+    return;
+  }
+  for (const warning of again.warnings) logger.warn(warning);
+  logger.info('Reloading: replacing the workers one by one');
+  try {
+    await crew.replace(settingsOf(again));
+    logger.info({ workers: crew.running }, 'Reloaded');
+  } catch (error) {
+    logger.error(explain(error), 'The reload has failed; the workers that are left go on');
+  }
+}

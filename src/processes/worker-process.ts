@@ -1,0 +1,159 @@
+import cluster from 'node:cluster';
+import { setTimeout as passed } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { stopwatch } from '../platform/clock.ts';
+import type { MetricsSnapshot } from '../platform/metrics.ts';
+import { VERSION } from '../platform/version.ts';
+import { handedConnections } from './handed-connections.ts';
+import type { Order, Report, Start } from './messages.ts';
+
+/** A worker, as the supervisor knows it. */
+export interface WorkerProcess {
+  readonly id: number;
+  readonly pid: number;
+  /** Whether it serves clients. */
+  readonly isReady: boolean;
+  /** Resolves when it serves clients; with false, when it has ended before. */
+  readonly ready: Promise<boolean>;
+  /** Resolves when it has ended, with how. */
+  readonly ended: Promise<string>;
+  /** Milliseconds that it has served clients. */
+  served(): number;
+  tell(order: Order): void;
+  /** Lets it do what one worker does for all; false when it has ended before it could. */
+  lead(): Promise<boolean>;
+  /** Its metrics; undefined when it does not say in time. */
+  count(): Promise<MetricsSnapshot | undefined>;
+  /** Tells it to stop, or to leave its place to another, and kills it when it takes too long. */
+  stop(how?: 'stop' | 'retire'): Promise<void>;
+}
+
+/** What a worker may want of the supervisor. */
+export interface Wants {
+  turn(id: number): void;
+  turnOver(id: number): void;
+  metrics(id: number, question: number): void;
+  /** Keeps what it has counted in all. */
+  keep(id: number, counted: MetricsSnapshot): void;
+}
+
+/** Milliseconds: between looks at whether it is alive, for its metrics, for its stop (more than that takes at most). */
+const TIMES = { ping: 5000, count: 2000, stop: 30_000 };
+/** So many looks in a row without an answer, and it is killed: its event loop stands still. */
+const SILENT = 6;
+
+/** Starts a worker process. */
+export function spawnWorker(start: Start, logger: Logger, wants: Wants): WorkerProcess {
+  const worker = cluster.fork();
+  const closeHanded = handedConnections(worker);
+  const { id } = worker;
+  const pid = worker.process.pid ?? 0;
+  const ready = Promise.withResolvers<boolean>();
+  const ended = Promise.withResolvers<string>();
+  const leads = Promise.withResolvers<boolean>();
+  const counted = new Map<number, (snapshot: MetricsSnapshot | undefined) => void>();
+  let isReady = false;
+  let hasEnded = false;
+  let served = () => 0;
+  let questions = 0;
+  let unanswered = 0;
+  // It may be gone: its end is told in any case.
+  const tell = (order: Order) => void (worker.isConnected() && worker.send(order, () => {}));
+
+  const watch = setInterval(() => {
+    if (!isReady) return;
+    if (unanswered >= SILENT) {
+      logger.error({ worker: pid }, 'A worker does not answer any more; killing it');
+      worker.process.kill('SIGKILL');
+    }
+    unanswered += 1;
+    tell({ kind: 'ping' });
+  }, TIMES.ping).unref();
+
+  function becomeReady(version: string): void {
+    if (version !== VERSION) {
+      logger.error(
+        { worker: pid, version, running: VERSION },
+        'What is installed is another version than what runs: restart the server',
+      );
+      worker.process.kill('SIGKILL');
+      return;
+    }
+    isReady = true;
+    served = stopwatch();
+    ready.resolve(true);
+  }
+
+  worker.on('message', (report: Report) => {
+    unanswered = 0;
+    switch (report.kind) {
+      case 'waiting':
+        return tell(start);
+      case 'ready':
+        return becomeReady(report.version);
+      case 'leads':
+        return leads.resolve(true);
+      case 'counted':
+        return counted.get(report.id)?.(report.snapshot);
+      case 'counted-last':
+        return wants.keep(id, report.snapshot);
+      case 'wants-turn':
+        return wants.turn(id);
+      case 'turn-over':
+        return wants.turnOver(id);
+      case 'wants-metrics':
+        return wants.metrics(id, report.id);
+    }
+  });
+  worker.on('error', () => {});
+  worker.on('exit', (code, signal) => {
+    clearInterval(watch);
+    hasEnded = true;
+    isReady = false;
+    closeHanded();
+    for (const answer of counted.values()) answer(undefined);
+    ready.resolve(false);
+    leads.resolve(false);
+    ended.resolve(signal ? `by ${signal}` : `with status ${code}`);
+  });
+
+  return {
+    id,
+    pid,
+    get isReady() {
+      return isReady;
+    },
+    ready: ready.promise,
+    ended: ended.promise,
+    served: () => served(),
+    tell,
+    lead() {
+      tell({ kind: 'lead' });
+      return leads.promise;
+    },
+    async count() {
+      if (hasEnded) return undefined;
+      questions += 1;
+      const question = questions;
+      const { promise, resolve } = Promise.withResolvers<MetricsSnapshot | undefined>();
+      counted.set(question, resolve);
+      const timer = setTimeout(() => resolve(undefined), TIMES.count);
+      tell({ kind: 'count', id: question });
+      const snapshot = await promise;
+      clearTimeout(timer);
+      counted.delete(question);
+      return snapshot;
+    },
+    async stop(how = 'stop') {
+      tell({ kind: how });
+      const ending = new AbortController();
+      const late = passed(TIMES.stop, true, { signal: ending.signal }).catch(() => false);
+      if (await Promise.race([ended.promise.then(() => false), late])) {
+        logger.warn({ worker: pid }, 'A worker takes too long to stop; killing it');
+        worker.process.kill('SIGKILL');
+        await ended.promise;
+      }
+      ending.abort();
+    },
+  };
+}

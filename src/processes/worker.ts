@@ -1,0 +1,108 @@
+import { type App, startApp } from '../app/app.ts';
+import { inBackground } from '../app/background.ts';
+import type { Config } from '../config/config.ts';
+import { parseConfig } from '../config/load.ts';
+import { systemClock } from '../platform/clock.ts';
+import { createLogger, type Logging } from '../platform/logger.ts';
+import { VERSION } from '../platform/version.ts';
+import { dieOfTheUnexpected, environment, explain, isStop, tellFailedStart } from './life.ts';
+import { type Link, openLink } from './link.ts';
+import type { Order, Start } from './messages.ts';
+
+/** What a terminal, or a service manager, sends to all processes: the supervisor passes on what it means. */
+const SUPERVISORS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const;
+
+const cryptoIn = (file: string, text: string) =>
+  parseConfig(file, text, environment()).config.crypto;
+
+/** Serves clients beside other processes until the supervisor says to stop. The way to it would keep the process alive. */
+export async function serveAsWorker(): Promise<never> {
+  for (const signal of SUPERVISORS) process.on(signal, () => {});
+  const { promise: started, resolve: start } = Promise.withResolvers<Start>();
+  const stopping = new AbortController();
+  let obey: (order: Order) => void = () => {};
+  const link = openLink((order) => {
+    if (order.kind === 'start') start(order);
+    else if (order.kind === 'stop') stopping.abort();
+    else obey(order);
+  });
+  link.report({ kind: 'waiting' });
+
+  const { file, text, keysText, isFirst } = await started;
+  const { config: written } = parseConfig(file, text, environment());
+  const config: Config = { ...written, crypto: cryptoIn(file, keysText) };
+  const logging = await createLogger(config.general.log, { clock: systemClock });
+  const { logger, terminal } = logging;
+  dieOfTheUnexpected(logger);
+  // Those that come during the start are obeyed after it.
+  const early: Order[] = [];
+  obey = (order) => void early.push(order);
+  let app: App;
+  try {
+    const among = link.among(isFirst);
+    app = await startApp(config, { logger, signal: stopping.signal, terminal, among });
+  } catch (error) {
+    const isStopped = isStop(error, stopping.signal);
+    if (isStopped) logger.info('Stopped before the start was done; the next start goes on with it');
+    else tellFailedStart(error, logger, config.general.log.path);
+    await logging.close();
+    process.exit(isStopped ? 0 : 1);
+  }
+  const running = { app, link, logging, file, end: (reason: EndReason) => stopping.abort(reason) };
+  obey = (order) =>
+    void inBackground(logger, `The order to ${order.kind}`, () => carryOut(order, running));
+  for (const order of early) obey(order);
+  link.report({ kind: 'ready', version: VERSION });
+
+  const { signal } = stopping;
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await app.close();
+  await link.deliver({ kind: 'counted-last', snapshot: await app.metrics().catch(() => []) });
+  await logging.close();
+  // What was cut off or left behind would keep the process alive.
+  process.exit(signal.reason === 'failed' ? 1 : 0);
+}
+
+/** Why it stops by itself: it cannot do what it is told to, or another one has taken its place. */
+type EndReason = 'failed' | 'retired';
+
+interface Running {
+  readonly app: App;
+  readonly link: Link;
+  readonly logging: Logging;
+  readonly file: string;
+  /** Stops this worker. */
+  readonly end: (reason: EndReason) => void;
+}
+
+async function carryOut(order: Order, { app, link, logging, file, end }: Running) {
+  switch (order.kind) {
+    case 'lead':
+      try {
+        await app.lead();
+        link.report({ kind: 'leads' });
+      } catch (error) {
+        const message = 'This worker cannot do what one does for all; another one is to';
+        logging.logger.error(explain(error), message);
+        end('failed');
+      }
+      break;
+    case 'renew':
+      logging.reopen();
+      await app.reload(order.keysText === undefined ? undefined : cryptoIn(file, order.keysText));
+      break;
+    case 'count':
+      link.report({ kind: 'counted', id: order.id, snapshot: await app.metrics() });
+      break;
+    case 'retire':
+      await app.leave();
+      end('retired');
+      break;
+    case 'announce-stop':
+      app.announceStop();
+      break;
+  }
+}

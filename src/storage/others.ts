@@ -1,0 +1,12 @@
+/** The turn to write to a database that takes one writer at a time. */
+export interface WriteTurn {
+  /** Resolves when it is this process's turn, in the order of asking; what it resolves with gives the turn on. */
+  enter(): Promise<() => void>;
+}
+
+/** Other processes of the same server on the same database. Somebody holds it for all of them (`holdDatabase`). */
+export interface Others {
+  /** Whether this one opens it before all others do, and brings it up to date. */
+  readonly isFirst: boolean;
+  readonly writeTurn: WriteTurn;
+}

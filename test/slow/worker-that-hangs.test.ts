@@ -1,0 +1,37 @@
+import { afterAll, expect, test } from 'vitest';
+import { createDatabase, ENGINES, temporaryFolder } from '../support/databases.ts';
+import { askAnew, isAlive, startWorkers } from '../support/workers.ts';
+
+const cleanUp: (() => Promise<unknown>)[] = [];
+afterAll(async () => {
+  for (const step of cleanUp.reverse()) await step();
+});
+
+test.each(ENGINES)(
+  'a worker that does not answer any more is killed and replaced, on %s',
+  async (engine) => {
+    const folder = await temporaryFolder();
+    cleanUp.push(folder.remove);
+    const database = await createDatabase(engine);
+    cleanUp.push(database.drop);
+    const server = await startWorkers(folder.path, { db: database.config });
+    cleanUp.push(() => server.stop('SIGKILL'));
+    const [leading = 0, other = 0] = server.workers();
+    process.kill(leading, 'SIGSTOP');
+    const served = async () => {
+      const answer = askAnew(`${server.url}/_matrix/identity/v2`).catch(() => undefined);
+      return (await answer)?.status;
+    };
+    // Of those that come meanwhile one waits for it, and is told when it is killed; all others are served.
+    const asked = Array.from({ length: 20 }, served);
+    await server.untilLogged('does not answer any more');
+    expect(
+      (await Promise.all(asked)).filter((status) => status === 200).length,
+    ).toBeGreaterThanOrEqual(18);
+    await expect.poll(() => isAlive(leading)).toBe(false);
+    await server.untilServing(2);
+    expect(isAlive(other)).toBe(true);
+    expect(await server.stop()).toBe(0);
+  },
+  90_000,
+);
