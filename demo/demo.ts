@@ -72,7 +72,7 @@ email.ratelimit_sender.burst = 1000
 `,
   );
   const { config } = await loadConfig({
-    file,
+    files: [file],
     env: {},
     hostname: 'localhost',
     random: secureRandom,

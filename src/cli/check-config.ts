@@ -1,6 +1,6 @@
 import { readConfig } from '../config/load.ts';
+import { surroundings } from '../config/surroundings.ts';
 import { loadTerms } from '../config/terms-file.ts';
-import { hostNames } from '../platform/hostname.ts';
 import type { Command } from './command.ts';
 import { orReportFailure } from './report-failure.ts';
 
@@ -8,15 +8,17 @@ import { orReportFailure } from './report-failure.ts';
 export const checkConfig: Command = {
   name: 'check-config',
   summary: 'Read the configuration and say what is wrong with it',
-  async run({ config: file }) {
+  async run({ config: files }) {
     const loaded = await orReportFailure(async () => {
-      const parsed = await readConfig(file, { env: process.env, ...hostNames() });
+      const parsed = await readConfig(files, surroundings());
       await loadTerms(parsed.config.general.termsPath);
       return parsed;
     });
     if (loaded === undefined) return 1;
     for (const warning of loaded.warnings) process.stdout.write(`warning: ${warning}\n`);
-    process.stdout.write(`${file} is good: server.name is ${loaded.config.general.serverName}\n`);
+    process.stdout.write(
+      `${files.join(', ')} is good: server.name is ${loaded.config.general.serverName}\n`,
+    );
     return 0;
   },
 };

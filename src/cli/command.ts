@@ -2,8 +2,8 @@ import type { ParseArgsOptionDescriptor } from 'node:util';
 
 /** What the command line says, as far as it concerns the command. */
 export interface CommandLine {
-  /** The configuration file. */
-  readonly config: string;
+  /** The configuration files; later ones win. */
+  readonly config: readonly string[];
   /** What stands behind the command's name. */
   readonly args: readonly string[];
   /** The command's own options: the values of each, in their order. */

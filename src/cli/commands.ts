@@ -1,5 +1,6 @@
 import { checkConfig } from './check-config.ts';
 import type { Command } from './command.ts';
+import { config } from './config.ts';
 import { db } from './db.ts';
 import { generateKey } from './generate-key.ts';
 import { key } from './key.ts';
@@ -12,6 +13,7 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   serve,
   reload,
   checkConfig,
+  config,
   generateKey,
   key,
   db,

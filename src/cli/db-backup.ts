@@ -1,5 +1,5 @@
 import { readConfig } from '../config/load.ts';
-import { hostNames } from '../platform/hostname.ts';
+import { surroundings } from '../config/surroundings.ts';
 import { backUp } from '../storage/backup.ts';
 import type { CommandLine } from './command.ts';
 import { orReportFailure } from './report-failure.ts';
@@ -8,7 +8,7 @@ import { terminalProgress } from './terminal-progress.ts';
 /** `cognomen db backup FILE`; resolves to the exit status. */
 export async function backup(line: CommandLine, file: string): Promise<number> {
   const done = await orReportFailure(async () => {
-    const { config } = await readConfig(line.config, { env: process.env, ...hostNames() });
+    const { config } = await readConfig(line.config, surroundings());
     await backUp(config.db, file, terminalProgress());
     process.stdout.write(`${file} is a copy of the database, and as secret\n`);
     return true;

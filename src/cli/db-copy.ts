@@ -2,8 +2,8 @@ import pino from 'pino';
 import { InvalidValueError } from '../config/keys.ts';
 import { readConfig } from '../config/load.ts';
 import { databaseNamed, forBulk } from '../config/sections/db.ts';
+import { surroundings } from '../config/surroundings.ts';
 import { systemClock } from '../platform/clock.ts';
-import { hostNames } from '../platform/hostname.ts';
 import { secureRandom } from '../platform/random.ts';
 import { copyDatabase } from '../storage/copying/copy.ts';
 import type { DatabaseConfig } from '../storage/database-config.ts';
@@ -35,7 +35,7 @@ function target(argument: string): DatabaseConfig {
 export async function copy(line: CommandLine, to: string): Promise<number> {
   const database = target(to);
   const copied = await orReportFailure(async () => {
-    const { config } = await readConfig(line.config, { env: process.env, ...hostNames() });
+    const { config } = await readConfig(line.config, surroundings());
     const { serverName, pidFile } = config.general;
     return copyDatabase(forBulk(config.db), database, {
       logger: pino({ level: 'silent' }),

@@ -1,7 +1,7 @@
 import { readConfigWithKey } from '../config/load.ts';
 import { rotateSigningKey } from '../config/rotate-key.ts';
+import { surroundings } from '../config/surroundings.ts';
 import { describeKeys } from '../identity/server-keys.ts';
-import { hostNames } from '../platform/hostname.ts';
 import { secureRandom } from '../platform/random.ts';
 import type { Command, CommandLine } from './command.ts';
 import { generateKey } from './generate-key.ts';
@@ -29,18 +29,17 @@ Exit status: 0 done, 1 failed, 2 not understood
 `;
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
-const environment = () => ({ env: process.env, ...hostNames() });
 
-async function list({ config: file, flags }: CommandLine): Promise<void> {
-  const { config } = await readConfigWithKey(file, environment());
+async function list({ config: files, flags }: CommandLine): Promise<void> {
+  const { config } = await readConfigWithKey(files, surroundings());
   const all = describeKeys(config.crypto);
   if (flags.has('json')) return void say(JSON.stringify(all, null, 2));
   for (const { id, publicKey, use } of all) say(`${id}  ${publicKey}  ${use}`);
 }
 
-async function rotate({ config: file }: CommandLine): Promise<void> {
-  const { config } = await readConfigWithKey(file, environment());
-  const crypto = await rotateSigningKey(file, environment(), secureRandom);
+async function rotate({ config: files }: CommandLine): Promise<void> {
+  const { config } = await readConfigWithKey(files, surroundings());
+  const { file, crypto } = await rotateSigningKey(files, surroundings(), secureRandom);
   const [now, before] = describeKeys(crypto);
   if (before === undefined) throw new Error('the former key was not kept');
   const { pidFile } = config.general;

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { readConfigWithKey } from '../config/load.ts';
+import { surroundings } from '../config/surroundings.ts';
 import { OperatorError } from '../platform/operator-error.ts';
 import { readPidFile } from '../platform/pid-file.ts';
-import { environment } from '../processes/life.ts';
 import type { Command } from './command.ts';
 import { orReportFailure } from './report-failure.ts';
 
@@ -33,12 +33,12 @@ function obeys(pid: number): boolean {
   }
 }
 
-async function tellServer(file: string): Promise<string> {
-  const { config } = await readConfigWithKey(file, environment());
+async function tellServer(files: readonly string[]): Promise<string> {
+  const { config } = await readConfigWithKey(files, surroundings());
   const { pidFile, workers } = config.general;
   if (workers === 1) {
     throw new OperatorError(
-      `${file} has [general] workers = 1: one process cannot take its own place. Restart the server; SIGHUP is enough for the log, the terms, certificates and signing keys`,
+      `${files.join(', ')} has [general] workers = 1: one process cannot take its own place. Restart the server; SIGHUP is enough for the log, the terms, certificates and signing keys`,
     );
   }
   if (pidFile === '') {
@@ -61,8 +61,8 @@ export const reload: Command = {
   name: 'reload',
   summary: 'Let a running server with several workers take the configuration anew',
   help: HELP,
-  async run({ config: file }) {
-    const told = await orReportFailure(() => tellServer(file));
+  async run({ config: files }) {
+    const told = await orReportFailure(() => tellServer(files));
     if (told === undefined) return 1;
     process.stdout.write(`${told}\n`);
     return 0;

@@ -15,12 +15,14 @@ Commands:
 ${commands.join('\n')}
 
 Options:
-  -c, --config FILE  The configuration file [default: $SYDENT_CONF, else sydent.conf]
+  -c, --config FILE  The configuration file [default: $SYDENT_CONF, else sydent.conf]; may be
+                     given several times, what later ones say wins
   -h, --help         Print this help; behind a command, that command's
   -V, --version      Print the version
 
 Environment, as defaults for what the file does not say:
   SYDENT_CONF, SYDENT_SERVER_NAME, SYDENT_DB_PATH, SYDENT_PID_FILE
+Over what the file says: COGNOMEN_<SECTION>_<KEY>, such as COGNOMEN_GENERAL_SERVER_NAME
 `;
 }
 
@@ -58,7 +60,7 @@ export async function run(args: readonly string[]): Promise<number> {
   if (foreign !== undefined) return usageError(`${name} takes no --${foreign}`);
   try {
     return await command.run({
-      config: config ?? (process.env['SYDENT_CONF'] || 'sydent.conf'),
+      config: config ?? [process.env['SYDENT_CONF'] || 'sydent.conf'],
       args: rest,
       own: own as Record<string, string[]>,
       flags: new Set(Object.keys(own).filter((option) => command.flags?.includes(option))),
@@ -75,7 +77,7 @@ function parse(args: readonly string[]) {
     allowPositionals: true,
     options: {
       ...optionsOf(COMMANDS),
-      config: { type: 'string', short: 'c' },
+      config: { type: 'string', short: 'c', multiple: true },
       help: { type: 'boolean', short: 'h' },
       version: { type: 'boolean', short: 'V' },
     },

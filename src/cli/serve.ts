@@ -1,11 +1,12 @@
 import cluster from 'node:cluster';
 import { setFlagsFromString } from 'node:v8';
 import { loadConfig } from '../config/load.ts';
+import { surroundings } from '../config/surroundings.ts';
 import { systemClock } from '../platform/clock.ts';
 import { createLogger } from '../platform/logger.ts';
 import { secureRandom } from '../platform/random.ts';
 import { serveAlone } from '../processes/alone.ts';
-import { dieOfTheUnexpected, environment } from '../processes/life.ts';
+import { dieOfTheUnexpected } from '../processes/life.ts';
 import { supervise } from '../processes/supervisor.ts';
 import { serveAsWorker } from '../processes/worker.ts';
 import type { Command, CommandLine } from './command.ts';
@@ -18,13 +19,13 @@ export const serve: Command = {
   run: serveUntilStopped,
 };
 
-async function serveUntilStopped({ config: file }: CommandLine): Promise<number> {
+async function serveUntilStopped({ config: files }: CommandLine): Promise<number> {
   // The space for short-lived objects stays small: a third less memory under load, for a tenth more time on the
   // smallest requests and a quarter on the largest lookups (docs/performance.md).
   setFlagsFromString('--semi-space-growth-factor=1');
   if (cluster.isWorker) return serveAsWorker();
   const loaded = await orReportFailure(() =>
-    loadConfig({ file, ...environment(), random: secureRandom }),
+    loadConfig({ files, ...surroundings(), random: secureRandom }),
   );
   if (loaded === undefined) return 1;
   const { general } = loaded.config;

@@ -1,7 +1,7 @@
 import pino from 'pino';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/load.ts';
-import { hostNames } from '../platform/hostname.ts';
+import { surroundings } from '../config/surroundings.ts';
 import { openForCommand } from '../storage/for-command.ts';
 import type { Storage } from '../storage/stores/index.ts';
 import type { CommandLine } from './command.ts';
@@ -23,7 +23,7 @@ export async function withDatabase(
   work: (database: OpenDatabase) => Promise<number>,
 ): Promise<number> {
   const status = await orReportFailure(async () => {
-    const { config } = await readConfig(line.config, { env: process.env, ...hostNames() });
+    const { config } = await readConfig(line.config, surroundings());
     const storage = await openForCommand(config.db, pino({ level: 'silent' }));
     try {
       return await work({ config, storage });

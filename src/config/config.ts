@@ -13,8 +13,8 @@ import type { SmsConfig } from './sections/sms.ts';
  * Each section of the file has its type, beside its keys, in sections/; docs/configuration.md is made from the keys.
  */
 export interface Config {
-  /** Path of the file it was read from. */
-  readonly file: string;
+  /** Paths of the files it was read from; later ones win. None: all is from the environment, and defaults. */
+  readonly files: readonly string[];
   readonly general: GeneralConfig;
   readonly access: AccessConfig;
   readonly db: DatabaseConfig;

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import type { Config } from './config.ts';
+import type { ReadValue } from './reader.ts';
 import { CRYPTO } from './sections/crypto.ts';
 import { DB } from './sections/db.ts';
 import { HTTP } from './sections/http.ts';
@@ -27,14 +28,21 @@ export const exposedCertificate = (file: string): string[] =>
     : [];
 
 /**
- * A warning for each file with a key in it that every user of the machine can read.
- * @param isKeyed whether the signing key stands in the configuration file already.
+ * A warning for each file with the signing key, or with a secret alone, in it that every user of the machine can read.
+ * @param values in force, with where they are from
  */
-export function exposedFiles({ file, http, db }: Config, isKeyed: boolean): string[] {
+export function exposedFiles({ http, db, files }: Config, values: readonly ReadValue[]): string[] {
   const { replication } = http;
   const postgresKey = db.engine === 'postgres' ? db.sslKey : undefined;
+  const secrets = values.flatMap(({ key, from }) =>
+    key.secret && from !== undefined && isExposed(from) ? [{ key, from }] : [],
+  );
   return [
-    ...(isKeyed && isExposed(file) ? [warning(CRYPTO.signingKey, file, 'the signing key')] : []),
+    ...secrets
+      .filter(({ key, from }) => key === CRYPTO.signingKey || !files.includes(from))
+      .map(({ key, from }) =>
+        warning(key, from, key === CRYPTO.signingKey ? 'the signing key' : 'what it says'),
+      ),
     ...(replication === undefined ? [] : exposedCertificate(replication.certFile)),
     ...(postgresKey !== undefined && isExposed(postgresKey)
       ? [warning(DB.url, postgresKey, 'the private key that PostgreSQL knows this server by')]

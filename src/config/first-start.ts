@@ -2,10 +2,11 @@ import type { Random } from '../platform/random.ts';
 import { replaceSecretText, writeDurably } from './config-file.ts';
 import type { Key } from './keys.ts';
 import { FAMILIES, SECTIONS } from './known-keys.ts';
-import { type Environment, inEnvironment } from './reader.ts';
+
 import { CRYPTO } from './sections/crypto.ts';
 import { GENERAL } from './sections/general.ts';
 import { newSigningKey, withSigningKey } from './signing-key-lines.ts';
+import { type Environment, givenUnder } from './sources.ts';
 
 const { name: KEY_NAME } = CRYPTO.signingKey;
 
@@ -46,7 +47,8 @@ function renderFirstConfig(
     lines.push('', `[${section}]`);
     for (const key of keys) {
       if (key.deprecated) continue;
-      const value = given.get(key.name) ?? inEnvironment(key, env) ?? key.firstStart ?? key.default;
+      const value =
+        given.get(key.name) ?? givenUnder(key, env)?.value ?? key.firstStart ?? key.default;
       const line = value === undefined ? `# ${key.name} =` : liveLine(key, value);
       lines.push('', ...comment(key.about), line);
     }

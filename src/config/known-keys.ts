@@ -9,6 +9,7 @@ import { HTTP } from './sections/http.ts';
 import { LIMIT_KEYS, LIMITS_IN_GENERAL } from './sections/limits.ts';
 import { PEER_PREFIX, peerKeys } from './sections/peers.ts';
 import { SMS, SMS_FAMILIES } from './sections/sms.ts';
+import { type Environment, FILE_SUFFIX, variableOf } from './sources.ts';
 
 /** Every key, by section, in the order of the documentation. */
 export const SECTIONS: Readonly<Record<string, readonly Key<unknown>[]>> = {
@@ -50,9 +51,10 @@ function nearest(name: string, known: readonly string[]): string | undefined {
   return scored && scored.score <= Math.max(2, name.length / 4) ? scored.candidate : undefined;
 }
 
-const names = (keys: readonly Key<unknown>[]) => keys.map((key) => key.name);
+const names = (keys: readonly Key<unknown>[]) =>
+  keys.flatMap(({ name, secret }) => (secret ? [name, name + FILE_SUFFIX] : [name]));
 const isIn = (keys: readonly Key<unknown>[], name: string) =>
-  keys.some((key) => key.name.toLowerCase() === name);
+  names(keys).some((known) => known.toLowerCase() === name);
 const isFamily = (section: string, name: string) =>
   FAMILIES.some((family) => family.section === section && name.startsWith(family.prefix));
 
@@ -92,4 +94,20 @@ export function unknownNames(ini: IniFile): string[] {
     }
   }
   return warnings;
+}
+
+/** A warning for each variable of the environment that looks as if it set a key, and does not. */
+export function unknownVariables(ini: IniFile, env: Environment['env']): string[] {
+  const peers = ini.sections.filter((section) => section.startsWith(PEER_PREFIX));
+  const keys = [
+    ...Object.values(SECTIONS).flat(),
+    ...peers.flatMap((section): Key<unknown>[] => Object.values(peerKeys(section))),
+  ];
+  const known = keys.flatMap((key) => names([key]).map((name) => variableOf({ ...key, name })));
+  return Object.keys(env)
+    .filter((variable) => variable.startsWith('COGNOMEN_') && !known.includes(variable))
+    .map((variable) => {
+      const close = nearest(variable.toLowerCase(), known);
+      return `the environment variable ${variable} sets no key of this server${close ? `; did you mean ${close}?` : ''}`;
+    });
 }

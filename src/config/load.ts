@@ -5,11 +5,11 @@ import type { Random } from '../platform/random.ts';
 import type { Config } from './config.ts';
 import { exposedFiles } from './exposed-files.ts';
 import { addSigningKey, writeFirstConfig } from './first-start.ts';
-import { unknownNames } from './known-keys.ts';
+import { unknownNames, unknownVariables } from './known-keys.ts';
 import { ConfigSyntaxError, type IniFile, parseIni } from './parser.ts';
-import { createReader, type Environment } from './reader.ts';
+import { createReader, type ReadValue } from './reader.ts';
 import { readAccess } from './sections/access.ts';
-import { hasSigningKey, readCrypto } from './sections/crypto.ts';
+import { CRYPTO, readCrypto } from './sections/crypto.ts';
 import { readDatabase } from './sections/db.ts';
 import { readEmail } from './sections/email.ts';
 import { readGeneral } from './sections/general.ts';
@@ -17,6 +17,7 @@ import { readHttp } from './sections/http.ts';
 import { readLimits } from './sections/limits.ts';
 import { readPeers } from './sections/peers.ts';
 import { readSms } from './sections/sms.ts';
+import { createFiles, type Environment } from './sources.ts';
 import { checkWorkers } from './workers.ts';
 
 /** A configuration that the server cannot start with; the message says all that is wrong with it. */
@@ -36,7 +37,8 @@ export class ConfigError extends OperatorError {
 }
 
 export interface LoadOptions extends Environment {
-  readonly file: string;
+  /** Later ones win, key by key. */
+  readonly files: readonly string[];
   readonly random: Random;
 }
 
@@ -44,11 +46,19 @@ export interface LoadedConfig {
   readonly config: Config;
   /** What the operator should know of, each on one line. */
   readonly warnings: readonly string[];
+  /** Each value in force, as it was given, and where. */
+  readonly values: readonly ReadValue[];
 }
 
-/** A configuration and what stands in its file, to read it from again though the file may change meanwhile. */
-export interface LoadedFile extends LoadedConfig {
+/** A configuration file and what stands in it. */
+export interface Source {
+  readonly file: string;
   readonly text: string;
+}
+
+/** A configuration and what stands in its files, to read it from again though they may change meanwhile. */
+export interface LoadedFiles extends LoadedConfig {
+  readonly sources: readonly Source[];
 }
 
 function parse(file: string, text: string): IniFile {
@@ -72,7 +82,7 @@ function decodeUtf8(bytes: Buffer): string {
 }
 
 /** The text, its byte order mark included: it may be written back; undefined where there is no file. @throws ConfigError */
-export async function readText(file: string): Promise<string | undefined> {
+async function readText(file: string): Promise<string | undefined> {
   try {
     return decodeUtf8(await readFile(file));
   } catch (error) {
@@ -82,13 +92,13 @@ export async function readText(file: string): Promise<string | undefined> {
   }
 }
 
-/** Reads and validates configuration text. @throws ConfigError that names every fault. */
-export function parseConfig(file: string, text: string, environment: Environment): LoadedConfig {
-  const ini = parse(file, text);
-  const reader = createReader(ini, environment);
+/** Reads and validates the text of files, of which later ones win. @throws ConfigError that names every fault. */
+export function parseSources(sources: readonly Source[], environment: Environment): LoadedConfig {
+  const files = createFiles(sources.map(({ file, text }) => ({ file, ini: parse(file, text) })));
+  const reader = createReader(files, environment);
   const general = readGeneral(reader);
   const config: Config = {
-    file,
+    files: sources.map(({ file }) => file),
     general,
     access: readAccess(reader),
     db: readDatabase(reader),
@@ -100,80 +110,109 @@ export function parseConfig(file: string, text: string, environment: Environment
     peers: readPeers(reader),
   };
   checkWorkers(reader, config);
-  if (reader.problems.length > 0) throw new ConfigError(file, [...new Set(reader.problems)]);
-  return { config, warnings: [...unknownNames(ini), ...reader.warnings] };
+  if (reader.problems.length > 0) {
+    throw new ConfigError(config.files.join(', '), [...new Set(reader.problems)]);
+  }
+  const unknown = [
+    ...unknownNames(files.merged),
+    ...unknownVariables(files.merged, environment.env),
+  ];
+  return { config, warnings: [...unknown, ...reader.warnings], values: reader.values };
 }
 
-async function readExisting(file: string, environment: Environment) {
-  const text = await readText(file);
-  if (text === undefined) throw new ConfigError(file, ['it does not exist']);
-  const loaded = parseConfig(file, text, environment);
-  const isKeyed = hasKey(file, text, environment);
-  return { loaded: { ...withExposed(loaded, isKeyed), text }, isKeyed };
+/** The same of one file. @throws ConfigError */
+export const parseConfig = (file: string, text: string, environment: Environment): LoadedConfig =>
+  parseSources([{ file, text }], environment);
+
+/** Where the signing key stands: in one of the files, or elsewhere; undefined where there is none. */
+const keyIsFrom = ({ values }: LoadedConfig) =>
+  values.find(({ key }) => key === CRYPTO.signingKey)?.from;
+
+async function readExisting(files: readonly string[], environment: Environment) {
+  const sources: Source[] = [];
+  for (const file of files) {
+    const text = await readText(file);
+    if (text !== undefined) sources.push({ file, text });
+    else if (files.length > 1 || !keyIsFrom(parseSources([], environment))) {
+      throw new ConfigError(file, ['it does not exist']);
+    }
+  }
+  const loaded = parseSources(sources, environment);
+  return { ...withExposed(loaded), sources };
 }
 
 /** Reads and validates an existing configuration; changes nothing. @throws ConfigError */
-export const readConfig = async (file: string, environment: Environment): Promise<LoadedConfig> =>
-  (await readExisting(file, environment)).loaded;
-
-const hasKey = (file: string, text: string, environment: Environment) =>
-  hasSigningKey(createReader(parse(file, text), environment));
+export const readConfig = async (
+  files: readonly string[],
+  environment: Environment,
+): Promise<LoadedConfig> => readExisting(files, environment);
 
 /** Reads an existing configuration that has a signing key; changes nothing. @throws ConfigError */
 export async function readConfigWithKey(
-  file: string,
+  files: readonly string[],
   environment: Environment,
-): Promise<LoadedFile> {
-  const { loaded, isKeyed } = await readExisting(file, environment);
-  if (isKeyed) return loaded;
-  throw new ConfigError(file, [
+): Promise<LoadedFiles> {
+  const loaded = await readExisting(files, environment);
+  if (keyIsFrom(loaded) !== undefined) return loaded;
+  throw new ConfigError(files.join(', '), [
     'it has no signing key yet: the first start of the server makes one',
   ]);
 }
 
-const withExposed = ({ config, warnings }: LoadedConfig, isKeyed: boolean): LoadedConfig => ({
-  config,
-  warnings: [...warnings, ...exposedFiles(config, isKeyed)],
+const withExposed = (loaded: LoadedConfig): LoadedConfig => ({
+  ...loaded,
+  warnings: [...loaded.warnings, ...exposedFiles(loaded.config, loaded.values)],
 });
 
 /**
- * Reads the configuration. A file that is missing is written first; one without a signing key gets
- * that line, after the rest of it has been found good.
+ * Reads the configuration. A file that is missing is written first, where there is but one, and the environment does not
+ * say by which key to sign; where there is no signing key, the last file gets one, after the rest has been found good.
  * @throws ConfigError
  */
-export async function loadConfig(options: LoadOptions): Promise<LoadedFile> {
-  const { text, ...loaded } = await loadOrWrite(options);
-  return { ...withExposed(loaded, true), text };
+export async function loadConfig(options: LoadOptions): Promise<LoadedFiles> {
+  const loaded = await loadOrWrite(options);
+  return { ...withExposed(loaded), sources: loaded.sources };
 }
 
-async function loadOrWrite(options: LoadOptions): Promise<LoadedFile> {
-  const { file, random, ...environment } = options;
-  const existing = await readText(file);
+async function loadOrWrite(options: LoadOptions): Promise<LoadedFiles> {
+  const { files, random, ...environment } = options;
+  const last = files.at(-1) ?? '';
   const refuse = (error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
-    return new ConfigError(file, [reason], { cause: error });
+    return new ConfigError(last, [reason], { cause: error });
   };
-  if (existing === undefined) {
+  if (files.length === 1 && (await readText(last)) === undefined) {
     // What the environment says is found good before it is written down.
-    const { serverName } = parseConfig(file, '', environment).config.general;
+    const alone = parseSources([], environment);
+    if (keyIsFrom(alone) !== undefined) {
+      const silent = `There is no configuration ${last}: what counts are the environment and the defaults`;
+      return { ...alone, warnings: [silent, ...alone.warnings], sources: [] };
+    }
+    const { serverName } = alone.config.general;
     const { env } = environment;
-    const text = await writeFirstConfig(file, { env, serverName }, random).catch(
+    const text = await writeFirstConfig(last, { env, serverName }, random).catch(
       (error: unknown) => {
         throw refuse(error);
       },
     );
-    const { config, warnings } = parseConfig(file, text, environment);
-    const written = `There was no configuration; wrote ${file} with the defaults and a new signing key`;
-    return { config, warnings: [written, ...warnings], text };
+    const sources = [{ file: last, text }];
+    const loaded = parseSources(sources, environment);
+    const written = `There was no configuration; wrote ${last} with the defaults and a new signing key`;
+    return { ...loaded, warnings: [written, ...loaded.warnings], sources };
   }
-  const loaded = parseConfig(file, existing, environment);
-  if (hasKey(file, existing, environment)) return { ...loaded, text: existing };
-  const text = await addSigningKey(file, existing, random).catch((error: unknown) => {
+  const existing = await readExisting(files, environment);
+  if (keyIsFrom(existing) !== undefined) {
+    return { ...parseSources(existing.sources, environment), sources: existing.sources };
+  }
+  const before = existing.sources.at(-1)?.text ?? '';
+  const text = await addSigningKey(last, before, random).catch((error: unknown) => {
     throw refuse(error);
   });
+  const sources = [...existing.sources.slice(0, -1), { file: last, text }];
+  const loaded = parseSources(sources, environment);
   // Anything else would sign with a key that is not one.
-  if (!hasKey(file, text, environment))
-    throw new Error(`The new signing key cannot be read from ${file}`);
-  const { config, warnings } = parseConfig(file, text, environment);
-  return { config, warnings: [`Added a new signing key to ${file}`, ...warnings], text };
+  if (keyIsFrom(loaded) === undefined)
+    throw new Error(`The new signing key cannot be read from ${last}`);
+  const added = `Added a new signing key to ${last}`;
+  return { ...loaded, warnings: [added, ...loaded.warnings], sources };
 }

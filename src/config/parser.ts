@@ -20,6 +20,8 @@ export interface IniFile {
   readonly sections: readonly string[];
   /** Keys of the section itself, lower case, without those of DEFAULT. */
   keys(section: string): string[];
+  /** The value as it stands in the section itself. */
+  own(section: string, key: string): string | undefined;
   /** The value as it stands in the file; DEFAULT serves every section, even one that is not there. */
   getRaw(section: string, key: string): string | undefined;
   /** The value with `%(name)s` filled in and `%%` made `%`. @throws ConfigSyntaxError */
@@ -121,6 +123,21 @@ export function parseIni(text: string): IniFile {
   );
 }
 
+/** Several files as one: what a later one says of a key of a section wins, as when Python reads them one after the other. */
+export function mergeIni(files: readonly IniFile[]): IniFile {
+  const [only] = files;
+  if (only !== undefined && files.length === 1) return only;
+  const sections = new Map<string, Map<string, string>>([[DEFAULT_SECTION, new Map()]]);
+  for (const file of files) {
+    for (const name of [DEFAULT_SECTION, ...file.sections]) {
+      const section = sections.get(name) ?? new Map<string, string>();
+      sections.set(name, section);
+      for (const key of file.keys(name)) section.set(key, file.own(name, key) ?? '');
+    }
+  }
+  return iniFile(sections, new Map());
+}
+
 const position = (section: string, key?: string) => JSON.stringify([section, key]);
 
 function iniFile(
@@ -160,6 +177,7 @@ function iniFile(
   return {
     sections: [...sections.keys()].filter((name) => name !== DEFAULT_SECTION),
     keys: (section) => [...(sections.get(section)?.keys() ?? [])],
+    own: (section, key) => sections.get(section)?.get(key),
     getRaw,
     get(section, key) {
       const raw = getRaw(section, key);

@@ -1,14 +1,13 @@
 import { InvalidValueError, type Key } from './keys.ts';
-import { ConfigSyntaxError, DEFAULT_SECTION, type IniFile } from './parser.ts';
-
-/** What the machine and its environment say where the file is silent. */
-export interface Environment {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** The machine's host name, as the system has it. */
-  readonly hostname: string;
-  /** The same with its domain, where that is known. */
-  readonly fullHostname?: string;
-}
+import { ConfigSyntaxError, DEFAULT_SECTION } from './parser.ts';
+import {
+  type Environment,
+  type Files,
+  type Given,
+  givenOver,
+  givenUnder,
+  SecretFileError,
+} from './sources.ts';
 
 /** Takes values out of a file, key by key, and collects what is wrong with them. */
 export interface ConfigReader extends Environment {
@@ -24,65 +23,79 @@ export interface ConfigReader extends Environment {
   warn(message: string): void;
   readonly problems: string[];
   readonly warnings: string[];
+  /** All that was read so far. */
+  readonly values: readonly ReadValue[];
+}
+
+/** A value as it is in force, before it is parsed. */
+export interface ReadValue {
+  readonly key: Key<unknown>;
+  /** Undefined where there is none, and no default. */
+  readonly value: string | undefined;
+  /** The file, or the variable of the environment; undefined: it is the default. */
+  readonly from: string | undefined;
 }
 
 const shown = (value: string, secret: boolean) => (secret ? '(hidden)' : JSON.stringify(value));
 
 /** The value, or undefined where an empty one counts as none. */
-const counting = (key: Key<unknown>, text: string | undefined) =>
-  text === '' && !key.emptyCounts ? undefined : text;
+const counting = (key: Key<unknown>, given: Given | undefined) =>
+  given?.value === '' && !key.emptyCounts ? undefined : given;
 
-/** What the environment says of the key. */
-export const inEnvironment = (key: Key<unknown>, env: Environment['env']): string | undefined =>
-  key.environment === undefined ? undefined : counting(key, env[key.environment]);
-
-export function createReader(ini: IniFile, environment: Environment): ConfigReader {
+export function createReader(files: Files, environment: Environment): ConfigReader {
+  const ini = files.merged;
+  const { env } = environment;
   const problems: string[] = [];
   const warnings: string[] = [];
+  const values: ReadValue[] = [];
 
   const warn = (message: string) => {
     if (!warnings.includes(message)) warnings.push(message);
   };
 
-  function value(section: string, name: string, raw: boolean): string | undefined {
-    const lower = name.toLowerCase();
-    if (raw) return ini.getRaw(section, lower);
+  /** What comes of looking for a value; undefined, with the problem noted, where it cannot be read. */
+  function noting<T>(what: string, look: () => T): T | undefined {
     try {
-      return ini.get(section, lower);
+      return look();
     } catch (error) {
-      if (!(error instanceof ConfigSyntaxError)) throw error;
-      problems.push(error.message);
+      const isKnown = error instanceof ConfigSyntaxError || error instanceof SecretFileError;
+      if (!isKnown) throw error;
+      problems.push(error instanceof SecretFileError ? `${what}: ${error.message}` : error.message);
       return undefined;
     }
   }
 
-  function inFile({ section, name, raw, sectionOnly }: Key<unknown>): string | undefined {
-    if (sectionOnly && ini.lineOf(section, name.toLowerCase()) === undefined) return undefined;
-    return value(section, name, raw === true);
+  const nameOf = ({ section, name }: Key<unknown>) => `[${section}] ${name}`;
+  const written = (key: Key<unknown>) =>
+    noting(nameOf(key), () => givenOver(key, env) ?? files.find(key));
+
+  function find(key: Key<unknown>): Given | undefined {
+    const first = written(key);
+    const own = counting(key, first);
+    if (own !== undefined) return own;
+    const inherited = givenUnder(key, env);
+    if (first?.value === '' && (inherited ?? key.default)) {
+      const instead = inherited ? shownFrom(inherited) : (key.defaultNote ?? key.default);
+      warn(`${nameOf(key)} is empty and counts as not there: it is ${instead}`);
+    }
+    return inherited;
   }
 
-  function find(key: Key<unknown>): { given: string; origin: string } {
-    const written = inFile(key);
-    const own = counting(key, written);
-    if (own !== undefined) return { given: own, origin: '' };
-    const inherited = inEnvironment(key, environment.env);
-    const origin = inherited === undefined ? '' : ` (from ${key.environment})`;
-    const given = inherited ?? key.default ?? '';
-    if (written === '' && given !== '') {
-      const instead = origin === '' ? (key.defaultNote ?? given) : given + origin;
-      warn(`[${key.section}] ${key.name} is empty and counts as not there: it is ${instead}`);
-    }
-    return { given, origin };
-  }
+  /** Where it is worth saying: what is not in a configuration file. */
+  const originOf = ({ from }: Given) => (from.startsWith('$') ? ` (from ${from.slice(1)})` : '');
+  const shownFrom = (given: Given) => given.value + originOf(given);
 
   return {
     ...environment,
     problems,
     warnings,
-    has: (key) => counting(key, inFile(key)) !== undefined,
+    values,
+    has: (key) => counting(key, written(key)) !== undefined,
     read<T>(key: Key<T>): T {
-      const { given, origin } = find(key);
-      const is = `[${key.section}] ${key.name} = ${shown(given, key.secret === true)}${origin}`;
+      const found = find(key);
+      const given = found?.value ?? key.default ?? '';
+      values.push({ key, value: found?.value ?? key.default, from: found?.from });
+      const is = `${nameOf(key)} = ${shown(given, key.secret === true)}${found ? originOf(found) : ''}`;
       try {
         return key.parse(given, (what) => warn(`${is} means ${what}`));
       } catch (error) {
@@ -96,7 +109,10 @@ export function createReader(ini: IniFile, environment: Environment): ConfigRead
       const names = new Set([...ini.keys(section), ...ini.keys(DEFAULT_SECTION)]);
       return [...names]
         .filter((name) => name.startsWith(prefix))
-        .map((name): [string, string] => [name, value(section, name, false) ?? ''])
+        .map((name): [string, string] => [
+          name,
+          noting(`[${section}] ${name}`, () => ini.get(section, name)) ?? '',
+        ])
         .filter(([name, text]) => {
           if (text === '') warn(`[${section}] ${name} is empty and counts as not there`);
           return text !== '';

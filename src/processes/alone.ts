@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as passed } from 'node:timers/promises';
 import { type App, startApp } from '../app/app.ts';
-import type { LoadedFile } from '../config/load.ts';
+import type { LoadedFiles } from '../config/load.ts';
 import type { Logging } from '../platform/logger.ts';
 import { writePidFile } from '../platform/pid-file.ts';
 import { secureRandom } from '../platform/random.ts';
@@ -9,14 +9,14 @@ import { stopSignals } from '../platform/stop-signals.ts';
 import { configAgain, isStop, tellFailedStart, tellStart } from './life.ts';
 
 /** Serves in this process alone until it is told to stop; the exit status. */
-export async function serveAlone(loaded: LoadedFile, logging: Logging): Promise<number> {
+export async function serveAlone(loaded: LoadedFiles, logging: Logging): Promise<number> {
   const { config } = loaded;
   const { logger } = logging;
   let app: App | undefined;
   let phase: string | undefined = 'the start';
   let isOutdated = false;
   const reload = async (running: App) => {
-    const again = await configAgain(config.file, logger, 'the signing keys stay');
+    const again = await configAgain(config.files, logger, 'the signing keys stay');
     await running.reload(again?.config.crypto);
   };
   process.on('SIGHUP', async () => {

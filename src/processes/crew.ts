@@ -11,7 +11,7 @@ import { spawnWorker, type WorkerProcess } from './worker-process.ts';
 import { createWriteTurns } from './write-turns.ts';
 
 /** What workers are started with, and how many there are. */
-export interface CrewSettings extends Pick<Start, 'file' | 'text' | 'keysText'> {
+export interface CrewSettings extends Pick<Start, 'sources' | 'keySources'> {
   readonly count: number;
 }
 
@@ -23,9 +23,9 @@ export interface Crew {
   replace(settings: CrewSettings): Promise<void>;
   /**
    * Lets all open the log anew, and read again what stands in files of its own.
-   * @param keysText the configuration, for the signing keys in it; without it they stay
+   * @param keySources the configuration, for the signing keys in it; without it they stay
    */
-  renew(keysText: string | undefined): void;
+  renew(keySources: Start['keySources'] | undefined): void;
   announceStop(): void;
   /** Tells all to stop, and resolves when they have. */
   stop(): Promise<void>;
@@ -76,8 +76,8 @@ export function createCrew(first: CrewSettings, deps: CrewDependencies): Crew {
   }
 
   function spawn(isFirst = false): WorkerProcess {
-    const { file, text, keysText } = settings;
-    const worker = spawnWorker({ kind: 'start', file, text, keysText, isFirst }, logger, {
+    const { sources, keySources } = settings;
+    const worker = spawnWorker({ kind: 'start', sources, keySources, isFirst }, logger, {
       turn: turns.ask,
       turnOver: turns.over,
       metrics: (id, question) => void answerMetrics(id, question),
@@ -164,9 +164,9 @@ export function createCrew(first: CrewSettings, deps: CrewDependencies): Crew {
         if (leaving !== undefined) await retire(leaving);
       }
     },
-    renew(keysText) {
-      if (keysText !== undefined) settings = { ...settings, keysText };
-      for (const worker of workers.values()) worker.tell({ kind: 'renew', keysText });
+    renew(keySources) {
+      if (keySources !== undefined) settings = { ...settings, keySources };
+      for (const worker of workers.values()) worker.tell({ kind: 'renew', keySources });
     },
     announceStop() {
       for (const worker of workers.values()) worker.tell({ kind: 'announce-stop' });

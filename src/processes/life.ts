@@ -1,16 +1,13 @@
 import type { Logger } from 'pino';
 import { type LoadedConfig, readConfigWithKey } from '../config/load.ts';
-import { hostNames } from '../platform/hostname.ts';
+import { surroundings } from '../config/surroundings.ts';
 import { OperatorError } from '../platform/operator-error.ts';
 import { VERSION } from '../platform/version.ts';
 
-/** What the machine and the environment say where the configuration is silent. */
-export const environment = () => ({ env: process.env, ...hostNames() });
-
 /** The configuration as it is by now; undefined, with a line in the log, where it cannot be used. */
-export async function configAgain(file: string, logger: Logger, otherwise: string) {
+export async function configAgain(files: readonly string[], logger: Logger, otherwise: string) {
   try {
-    return await readConfigWithKey(file, environment());
+    return await readConfigWithKey(files, surroundings());
   } catch (error) {
     logger.error(explain(error), `The configuration cannot be read again; ${otherwise}`);
     return undefined;
@@ -19,7 +16,7 @@ export async function configAgain(file: string, logger: Logger, otherwise: strin
 
 /** Says that the start begins, and what is odd about the configuration: once signals are caught, as whoever reads it may send one. */
 export function tellStart({ config, warnings }: LoadedConfig, logger: Logger): void {
-  logger.info({ version: VERSION, config: config.file }, 'Starting');
+  logger.info({ version: VERSION, config: config.files.join(', ') }, 'Starting');
   for (const warning of warnings) logger.warn(warning);
 }
 

@@ -1,3 +1,4 @@
+import type { Source } from '../config/load.ts';
 import type { MetricsSnapshot } from '../platform/metrics.ts';
 
 /** What the supervisor tells a worker. */
@@ -6,7 +7,7 @@ export type Order =
   /** Do from now on what one worker does for all. */
   | { readonly kind: 'lead' }
   /** Open the log anew, and read again what stands in files of its own. */
-  | { readonly kind: 'renew'; readonly keysText: string | undefined }
+  | { readonly kind: 'renew'; readonly keySources: readonly Source[] | undefined }
   | { readonly kind: 'announce-stop' }
   | { readonly kind: 'stop' }
   /** Stop, as another one has taken your place: no client is to meet a closed connection. */
@@ -23,11 +24,10 @@ export type Order =
 /** The first order that a worker gets. */
 export interface Start {
   readonly kind: 'start';
-  /** The configuration's path; it is not read again, so that all workers have the same. */
-  readonly file: string;
-  readonly text: string;
-  /** What stood in it when the signing keys were last read again. */
-  readonly keysText: string;
+  /** The configuration's files; they are not read again, so that all workers have the same. */
+  readonly sources: readonly Source[];
+  /** What stood in them when the signing keys were last read again. */
+  readonly keySources: readonly Source[];
   /** Whether it brings the database up to date, before there are others. */
   readonly isFirst: boolean;
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import os from 'node:os';
 import { setTimeout as passed } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { LoadedFile } from '../config/load.ts';
+import type { LoadedFiles } from '../config/load.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Logging } from '../platform/logger.ts';
 import { writePidFile } from '../platform/pid-file.ts';
@@ -14,16 +14,16 @@ import { holdDatabase } from '../storage/hold.ts';
 import { type Crew, type CrewSettings, createCrew } from './crew.ts';
 import { configAgain, explain, tellFailedStart, tellStart } from './life.ts';
 
-function settingsOf({ config, text }: LoadedFile): CrewSettings {
+function settingsOf({ config, sources }: LoadedFiles): CrewSettings {
   const { workers } = config.general;
   const count = workers === 'auto' ? os.availableParallelism() : workers;
-  return { file: config.file, text, keysText: text, count };
+  return { sources, keySources: sources, count };
 }
 
 /** Looks after the workers, which serve, until it is told to stop; the exit status. */
-export async function supervise(loaded: LoadedFile, logging: Logging): Promise<number> {
+export async function supervise(loaded: LoadedFiles, logging: Logging): Promise<number> {
   const { logger } = logging;
-  const { general, db, file } = loaded.config;
+  const { general, db, files } = loaded.config;
   // What they say holds numbers that JSON has none for.
   cluster.setupPrimary({ serialization: 'advanced' });
   const metrics = createWorkerMetrics();
@@ -35,8 +35,8 @@ export async function supervise(loaded: LoadedFile, logging: Logging): Promise<n
   process.on('SIGHUP', async () => {
     logging.reopen();
     logger.info('Reopened the log');
-    const again = await configAgain(file, logger, 'the signing keys stay');
-    crew.renew(again?.text);
+    const again = await configAgain(files, logger, 'the signing keys stay');
+    crew.renew(again?.sources);
   });
   let reloading: Promise<void> | undefined;
   process.on('SIGUSR2', () => {
@@ -91,9 +91,9 @@ export async function supervise(loaded: LoadedFile, logging: Logging): Promise<n
 }
 
 /** Replaces all workers by such as have the configuration as it is by now; when it cannot be used, nothing changes. */
-async function reload(loaded: LoadedFile, crew: Crew, { logger }: Logging): Promise<void> {
+async function reload(loaded: LoadedFiles, crew: Crew, { logger }: Logging): Promise<void> {
   const { config } = loaded;
-  const again = await configAgain(config.file, logger, 'all stays as it is');
+  const again = await configAgain(config.files, logger, 'all stays as it is');
   if (again === undefined) return;
   const { general } = again.config;
   const changed = [

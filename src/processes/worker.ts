@@ -1,19 +1,20 @@
 import { type App, startApp } from '../app/app.ts';
 import { inBackground } from '../app/background.ts';
 import type { Config } from '../config/config.ts';
-import { parseConfig } from '../config/load.ts';
+import { parseSources, type Source } from '../config/load.ts';
+import { surroundings } from '../config/surroundings.ts';
 import { systemClock } from '../platform/clock.ts';
 import { createLogger, type Logging } from '../platform/logger.ts';
 import { VERSION } from '../platform/version.ts';
-import { dieOfTheUnexpected, environment, explain, isStop, tellFailedStart } from './life.ts';
+import { dieOfTheUnexpected, explain, isStop, tellFailedStart } from './life.ts';
 import { type Link, openLink } from './link.ts';
 import type { Order, Start } from './messages.ts';
 
 /** What a terminal, or a service manager, sends to all processes: the supervisor passes on what it means. */
 const SUPERVISORS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const;
 
-const cryptoIn = (file: string, text: string) =>
-  parseConfig(file, text, environment()).config.crypto;
+const cryptoIn = (sources: readonly Source[]) =>
+  parseSources(sources, surroundings()).config.crypto;
 
 /** Serves clients beside other processes until the supervisor says to stop. The way to it would keep the process alive. */
 export async function serveAsWorker(): Promise<never> {
@@ -28,9 +29,9 @@ export async function serveAsWorker(): Promise<never> {
   });
   link.report({ kind: 'waiting' });
 
-  const { file, text, keysText, isFirst } = await started;
-  const { config: written } = parseConfig(file, text, environment());
-  const config: Config = { ...written, crypto: cryptoIn(file, keysText) };
+  const { sources, keySources, isFirst } = await started;
+  const { config: written } = parseSources(sources, surroundings());
+  const config: Config = { ...written, crypto: cryptoIn(keySources) };
   const logging = await createLogger(config.general.log, { clock: systemClock });
   const { logger, terminal } = logging;
   dieOfTheUnexpected(logger);
@@ -48,7 +49,7 @@ export async function serveAsWorker(): Promise<never> {
     await logging.close();
     process.exit(isStopped ? 0 : 1);
   }
-  const running = { app, link, logging, file, end: (reason: EndReason) => stopping.abort(reason) };
+  const running = { app, link, logging, end: (reason: EndReason) => stopping.abort(reason) };
   obey = (order) =>
     void inBackground(logger, `The order to ${order.kind}`, () => carryOut(order, running));
   for (const order of early) obey(order);
@@ -73,12 +74,11 @@ interface Running {
   readonly app: App;
   readonly link: Link;
   readonly logging: Logging;
-  readonly file: string;
   /** Stops this worker. */
   readonly end: (reason: EndReason) => void;
 }
 
-async function carryOut(order: Order, { app, link, logging, file, end }: Running) {
+async function carryOut(order: Order, { app, link, logging, end }: Running) {
   switch (order.kind) {
     case 'lead':
       try {
@@ -92,7 +92,7 @@ async function carryOut(order: Order, { app, link, logging, file, end }: Running
       break;
     case 'renew':
       logging.reopen();
-      await app.reload(order.keysText === undefined ? undefined : cryptoIn(file, order.keysText));
+      await app.reload(order.keySources && cryptoIn(order.keySources));
       break;
     case 'count':
       link.report({ kind: 'counted', id: order.id, snapshot: await app.metrics() });

@@ -42,7 +42,7 @@ export function startReplication(
 ): Replication {
   const { keys, clock, logger } = deps;
   const read = () => {
-    const certificates = readCertificates(listener, config.file);
+    const certificates = readCertificates(listener, config.files.join(', '));
     for (const warning of certificateWarnings(certificates, keys.serverName, clock.now())) {
       logger.warn(warning);
     }

@@ -22,8 +22,9 @@ afterEach(() => folder.remove());
 const environment = { env: {}, hostname: 'host.test' };
 const exposed = ({ warnings }: { warnings: readonly string[] }) =>
   warnings.filter((warning) => /every user of this machine/.test(warning));
-const load = async () => exposed(await loadConfig({ file, random: secureRandom, ...environment }));
-const check = async () => exposed(await readConfig(file, environment));
+const load = async () =>
+  exposed(await loadConfig({ files: [file], random: secureRandom, ...environment }));
+const check = async () => exposed(await readConfig([file], environment));
 
 /** Writes it with exactly that mode, whatever the umask. */
 async function write(name: string, text: string, mode: number): Promise<string> {

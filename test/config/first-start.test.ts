@@ -28,7 +28,7 @@ beforeEach(async () => {
 afterEach(() => folder.remove());
 
 const load = (env: Record<string, string> = {}) =>
-  loadConfig({ file, env, hostname: 'host.test', random: secureRandom });
+  loadConfig({ files: [file], env, hostname: 'host.test', random: secureRandom });
 
 describe('a missing file', () => {
   test('is written with live defaults, the name in force and a new key', async () => {

@@ -30,7 +30,11 @@ function defaultOf(key: Key<unknown>): string {
 }
 
 function row(key: Key<unknown>): string {
-  const notes = [key.own ? '*Cognomen only.*' : '', key.deprecated ? '*Deprecated.*' : ''];
+  const notes = [
+    key.own ? '*Cognomen only.*' : '',
+    key.deprecated ? '*Deprecated.*' : '',
+    key.secret ? '*Secret.*' : '',
+  ];
   const about = [...notes, key.about].filter((part) => part !== '').join(' ');
   return `| \`${key.name}\` | ${defaultOf(key)} | ${inTable(about)} |`;
 }
@@ -69,6 +73,23 @@ in \`[DEFAULT]\` serves every section. \`%(key)s\` in a value stands for another
 written \`%%\` (not in the two subjects of invitations, which are templates). An empty value counts as not there, unless
 it says something of its own. A bad value stops the start; a key that is unknown is a warning. How all this compares
 with Sydent, key by key: [from-sydent-config.md](from-sydent-config.md).
+
+What else sets a key, the first of these that does:
+
+1. **The environment**: \`COGNOMEN_<SECTION>_<KEY>\` in capitals, every other character than A–Z and 0–9 an underscore:
+   \`COGNOMEN_GENERAL_SERVER_NAME\`, \`COGNOMEN_EMAIL_EMAIL_SMTPHOST\`. Its value is taken as it is, a percent sign too. A variable
+   that sets nothing is a warning.
+2. **Several files**: \`--config\` may be given again and again. They are read as one, of which later ones win key by key. All
+   must be there; a new signing key goes into the last.
+3. \`SYDENT_SERVER_NAME\`, \`SYDENT_DB_PATH\` and \`SYDENT_PID_FILE\`, which stand for defaults.
+
+**Secrets**, so marked below, may stand in files of their own: \`KEY_file = path\`, or the variable with \`_FILE\` behind it, such
+as \`email.smtppassword_file = /run/secrets/smtp\`. The end of its last line does not count. Such a file is read at the
+start, and at \`SIGHUP\` and a reload as far as those read the configuration.
+
+Where the environment, or a file that it names, has the signing key, no file is needed at all and none is written; else
+a read-only configuration needs its signing key in it (\`cognomen key generate\` prints one). \`cognomen config show\` tells
+each value in force and where it comes from, \`cognomen config defaults\` what there is.
 
 ${sections.join('\n')}
 ## \`[peer.NAME]\`

@@ -24,9 +24,8 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'putInPlace',
     'writeDurably',
     'replaceSecretText',
-    'readText',
+    'parseSources',
     'readConfigWithKey',
-    'rotateSigningKey',
     'loadTerms',
     'lockFile',
     'openBeside',
@@ -87,7 +86,6 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'is given names and texts of this server’s own': [
     'basicAuthorization',
-    'configAgain',
     'createKeyOnFile',
     'createServerKeys',
     'giveUpOld',

@@ -31,7 +31,7 @@ describe('the command line', () => {
     const spies = [process.stdout, process.stderr].map((stream) =>
       vi.spyOn(stream, 'write').mockImplementation(write),
     );
-    const status = await run(['peers', ...args, '-c', server.config.file]);
+    const status = await run(['peers', ...args, '-c', server.config.files[0] ?? '']);
     for (const spy of spies) spy.mockRestore();
     return { status, output };
   }

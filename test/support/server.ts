@@ -128,7 +128,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       crypto: `ed25519.signingkey = ${options.signingKey ?? SIGNING_KEY}\n${sections.crypto ?? ''}`,
     }),
   );
-  const load = () => loadConfig({ file, env: {}, hostname: 'id.test', random: secureRandom });
+  const load = () =>
+    loadConfig({ files: [file], env: {}, hostname: 'id.test', random: secureRandom });
   const { config } = await load();
   const start = async () =>
     startApp((await load()).config, {

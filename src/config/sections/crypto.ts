@@ -96,9 +96,6 @@ export const CRYPTO = {
   },
 } satisfies Record<string, Key<unknown>>;
 
-/** Whether the file has a signing key, one that is not empty. */
-export const hasSigningKey = (reader: ConfigReader): boolean => reader.has(CRYPTO.signingKey);
-
 export function readCrypto(reader: ConfigReader): CryptoConfig {
   const signingKey = reader.read(CRYPTO.signingKey);
   const oldSigningKeys = reader.read(CRYPTO.oldSigningKeys);

@@ -13,8 +13,9 @@ import {
 } from '../keys.ts';
 import type { Listener } from '../listener.ts';
 import { networks } from '../networks.ts';
-import { type ConfigReader, inEnvironment } from '../reader.ts';
+import type { ConfigReader } from '../reader.ts';
 import { aliases, homeservers } from '../server-lists.ts';
+import { givenUnder } from '../sources.ts';
 import { LOG, type LogConfig, readLog } from './log.ts';
 import { PROCESSES, type ProcessesConfig, readProcesses } from './processes.ts';
 import { PROMETHEUS, readPrometheus } from './prometheus.ts';
@@ -215,7 +216,7 @@ export const GENERAL = {
 } satisfies Record<string, Key<unknown>>;
 
 function readServerName(reader: ConfigReader): string {
-  if (reader.has(GENERAL.serverName) || inEnvironment(GENERAL.serverName, reader.env)) {
+  if (reader.has(GENERAL.serverName) || givenUnder(GENERAL.serverName, reader.env)) {
     return reader.read(GENERAL.serverName);
   }
   const name = canSign(reader.hostname) ? reader.hostname : 'localhost';
