@@ -10,12 +10,22 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   '.': ['cli'],
   // Of storage only what it is opened with.
   config: ['model', 'platform', 'signing', 'storage'],
-  cli: ['config', 'identity', 'model', 'platform', 'processes', 'replication', 'storage'],
+  cli: [
+    'config',
+    'identity',
+    'model',
+    'operations',
+    'platform',
+    'processes',
+    'replication',
+    'storage',
+  ],
   delivery: ['config', 'identity', 'model', 'platform'],
   homeservers: ['identity', 'model', 'platform', 'signing', 'storage'],
   // Of storage only the interfaces: see below.
   identity: ['model', 'platform', 'signing', 'storage'],
   listeners: ['identity', 'model', 'platform', 'replication'],
+  operations: ['identity', 'model', 'platform', 'storage'],
   processes: ['app', 'config', 'platform', 'storage'],
   replication: ['config', 'identity', 'model', 'platform', 'signing', 'storage'],
   storage: ['model', 'platform'],

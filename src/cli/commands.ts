@@ -4,6 +4,7 @@ import { config } from './config.ts';
 import { db } from './db.ts';
 import { generateKey } from './generate-key.ts';
 import { key } from './key.ts';
+import { operationCommands } from './operation-commands.ts';
 import { peers } from './peers.ts';
 import { reload } from './reload.ts';
 import { serve } from './serve.ts';
@@ -18,4 +19,5 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   key,
   db,
   peers,
+  ...operationCommands,
 ];

@@ -60,6 +60,14 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'chooses between two that are in the table': ['compileTemplate'],
   'reads arguments by the fields, which are in the table': ['readArguments', 'field'],
+  'reads what an operator types, short or by functions in the table': [
+    'parseAddress',
+    'parseSubject',
+    'plain',
+    'readId',
+    'readLimit',
+    'readPage',
+  ],
   'takes bytes of a known length': ['createVerifier', 'keyPairFromSeed', 'verifySignature'],
   'makes an error or looks at one': [
     'badJson',

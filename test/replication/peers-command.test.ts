@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { run } from '../../src/cli/run.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCommand } from '../support/commands.ts';
 import { createReplicatingProcess } from '../support/replicating-process.ts';
 import {
   newSigningKey,
@@ -22,19 +22,8 @@ describe('the command line', () => {
   });
 
   /** As `cognomen peers` beside the server, but in this process. */
-  async function peers(...args: string[]) {
-    let output = '';
-    const write = (text: unknown) => {
-      output += text;
-      return true;
-    };
-    const spies = [process.stdout, process.stderr].map((stream) =>
-      vi.spyOn(stream, 'write').mockImplementation(write),
-    );
-    const status = await run(['peers', ...args, '-c', server.config.files[0] ?? '']);
-    for (const spy of spies) spy.mockRestore();
-    return { status, output };
-  }
+  const peers = (...args: string[]) =>
+    runCommand('peers', ...args, '-c', server.config.files[0] ?? '');
 
   test('peers are taken in and out by command', async () => {
     const { publicKey } = newSigningKey();

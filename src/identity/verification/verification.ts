@@ -1,12 +1,10 @@
-import { foldAddress } from '../../model/addresses.ts';
-import { isSameServer } from '../../model/server-name.ts';
 import { OperatorError } from '../../platform/operator-error.ts';
 import type { Progress } from '../../platform/progress.ts';
 import type { Storage, StoredAssociation } from '../../storage/stores/index.ts';
-import { signedIn, toAssociation } from '../associations/signed-association.ts';
 import type { ServerKeys } from '../server-keys.ts';
 import { type Fault, Findings } from './findings.ts';
 import { type IndexFaults, indexFaults, makeKeysAnew } from './index-faults.ts';
+import { signedFault } from './signed-fault.ts';
 
 export interface VerificationDependencies {
   readonly storage: Pick<Storage, 'stores' | 'logTransaction'>;
@@ -119,20 +117,6 @@ export async function verifyAssociations(
 
   const associations = await checkAssociations();
   return { associations, lookupKeys: await checkKeys(), findings };
-}
-
-/** What is wrong with the signed JSON. What others signed was checked when it came: their keys may have changed since. */
-async function signedFault(row: StoredAssociation, keys: ServerKeys): Promise<Fault | undefined> {
-  const signed = signedIn(row);
-  if (signed === undefined) return 'unreadable';
-  if (!isSameServer(row.originServer, keys.serverName)) return undefined;
-  const { address, ...members } = signed.association;
-  const { address: column, ...columns } = toAssociation(row);
-  const isSame =
-    foldAddress(members.medium, address) === foldAddress(columns.medium, column) &&
-    Object.entries(columns).every(([name, value]) => Object(members)[name] === value);
-  if (!isSame) return 'different';
-  return (await keys.hasSigned(signed.object)) ? undefined : 'unsigned';
 }
 
 function indexFaultNames({ missing, misHashed, foreign }: IndexFaults): Fault[] {

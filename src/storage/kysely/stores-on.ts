@@ -10,6 +10,7 @@ import { invitationStore } from './invitations.ts';
 import { lookupStore } from './lookups.ts';
 import { networkKeyStore } from './network-keys.ts';
 import { onbindNoticeStore } from './onbind-notices.ts';
+import { overviewStore } from './overview.ts';
 import { peerStore } from './peers.ts';
 import { keyInserter } from './queries/lookup-keys.ts';
 import { replicatedStore } from './replicated.ts';
@@ -40,6 +41,7 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     adoption: adoptionStore(engine, db, insertKeys),
     ownAssociations: ownAssociationStore(engine, db),
     respelling: respellingStore(db),
+    overview: overviewStore(db),
     peers: peerStore(engine, db),
     replicated: replicatedStore(engine, db, insertKeys),
     verification: verificationStore(engine, db),

@@ -1,0 +1,122 @@
+import { createServerKeys } from '../identity/server-keys.ts';
+import {
+  type AnyOperation,
+  InputError,
+  type Operation,
+  type OperationInput,
+} from '../operations/operation.ts';
+import { OPERATIONS } from '../operations/operations.ts';
+import { systemClock } from '../platform/clock.ts';
+import type { Command, CommandLine } from './command.ts';
+import { UsageError } from './usage-error.ts';
+import { withDatabase } from './with-database.ts';
+
+const argumentOf = ({ argument }: AnyOperation): string => {
+  if (argument === undefined) return '';
+  return argument.required ? ` ${argument.name}` : ` [${argument.name}]`;
+};
+
+const formOf = (operation: AnyOperation): string => {
+  const action = operation.action === undefined ? '' : ` ${operation.action}`;
+  const options = Object.entries(operation.options ?? {})
+    .map(([option, { name }]) => ` [--${option} ${name}]`)
+    .join('');
+  return `cognomen ${operation.resource}${action}${argumentOf(operation)}${options}`;
+};
+
+const twoColumns = (rows: readonly (readonly [string, string])[]): string => {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, about]) => `  ${name.padEnd(width)}  ${about}`).join('\n');
+};
+
+function helpOf(operations: readonly AnyOperation[]): string {
+  const actions = operations.flatMap(({ action, summary }) =>
+    action === undefined ? [] : [[action, summary] as const],
+  );
+  const described = operations.flatMap(({ argument, options = {} }) => [
+    ...(argument ? [[argument.name, argument.about] as const] : []),
+    ...Object.entries(options).map(
+      ([option, { name, about }]) => [`--${option} ${name}`, about] as const,
+    ),
+  ]);
+  const options = [
+    ...new Map([...described, ['--json', 'The result as JSON, times in milliseconds']]),
+  ];
+  const [only] = operations;
+  return [
+    actions.length === 0 ? `${only?.summary}.` : undefined,
+    `Usage:\n${operations.map((operation) => `  ${formOf(operation)}`).join('\n')}`,
+    actions.length === 0 ? undefined : twoColumns(actions),
+    `Options:\n${twoColumns(options)}`,
+    'Works beside a running server.',
+    'Exit status: 0 done, 1 failed or nothing found, 2 not understood\n',
+  ]
+    .filter((part) => part !== undefined)
+    .join('\n\n');
+}
+
+/** Which operation the line means, and what it asks of it. @throws UsageError */
+function understand(
+  operations: readonly AnyOperation[],
+  { args, own, flags }: CommandLine,
+): { operation: Operation; input: OperationInput } {
+  const wanted = `${operations[0]?.resource} wants one of\n${operations.map((one) => `  ${formOf(one)}`).join('\n')}`;
+  const [first, ...others] = args;
+  const operation = operations.find(({ action }) => action === undefined || action === first);
+  if (operation === undefined) throw new UsageError(wanted);
+  const rest = operation.action === undefined ? args : others;
+  const [argument, ...more] = rest;
+  const isMissing = operation.argument?.required && argument === undefined;
+  const isTooMuch = more.length > 0 || (argument !== undefined && operation.argument === undefined);
+  const given = Object.entries(own).filter(([option]) => !flags.has(option));
+  const foreign = given.find(([option]) => operation.options?.[option] === undefined);
+  if (isMissing || isTooMuch || foreign !== undefined) throw new UsageError(wanted);
+  const options: Record<string, string> = {};
+  for (const [option, values] of given) {
+    if (values.length > 1) throw new UsageError(`give --${option} once`);
+    options[option] = values[0] ?? '';
+  }
+  return { operation: operation as Operation, input: { argument, options } };
+}
+
+/** @throws UsageError where what is asked cannot be understood */
+async function understood<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof InputError ? new UsageError(error.message) : error;
+  }
+}
+
+function commandOf(operations: readonly AnyOperation[]): Command {
+  const [first] = operations;
+  if (first === undefined) throw new Error('A command without operations');
+  const actions = operations.flatMap(({ action }) => action ?? []).join(', ');
+  return {
+    name: first.resource,
+    summary: actions === '' ? first.summary : `${first.summary}; ${actions}`,
+    options: [...new Set(operations.flatMap(({ options = {} }) => Object.keys(options)))],
+    flags: ['json'],
+    help: helpOf(operations),
+    takesArguments: true,
+    run(line) {
+      const { operation, input } = understand(operations, line);
+      return withDatabase(line, async ({ config, storage }) => {
+        const keys = createServerKeys(config.general.serverName, config.crypto);
+        const result = await understood(() =>
+          operation.run(input, { storage, keys, clock: systemClock }),
+        );
+        const text = line.flags.has('json')
+          ? JSON.stringify(result, null, 2)
+          : operation.text(result);
+        process.stdout.write(`${text}\n`);
+        return (operation.found?.(result) ?? true) ? 0 : 1;
+      });
+    },
+  };
+}
+
+/** The commands that do what operators do, one for each resource. */
+export const operationCommands: readonly Command[] = [
+  ...Map.groupBy(OPERATIONS, ({ resource }) => resource).values(),
+].map(commandOf);

@@ -1,0 +1,59 @@
+import { foldAddress, type Medium, parseThreePid } from '../model/addresses.ts';
+import { parseMxid } from '../model/mxid.ts';
+import type { Page } from '../storage/stores/index.ts';
+import { InputError, type OperationInput } from './operation.ts';
+
+const DEFAULT_LIMIT = 100;
+const MOST = 1000;
+
+/** How lists are gone through, for the operations that have them. */
+export const PAGE_OPTIONS = {
+  limit: { name: 'N', about: `So many at most; ${DEFAULT_LIMIT} where it is not said` },
+  after: { name: 'ID', about: 'Only those behind that id: the last of the page before' },
+} as const;
+
+function wholeNumber(name: string, text: string, most: number): number {
+  const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= 0 && number <= most) return number;
+  throw new InputError(`${name} must be a whole number from 0 to ${most}`);
+}
+
+/** @throws InputError */
+export const readLimit = ({ options }: OperationInput): number =>
+  wholeNumber('limit', options['limit'] ?? String(DEFAULT_LIMIT), MOST);
+
+/** @throws InputError */
+export const readPage = (input: OperationInput): Page => ({
+  after: wholeNumber('after', input.options['after'] ?? '0', Number.MAX_SAFE_INTEGER),
+  limit: readLimit(input),
+});
+
+/** The id that the argument is. @throws InputError */
+export const readId = (name: string, { argument = '' }: OperationInput): number =>
+  wholeNumber(name, argument, Number.MAX_SAFE_INTEGER);
+
+/** Whom an operation is about. */
+export type Subject =
+  | { readonly kind: 'address'; readonly medium: Medium; readonly address: string }
+  | { readonly kind: 'user'; readonly mxid: string };
+
+/** An email address, a phone number with its calling code, or a Matrix user id; addresses folded. @throws InputError */
+export function parseSubject(text: string): Subject {
+  if (parseMxid(text) !== undefined) return { kind: 'user', mxid: text };
+  const digits = text.replaceAll(/[\s+().-]/g, '');
+  const medium = /^\d+$/.test(digits) ? 'msisdn' : 'email';
+  const threepid = parseThreePid(medium, medium === 'msisdn' ? digits : text);
+  if (threepid === undefined) {
+    throw new InputError(
+      `${JSON.stringify(text)} is no email address, no phone number with its calling code, and no Matrix user id`,
+    );
+  }
+  return { kind: 'address', medium, address: foldAddress(medium, threepid.address) };
+}
+
+/** The folded address that the text is. @throws InputError */
+export function parseAddress(text: string): string {
+  const subject = parseSubject(text);
+  if (subject.kind === 'address') return subject.address;
+  throw new InputError(`${JSON.stringify(text)} is a user id, not an address`);
+}

@@ -1,0 +1,22 @@
+import { listAccounts, logOutAccount } from './accounts.ts';
+import { cancelInvite, listInvites } from './invites.ts';
+import { lookup } from './lookup.ts';
+import type { AnyOperation } from './operation.ts';
+import { dropOutbox, listOutbox, retryOutbox } from './outbox.ts';
+import { deleteSession, listSessions } from './sessions.ts';
+import { stats } from './stats.ts';
+
+/** Every operation, in the order of the help. Those of one resource stand together. */
+export const OPERATIONS: readonly AnyOperation[] = [
+  stats,
+  lookup,
+  listInvites,
+  cancelInvite,
+  listOutbox,
+  retryOutbox,
+  dropOutbox,
+  listSessions,
+  deleteSession,
+  listAccounts,
+  logOutAccount,
+];

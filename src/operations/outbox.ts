@@ -1,0 +1,62 @@
+import type { OwedRow } from '../storage/stores/index.ts';
+import { PAGE_OPTIONS, readId, readPage } from './input.ts';
+import { InputError, type Operation } from './operation.ts';
+import { lines, plain, time } from './text.ts';
+
+const HOMESERVER = { name: 'HOMESERVER', about: 'Its server name' } as const;
+
+/** What homeservers are to be told of bindings, and have not taken yet. */
+export const listOutbox: Operation<readonly OwedRow[]> = {
+  resource: 'outbox',
+  action: 'list',
+  summary: 'What homeservers are still owed: all of them, or one',
+  argument: { ...HOMESERVER, required: false },
+  options: PAGE_OPTIONS,
+  run: (input, { storage }) =>
+    storage.stores.overview.owed(input.argument?.toLowerCase(), readPage(input)),
+  text: (all) =>
+    lines(
+      all,
+      (one) =>
+        `${one.id}  ${plain(one.homeserver)}: ${plain(one.address)} was bound ${time(one.createdAt)}  ${one.attempts} attempts, next ${time(one.nextAttemptAt)}${one.refusedAt === undefined ? '' : `, refused since ${time(one.refusedAt)}`}`,
+      'nothing is owed',
+    ),
+};
+
+/** Tells a homeserver at once, and not when its turn would come. */
+export const retryOutbox: Operation<{ readonly retried: boolean }> = {
+  resource: 'outbox',
+  action: 'retry',
+  summary: 'Lets a running server tell a homeserver again now',
+  argument: { ...HOMESERVER, required: true },
+  async run({ argument = '' }, { storage, clock }) {
+    if (argument === '') throw new InputError('the homeserver is missing');
+    const name = argument.toLowerCase();
+    const retried = await storage.transaction((stores) =>
+      stores.overview.retryNow(name, clock.now()),
+    );
+    return { retried };
+  },
+  text: ({ retried }) =>
+    retried ? 'a running server tries within a second or two' : 'nothing is owed to it',
+  found: ({ retried }) => retried,
+};
+
+/** Gives up telling a homeserver of one binding. */
+export const dropOutbox: Operation<{ readonly dropped: boolean }> = {
+  resource: 'outbox',
+  action: 'drop',
+  summary: 'Gives up one notice that is owed; its invitations are pending again',
+  argument: { name: 'ID', about: 'As outbox list shows it', required: true },
+  async run(input, { storage }) {
+    const id = readId('the id', input);
+    const dropped = await storage.logTransaction(async ({ onbindNotices }) => {
+      if ((await onbindNotices.find(id)) === undefined) return false;
+      await onbindNotices.remove([id]);
+      return true;
+    });
+    return { dropped };
+  },
+  text: ({ dropped }) => (dropped ? 'given up' : 'there is no such notice'),
+  found: ({ dropped }) => dropped,
+};

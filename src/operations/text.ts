@@ -1,0 +1,10 @@
+/** A time of a result as people read it. */
+export const time = (milliseconds: number | undefined): string =>
+  milliseconds === undefined ? 'never' : new Date(milliseconds).toISOString();
+
+/** What comes from others, without what a terminal would obey. */
+export const plain = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}]/gu, '?');
+
+/** A line for each, or what is said where there is none. */
+export const lines = <T>(all: readonly T[], line: (one: T) => string, none: string): string =>
+  all.length === 0 ? none : all.map(line).join('\n');

@@ -1,0 +1,236 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Db } from '../engines/engine.ts';
+import type { AssociationRow, OverviewStore, Page } from '../stores/index.ts';
+import { isOrigin, keyedAssociations } from './queries/keyed-associations.ts';
+
+/** Milliseconds of what Sydent keeps in seconds. */
+const milliseconds = (seconds: number | null) => (seconds === null ? undefined : seconds * 1000);
+const orUndefined = <T>(value: T | null): T | undefined => value ?? undefined;
+
+const isSet = (condition: RawBuilder<boolean>) =>
+  sql<number>`sum(case when ${condition} then 1 else 0 end)`;
+
+/** @param db also outside of a transaction: what is counted need not be of one moment */
+export function overviewStore(db: Db): OverviewStore {
+  const countOf = async (table: 'accounts' | 'tokens') => {
+    const { count } = await db
+      .selectFrom(table)
+      .select((all) => all.fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  };
+
+  const associations = () =>
+    db
+      .selectFrom('global_threepid_associations as global')
+      .select(['global.id', 'global.medium', 'global.address', 'global.mxid', 'global.ts'])
+      .select(['global.notBefore', 'global.notAfter', 'global.originServer'])
+      .select('global.sgAssoc as signedJson');
+
+  return {
+    async counts(serverName) {
+      const byMedium = await db
+        .selectFrom('global_threepid_associations')
+        .select(['medium', (all) => all.fn.countAll<number>().as('all')])
+        .select(isSet(isOrigin('originServer', serverName)).as('own'))
+        .groupBy('medium')
+        .orderBy('medium')
+        .execute();
+      const sessions = await db
+        .selectFrom('threepid_validation_sessions')
+        .select((all) => all.fn.countAll<number>().as('all'))
+        .select(isSet(sql<boolean>`validated = 1`).as('validated'))
+        .executeTakeFirstOrThrow();
+      const invitations = await db
+        .selectFrom('invite_tokens')
+        .select((all) => [
+          all.fn.countAll<number>().as('pending'),
+          all.fn.min('received_ts').as('oldest'),
+        ])
+        .where('sent_ts', 'is', null)
+        .executeTakeFirstOrThrow();
+      const owed = await db
+        .selectFrom('cognomen_notices')
+        .select((all) => [
+          all.fn.countAll<number>().as('notices'),
+          all.fn.min('created_ts').as('oldest'),
+          all.fn.count<number>('server_name').distinct().as('homeservers'),
+        ])
+        .select(isSet(sql<boolean>`refused_ts is not null`).as('refused'))
+        .executeTakeFirstOrThrow();
+      return {
+        associations: byMedium.map(({ medium, all, own }) => ({
+          medium,
+          own: Number(own),
+          ofPeers: Number(all) - Number(own),
+        })),
+        sessions: { all: Number(sessions.all), validated: Number(sessions.validated ?? 0) },
+        invitations: {
+          pending: Number(invitations.pending),
+          oldest: milliseconds(invitations.oldest),
+        },
+        accounts: await countOf('accounts'),
+        tokens: await countOf('tokens'),
+        owed: {
+          notices: Number(owed.notices),
+          refused: Number(owed.refused ?? 0),
+          homeservers: Number(owed.homeservers),
+          oldest: orUndefined(owed.oldest),
+        },
+      };
+    },
+
+    async associationsAt(medium, address) {
+      const rows = await keyedAssociations(db)
+        .where('lookup.spelling', '=', address)
+        .where('global.medium', '=', medium)
+        .select(['global.id', 'global.medium', 'global.address', 'global.mxid', 'global.ts'])
+        .select(['global.notBefore', 'global.notAfter', 'global.originServer'])
+        .select('global.sgAssoc as signedJson')
+        .execute();
+      return rows satisfies AssociationRow[];
+    },
+
+    associationsOf: (mxid, page) =>
+      paged(associations().where('global.mxid', '=', mxid), 'global.id', page).execute(),
+
+    async invites({ address, sender, token }, page) {
+      let invites = db
+        .selectFrom('invite_tokens as invite')
+        .leftJoin('cognomen_notice_invites as notice', 'notice.token', 'invite.token')
+        .select(['invite.id', 'invite.medium', 'invite.address', 'invite.room_id', 'invite.sender'])
+        .select(['invite.token', 'invite.received_ts', 'invite.sent_ts', 'notice.notice_id']);
+      if (address !== undefined) invites = invites.where(sql`lower(invite.address)`, '=', address);
+      if (sender !== undefined) invites = invites.where('invite.sender', '=', sender);
+      if (token !== undefined) invites = invites.where('invite.token', '=', token);
+      const rows = await paged(invites, 'invite.id', page).execute();
+      return rows.map((row) => ({
+        id: row.id,
+        medium: row.medium,
+        address: row.address,
+        roomId: row.room_id,
+        sender: row.sender,
+        token: row.token,
+        receivedAt: milliseconds(row.received_ts),
+        deliveredAt: milliseconds(row.sent_ts),
+        notice: orUndefined(row.notice_id),
+      }));
+    },
+
+    async owed(homeserver, page) {
+      let notices = db
+        .selectFrom('cognomen_notices')
+        .select(['id', 'server_name', 'address', 'created_ts', 'attempts'])
+        .select(['next_attempt_ts', 'refused_ts']);
+      if (homeserver !== undefined) notices = notices.where('server_name', '=', homeserver);
+      const rows = await paged(notices, 'id', page).execute();
+      return rows.map((row) => ({
+        id: row.id,
+        homeserver: row.server_name,
+        address: row.address,
+        createdAt: row.created_ts,
+        attempts: row.attempts,
+        nextAttemptAt: row.next_attempt_ts,
+        refusedAt: orUndefined(row.refused_ts),
+      }));
+    },
+
+    async retryNow(homeserver, now) {
+      const turn = await db
+        .updateTable('cognomen_notice_servers')
+        .set({ due_ts: now, refused_due_ts: 0, troubled: 0 })
+        .where('server_name', '=', homeserver)
+        .where('claimed_by', 'is', null)
+        .executeTakeFirst();
+      const owed = await db
+        .updateTable('cognomen_notices')
+        .set({ next_attempt_ts: now })
+        .where('server_name', '=', homeserver)
+        .executeTakeFirst();
+      return turn.numUpdatedRows + owed.numUpdatedRows > 0n;
+    },
+
+    async sessions(address, page) {
+      let sessions = db
+        .selectFrom('threepid_validation_sessions as session')
+        .leftJoin('cognomen_sessions as own', 'own.session_id', 'session.id')
+        .select(['session.id', 'session.medium', 'session.address', 'session.validated'])
+        .select(['session.mtime', 'own.sent_attempt', 'own.wrong_guesses', 'own.binds']);
+      if (address !== undefined) sessions = sessions.where('own.address', '=', address);
+      const rows = await paged(sessions, 'session.id', page).execute();
+      return rows.map((row) => ({
+        id: row.id,
+        medium: row.medium,
+        address: row.address,
+        validated: row.validated === 1,
+        modifiedAt: row.mtime,
+        sentAttempt: row.sent_attempt ?? -1,
+        wrongGuesses: row.wrong_guesses ?? 0,
+        binds: row.binds ?? 0,
+      }));
+    },
+
+    async deleteSession(id) {
+      for (const table of ['cognomen_session_codes', 'cognomen_sessions'] as const) {
+        await db.deleteFrom(table).where('session_id', '=', id).execute();
+      }
+      await db.deleteFrom('threepid_token_auths').where('validationSession', '=', id).execute();
+      const { numDeletedRows } = await db
+        .deleteFrom('threepid_validation_sessions')
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return numDeletedRows > 0n;
+    },
+
+    async accounts(after, limit) {
+      const rows = await db
+        .selectFrom('accounts')
+        .select(['user_id', 'created_ts', 'consent_version'])
+        .select((account) =>
+          account
+            .selectFrom('tokens')
+            .whereRef('tokens.user_id', '=', 'accounts.user_id')
+            .select((all) => all.fn.countAll<number>().as('count'))
+            .as('tokens'),
+        )
+        .where('user_id', '>', after)
+        .orderBy('user_id')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => ({
+        userId: row.user_id,
+        createdAt: row.created_ts,
+        consentVersion: orUndefined(row.consent_version),
+        tokens: Number(row.tokens),
+      }));
+    },
+
+    async logOut(userId) {
+      // In this order: see "Access tokens" in docs/architecture.md.
+      await db
+        .deleteFrom('cognomen_tokens')
+        .where('token', 'in', (own) =>
+          own.selectFrom('tokens').select('token').where('user_id', '=', userId),
+        )
+        .execute();
+      const { numDeletedRows } = await db
+        .deleteFrom('tokens')
+        .where('user_id', '=', userId)
+        .executeTakeFirst();
+      return Number(numDeletedRows);
+    },
+  };
+}
+
+interface Pageable<Query> {
+  where(column: never, operator: '>', value: never): Query;
+  orderBy(column: never): Query;
+  limit(limit: number): Query;
+}
+
+/** The page of a query that is in the order of that id. */
+function paged<Query>(query: Query & Pageable<Query>, id: string, { after, limit }: Page): Query {
+  const begun = query.where(id as never, '>', after as never) as Query & Pageable<Query>;
+  const ordered = begun.orderBy(id as never) as Query & Pageable<Query>;
+  return ordered.limit(limit);
+}
