@@ -71,6 +71,8 @@ export interface TestHomeserverOptions {
   readonly host?: string;
   /** When its keys end; by default a day after the tests' clock begins. */
   readonly validUntil?: number;
+  /** With a certificate that is valid from now on. */
+  readonly isFresh?: boolean;
 }
 
 const SEED = Buffer.alloc(32, 7);
@@ -89,6 +91,7 @@ export function answerJson(response: ServerResponse, status: number, body: unkno
 /** A stand-in for a homeserver: TLS by the test's authority, keys, OpenID, onbind. */
 export async function startHomeserver(options: TestHomeserverOptions): Promise<TestHomeserver> {
   const { ca, host = 'localhost', validUntil = Date.UTC(2026, 0, 2) } = options;
+  const certificate = await (options.isFresh ? ca.issueFresh : ca.issue)(host);
   const keyPair = keyPairFromSeed(SEED);
   const requests: ReceivedRequest[] = [];
   const onbinds: unknown[] = [];
@@ -139,7 +142,7 @@ export async function startHomeserver(options: TestHomeserverOptions): Promise<T
     else answerJson(response, 404, { errcode: 'M_UNRECOGNIZED', error: 'Unrecognized request' });
   }
 
-  const server = createServer(await ca.issue(host), async (incoming, response) => {
+  const server = createServer(certificate, async (incoming, response) => {
     const { method = '', url = '', headers, socket } = incoming;
     const { servername } = socket as typeof socket & { servername?: string | false };
     const body = await read(incoming).catch(() => '');

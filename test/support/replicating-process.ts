@@ -28,12 +28,16 @@ export interface ReplicatingProcessOptions {
   readonly engine?: EngineName;
   /** Lines of `[db]` and a signing key: those of another process, to be its twin. */
   readonly twin?: { readonly db: string; readonly signingKey: ReturnType<typeof newSigningKey> };
+  /** Lines of further sections. */
+  readonly sections?: { readonly general?: string; readonly email?: string };
+  /** Of the server's process. */
+  readonly env?: Record<string, string>;
 }
 
 export async function createReplicatingProcess(
   ca: TestCa,
   name: string,
-  { engine = 'sqlite', twin }: ReplicatingProcessOptions = {},
+  { engine = 'sqlite', twin, sections: further = {}, env = {} }: ReplicatingProcessOptions = {},
 ): Promise<ReplicatingProcess & { readonly twin: NonNullable<ReplicatingProcessOptions['twin']> }> {
   const folder = await temporaryFolder();
   const certificate = await certificateFolder(ca, name);
@@ -44,6 +48,7 @@ export async function createReplicatingProcess(
   const signingKey = twin?.signingKey ?? newSigningKey();
   const port = await freePort();
   const sections = {
+    ...further,
     db,
     http: replicationLines(certFile, ca, port),
     crypto: `ed25519.signingkey = ${signingKey.line}`,
@@ -64,7 +69,7 @@ export async function createReplicatingProcess(
       return running;
     },
     async start() {
-      running = spawnCognomen([], { cwd: folder.path });
+      running = spawnCognomen([], { cwd: folder.path, env });
       await running.untilLogged('Ready');
     },
     async peers(...args) {

@@ -11,6 +11,8 @@ export interface TestCa {
   issue(name: string, ...further: string[]): Promise<{ cert: string; key: string }>;
   /** One that is past its time. */
   issueExpired(name: string): Promise<{ cert: string; key: string }>;
+  /** One that is valid from now on. */
+  issueFresh(...names: string[]): Promise<{ cert: string; key: string }>;
   remove(): Promise<void>;
 }
 
@@ -18,12 +20,16 @@ const KEY = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
 
 const named = (name: string) => [{ name: 'commonName', value: name }];
 
+/** Issued a day ago: also valid for one whose clock is behind. */
+const lately = () => ({ notBeforeDate: new Date(Date.now() - 24 * 60 * 60 * 1000) });
+
 /** A certificate authority of a test's own. */
 export async function createTestCa(): Promise<TestCa> {
   const folder = await temporaryFolder();
   const file = path.join(folder.path, 'ca.pem');
   const authority = await generate(named('Test CA'), {
     ...KEY,
+    ...lately(),
     extensions: [
       { name: 'basicConstraints', cA: true, critical: true },
       { name: 'keyUsage', keyCertSign: true, critical: true },
@@ -54,7 +60,8 @@ export async function createTestCa(): Promise<TestCa> {
   return {
     file,
     pem: authority.cert,
-    issue: (...names) => issue(names, {}),
+    issue: (...names) => issue(names, lately()),
+    issueFresh: (...names) => issue(names, {}),
     issueExpired: (name) =>
       issue([name], {
         notBeforeDate: new Date('2020-01-01T00:00:00Z'),

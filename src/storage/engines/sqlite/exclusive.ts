@@ -78,11 +78,11 @@ function sydentByPidFile(pidFile: string): Process[] {
 }
 
 async function patiently<T>(clock: Clock, attempt: () => T | undefined): Promise<T | undefined> {
-  const until = clock.now() + PATIENCE;
+  const until = clock.monotonic() + PATIENCE;
   for (let tries = 0; tries <= PATIENCE / POLL_INTERVAL; tries++) {
     const result = attempt();
     if (result !== undefined) return result;
-    if (clock.now() >= until) return undefined;
+    if (clock.monotonic() >= until) return undefined;
     await delay(POLL_INTERVAL);
   }
   return undefined;
