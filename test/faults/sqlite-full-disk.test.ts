@@ -1,8 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
-import { rm, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { secureRandom } from '../../src/platform/random.ts';
@@ -10,48 +6,27 @@ import { openStorage } from '../../src/storage/open.ts';
 import { ENGINES, temporaryFolder } from '../support/databases.ts';
 import { get, postJson } from '../support/http.ts';
 import { startTestServer, TestClock } from '../support/server.ts';
+import { CAN_MOUNT, mountSmallDisk, type SmallDisk } from '../support/small-disk.ts';
 
 const MOST_BINDS = 1000;
 const AT_ONCE = 20;
 /** Bytes that there is room for yet. */
 const LEFT = 512 * 1024;
 
-/** A small disk of its own, where whoever runs the tests may mount one. */
-function mount(folder: string): boolean {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const probe = await temporaryFolder();
-const canMount = mount(probe.path);
-if (canMount) execFileSync('umount', [probe.path]);
-await probe.remove();
-
-describe.runIf(canMount && ENGINES.includes('sqlite'))('a full disk', () => {
+describe.runIf(CAN_MOUNT && ENGINES.includes('sqlite'))('a full disk', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let file: string;
-  let ballast: string;
+  let disk: SmallDisk;
   beforeEach(async () => {
     folder = await temporaryFolder();
-    mount(folder.path);
+    disk = mountSmallDisk(folder.path, 16);
     file = path.join(folder.path, 'sydent.db');
-    ballast = path.join(folder.path, 'ballast');
   });
   afterEach(async () => {
-    // After a failure something may still be open.
-    execFileSync('umount', ['-l', folder.path]);
+    disk.unmount();
     await folder.remove();
   });
 
-  async function fill(): Promise<void> {
-    const zeros = Array.from({ length: 1024 }, () => Buffer.alloc(16 * 1024));
-    await pipeline(zeros, createWriteStream(ballast)).catch(() => {});
-    await truncate(ballast, (await stat(ballast)).size - LEFT);
-  }
   test('refuses what writes, reads go on, and all is well when there is room again', async () => {
     const server = await startTestServer({ sections: { db: `db.file = ${file}` } });
     const bind = async (address: string) => {
@@ -70,7 +45,7 @@ describe.runIf(canMount && ENGINES.includes('sqlite'))('a full disk', () => {
     const lines = (text: string) => server.logs.filter((line) => line.includes(text));
 
     await bind('before@sample.test');
-    await fill();
+    await disk.fill(LEFT);
     const bound: Awaited<ReturnType<typeof bind>>[] = [];
     while (!bound.some(({ status }) => status !== 200) && bound.length < MOST_BINDS) {
       const addresses = Array.from(
@@ -91,7 +66,7 @@ describe.runIf(canMount && ENGINES.includes('sqlite'))('a full disk', () => {
     expect(lines('no such savepoint')).toEqual([]);
     expect(lines('Request failed')).toEqual([]);
 
-    await rm(ballast);
+    await disk.makeRoom();
     expect((await bind('after@sample.test')).status).toBe(200);
     await expect.poll(health).toBe(200);
     expect(lines('The database can be used again')).toHaveLength(1);

@@ -103,59 +103,59 @@ email.ratelimit_sender.rate_hz = 1`,
   }
 
   test.each([
-    { name: 'steps back three hours', from: [0], to: [-HOURS] },
-    { name: 'steps forward three hours', from: [0], to: [HOURS] },
-    { name: 'steps forward three hours, and back', from: [HOURS], to: [0] },
-    { name: 'runs half as fast again', from: [0], to: [0, 1.5] },
-    { name: 'runs at half its speed', from: [0], to: [0, 0.5] },
-  ] as const)('which $name: sessions, bindings, notices, limits and replication go on', async ({
-    from,
-    to,
-  }) => {
-    await clock.set(...from);
-    const begun = await postJson(
-      `${server.url}${V2}/validate/email/requestToken`,
-      { email: 'session@sample.test', send_attempt: 1, ...secret },
-      token,
-    );
-    const { sid } = begun.json;
-    const code = /token=([0-9a-zA-Z]+)/.exec((await smtp.nextMail()).parsed.text ?? '')?.[1];
-    expect((await bind(server, 'before@sample.test', user)).status).toBe(200);
-    expect((await bind(server, 'again@sample.test', `@eve:${hs.serverName}`)).status).toBe(200);
-    while ((await wait()) === 0);
+    { name: 'steps back three hours', from: 0, to: -HOURS },
+    { name: 'steps forward three hours', from: 0, to: HOURS },
+    { name: 'steps forward three hours, and back', from: HOURS, to: 0 },
+    { name: 'runs half as fast again', from: 0, to: 0, speed: 1.5 },
+    { name: 'runs at half its speed', from: 0, to: 0, speed: 0.5 },
+  ] as const)(
+    'which $name: sessions, bindings, notices, limits and replication go on',
+    async ({ from, to, speed }) => {
+      await clock.set(from);
+      const begun = await postJson(
+        `${server.url}${V2}/validate/email/requestToken`,
+        { email: 'session@sample.test', send_attempt: 1, ...secret },
+        token,
+      );
+      const { sid } = begun.json;
+      const code = /token=([0-9a-zA-Z]+)/.exec((await smtp.nextMail()).parsed.text ?? '')?.[1];
+      expect((await bind(server, 'before@sample.test', user)).status).toBe(200);
+      expect((await bind(server, 'again@sample.test', `@eve:${hs.serverName}`)).status).toBe(200);
+      while ((await wait()) === 0);
 
-    await clock.set(...to);
-    const after = await wait();
-    expect(after).toBeLessThanOrEqual(BURST);
-    const submitted = await postJson(
-      `${server.url}${V2}/validate/email/submitToken`,
-      { sid, token: code, ...secret },
-      token,
-    );
-    expect(submitted.json).toEqual({ success: true });
-    const owned = { sid, mxid: user, ...secret };
-    expect((await postJson(`${server.url}${V2}/3pid/bind`, owned, token)).status).toBe(200);
-    expect((await bind(server, 'after@sample.test', user)).status).toBe(200);
-    // What is bound later counts, whatever the clock says.
-    expect((await bind(server, 'again@sample.test', user)).status).toBe(200);
-    const bound = ['before', 'session', 'after', 'again'].map((name) => `${name}@sample.test`);
-    await requireFound(...bound);
-    await expect.poll(told).toEqual(expect.arrayContaining(bound));
-    await expect.poll(wait, { timeout: 2 * BURST * 1000 }).toBe(0);
+      await clock.set(to, speed);
+      const after = await wait();
+      expect(after).toBeLessThanOrEqual(BURST);
+      const submitted = await postJson(
+        `${server.url}${V2}/validate/email/submitToken`,
+        { sid, token: code, ...secret },
+        token,
+      );
+      expect(submitted.json).toEqual({ success: true });
+      const owned = { sid, mxid: user, ...secret };
+      expect((await postJson(`${server.url}${V2}/3pid/bind`, owned, token)).status).toBe(200);
+      expect((await bind(server, 'after@sample.test', user)).status).toBe(200);
+      // What is bound later counts, whatever the clock says.
+      expect((await bind(server, 'again@sample.test', user)).status).toBe(200);
+      const bound = ['before', 'session', 'after', 'again'].map((name) => `${name}@sample.test`);
+      await requireFound(...bound);
+      await expect.poll(told).toEqual(expect.arrayContaining(bound));
+      await expect.poll(wait, { timeout: 2 * BURST * 1000 }).toBe(0);
 
-    expect((await bind(peer, 'theirs@sample.test', user)).status).toBe(200);
-    await expect.poll(() => backlog(server)).toBe('0');
-    await expect.poll(() => backlog(peer)).toBe('0');
-    await clock.set(0);
-    // Dated by each for when it was bound: what is ahead of the true time is found by its own server only.
-    await requireFound(...bound, 'theirs@sample.test');
-    if (from[0] + to[0] <= 0) {
-      for (const address of bound) {
-        await expect.poll(() => lookup(peer, address)).toMatchObject({ mxid: user });
+      expect((await bind(peer, 'theirs@sample.test', user)).status).toBe(200);
+      await expect.poll(() => backlog(server)).toBe('0');
+      await expect.poll(() => backlog(peer)).toBe('0');
+      await clock.set(0);
+      // Dated by each for when it was bound: what is ahead of the true time is found by its own server only.
+      await requireFound(...bound, 'theirs@sample.test');
+      if (from + to <= 0) {
+        for (const address of bound) {
+          await expect.poll(() => lookup(peer, address)).toMatchObject({ mxid: user });
+        }
       }
-    }
-    expect(server.process().log()).not.toContain('Request failed');
-  });
+      expect(server.process().log()).not.toContain('Request failed');
+    },
+  );
 
   test('certificates that are not valid by it are not taken, and what waits goes out when it is right', async () => {
     const fresh = await startHomeserver({ ca, isFresh: true });

@@ -10,8 +10,11 @@ import { freePort } from './free-port.ts';
 
 export interface PostgresServer {
   readonly url: string;
-  /** Kills it with all its processes, as a crash does, and starts it again once `meanwhile` is done. */
-  crash(meanwhile: () => Promise<void>): Promise<void>;
+  /**
+   * Kills it with all its processes, as a crash does, and starts it again once `meanwhile` is done.
+   * @param how it is brought down instead
+   */
+  crash(meanwhile: () => Promise<void>, how?: () => Promise<void>): Promise<void>;
   /** Stops all its processes where they are, and lets them go on once `meanwhile` is done. */
   freeze(meanwhile: () => Promise<void>): Promise<void>;
   /** Kills all its processes, for good. */
@@ -119,12 +122,23 @@ async function inPlace(
   }
 }
 
-/**
- * A PostgreSQL of our own on a free port.
- * @param durable with fsync, for tests that kill things.
- */
-export const startPostgres = ({ durable = false } = {}): Promise<PostgresServer> =>
+export interface PostgresOptions {
+  /** With fsync, for tests that kill things. */
+  readonly durable?: boolean;
+  /** Called with the folder of its data, while that is empty. */
+  readonly prepare?: (data: string) => void;
+  /** Further settings. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** A PostgreSQL of our own on a free port. */
+export const startPostgres = ({
+  durable = false,
+  prepare,
+  settings,
+}: PostgresOptions = {}): Promise<PostgresServer> =>
   inPlace(async (place, own) => {
+    prepare?.(place.data);
     const passwordFile = path.join(place.folder, 'password');
     await writeFile(passwordFile, PASSWORD);
     await own();
@@ -134,7 +148,7 @@ export const startPostgres = ({ durable = false } = {}): Promise<PostgresServer>
       [...initialise, '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C.UTF-8'],
       place.spawnOptions,
     );
-    return serve(place, durable ? 'on' : 'off');
+    return serve(place, durable ? 'on' : 'off', settings);
   });
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
@@ -224,13 +238,16 @@ async function serve(
 
   return {
     url,
-    async crash(meanwhile) {
+    async crash(
+      meanwhile,
+      // At once, all its processes with it: what is not on disk is gone.
+      how = async () => void process.kill(await postmaster(), 'SIGQUIT'),
+    ) {
       // The folder stays.
       const crashed = path.join(folder, 'crashed');
       await writeFile(crashed, '');
       const gone = once(keeper, 'exit');
-      // At once, all its processes with it: what is not on disk is gone.
-      process.kill(await postmaster(), 'SIGQUIT');
+      await how();
       await gone;
       await meanwhile();
       await rm(crashed);
