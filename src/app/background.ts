@@ -73,6 +73,7 @@ export function startBackground(
     const sessions = await validation.deleteOld();
     const tokens = await accounts.deleteUnused();
     const invites = await invitations.deleteOld();
+    await storage.sharedBuckets?.deleteEmpty();
     const deleted = sessions + tokens + invites;
     if (deleted > 0) logger.info({ sessions, tokens, invites }, 'Deleted what was old');
   });

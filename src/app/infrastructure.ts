@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { createDelivery, type Delivery } from '../delivery/delivery.ts';
 import { canSendSms } from '../delivery/sms/sms.ts';
 import { createServerKeys, type RenewableServerKeys } from '../identity/server-keys.ts';
+import { type Buckets, createBuckets } from '../platform/buckets.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
 import { createLeases, type Leases } from '../platform/leases.ts';
 import { createMetrics, type Metrics } from '../platform/metrics.ts';
@@ -13,6 +14,7 @@ import {
 } from '../platform/outbound/outbound.ts';
 import { createNameResolver, type NameResolver } from '../platform/outbound/resolver.ts';
 import { createPhoneNumbers, type PhoneNumbers } from '../platform/phone-numbers.ts';
+import { createPortions } from '../platform/portions.ts';
 import { createProgress, type Progress } from '../platform/progress.ts';
 import { type Random, secureRandom } from '../platform/random.ts';
 import { openStorage } from '../storage/open.ts';
@@ -30,6 +32,8 @@ export interface Infrastructure {
   /** This process among those on the same database. */
   readonly leases: Leases;
   readonly storage: Storage;
+  /** Of rate limits, shared with the others on the same database. */
+  readonly buckets: Buckets;
   readonly keys: RenewableServerKeys;
   readonly resolver: NameResolver;
   readonly outbound: OutboundClient;
@@ -70,6 +74,9 @@ export async function openInfrastructure(
   const opening = { ...given, metrics: metrics.database, others: options.among };
   const storage = await openStorage(config.db, opening);
   closing.defer('the database', () => storage.close());
+  const shared = storage.sharedBuckets;
+  const buckets = shared === undefined ? createBuckets(clock) : createPortions(shared, clock);
+  closing.defer('portions of limits', () => buckets.stop());
   const resolver = createNameResolver({ servers: dnsServers, clock });
   closing.defer('looking up names', async () => resolver.close());
   const outbound = createOutboundClient({
@@ -91,5 +98,5 @@ export async function openInfrastructure(
   const leases = createLeases({ clock, random });
   const keys = createServerKeys(serverName, config.crypto);
   const own = { logger, clock, random, metrics, progress, leases };
-  return { ...own, storage, keys, resolver, outbound, delivery, phoneNumbers };
+  return { ...own, storage, buckets, keys, resolver, outbound, delivery, phoneNumbers };
 }

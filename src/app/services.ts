@@ -73,6 +73,7 @@ export function createServices(
   const { storage, keys, clock, random, metrics, logger, delivery } = infrastructure;
   const limits = createLimits({
     settings: config.limits.settings,
+    buckets: infrastructure.buckets,
     clock,
     logger,
     onExceeded: metrics.limitExceeded,
@@ -114,6 +115,7 @@ export function createServices(
       limits,
       homeserverAccounts,
       asked: createAskedAddresses({ clock, random }),
+      pepper: storage.pepper,
       trustedHomeservers: [...access.lookupTrustedHomeservers, ...general.homeserverAllowList],
     }),
     addressLimit: general.addressLookupLimit,

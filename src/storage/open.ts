@@ -7,12 +7,13 @@ import type { DatabaseConfig } from './database-config.ts';
 import type { Db, Engine } from './engines/engine.ts';
 import { createSqliteEngine } from './engines/sqlite/engine.ts';
 import { openSqlite } from './engines/sqlite/open.ts';
+import { openSharedBuckets } from './kysely/shared-buckets.ts';
 import { storesOn } from './kysely/stores-on.ts';
 import { transactionsOn } from './kysely/transactions.ts';
 import { hasPendingMigrations, migrate } from './migrations/index.ts';
 import type { Others } from './others.ts';
 import { newPepper } from './pepper.ts';
-import type { Storage } from './stores/index.ts';
+import type { SharedBuckets, Storage } from './stores/index.ts';
 import { refuseUnfinishedCopy } from './unfinished-copy.ts';
 
 export interface StorageDependencies {
@@ -83,10 +84,12 @@ export async function openStorage(
 ): Promise<Storage> {
   const engine = await openEngine(config, deps);
   let pepper: string;
+  let sharedBuckets: SharedBuckets | undefined;
   try {
     if (deps.others?.isFirst !== false) await migrate(engine, deps.logger);
     await refuseUnfinishedCopy(engine.db);
     pepper = await readPepper(engine.db, deps.random);
+    sharedBuckets = await openSharedBuckets(engine, deps.random);
   } catch (error) {
     await engine.close();
     throw error;
@@ -96,6 +99,7 @@ export async function openStorage(
     stores: storesIn(engine.db),
     ...transactionsOn(engine, storesIn),
     pepper,
+    sharedBuckets,
     ping: () => engine.ping(),
     close: () => engine.close(),
   };

@@ -98,7 +98,8 @@ async function allRows(engine: EngineName): Promise<Record<string, unknown[]>> {
   );
   const rows: Record<string, unknown[]> = {};
   for (const { name } of tables as { name: string }[]) {
-    if (name === 'cognomen_tokens') continue;
+    // How much was asked is there, and not what.
+    if (name === 'cognomen_tokens' || name === 'cognomen_buckets') continue;
     rows[name] = await server.database.execute(`select * from ${name}`);
   }
   return rows;

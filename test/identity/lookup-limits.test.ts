@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { createAskedAddresses } from '../../src/identity/limits/asked-addresses.ts';
 import { createLimits } from '../../src/identity/limits/limits.ts';
 import { createLookupLimits } from '../../src/identity/limits/lookup-limits.ts';
+import { createBuckets } from '../../src/platform/buckets.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { TestClock } from '../support/server.ts';
 
@@ -19,17 +20,19 @@ test.each(['lookup.account', 'lookup.homeserver'] as const)(
     const limits = createLookupLimits({
       limits: createLimits({
         settings: { [limit]: setting },
+        buckets: createBuckets(clock),
         clock,
         logger,
         onExceeded: () => {},
       }),
       asked: createAskedAddresses({ clock, random: secureRandom }),
+      pepper: 'first',
       homeserverAccounts: { of: () => 3, count: async () => {}, stop: () => {} },
       trustedHomeservers: [],
     });
     await limits.admit(ADA, addresses(100, 'before'));
     await expect(limits.admit(ADA, addresses(100, 'after'))).rejects.toThrow(limit);
-    limits.pepperChanged();
+    limits.pepperChanged('second');
     await limits.admit(ADA, addresses(100, 'after'));
     await expect(limits.admit(ADA, ['another'])).rejects.toThrow(limit);
     await limits.admit(ADA, addresses(100, 'before'));

@@ -82,6 +82,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'isDamage',
     'isLost',
     'isOutcomeUnknown',
+    'isReadOnly',
     'isRefused',
     'isSilent',
     'isStop',

@@ -4,6 +4,7 @@ import type { HomeserverTimings } from '../../src/homeservers/timings.ts';
 import type { Caller } from '../../src/identity/limits/charges.ts';
 import { createHomeserverRequests } from '../../src/identity/limits/homeserver-requests.ts';
 import { createLimits } from '../../src/identity/limits/limits.ts';
+import { createBuckets } from '../../src/platform/buckets.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import {
   createOutboundClient,
@@ -101,7 +102,12 @@ export function testHomeservers(
     federationVerifyCerts: true,
     ...options.config,
   };
-  const limits = createLimits({ ...test, settings: {}, onExceeded() {} });
+  const limits = createLimits({
+    ...test,
+    buckets: createBuckets(test.clock),
+    settings: {},
+    onExceeded() {},
+  });
   const homeservers = createHomeservers(
     { general: config, http: config },
     {

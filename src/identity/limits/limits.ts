@@ -8,9 +8,8 @@ import {
   type LimitSettings,
   wholeOf,
 } from '../../model/limits.ts';
-import { type Buckets, createBuckets, type RateLimit } from '../../platform/buckets.ts';
+import type { Ask, Buckets, RateLimit } from '../../platform/buckets.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { createLastHour } from './last-hour.ts';
 import { createLimitLog } from './limit-log.ts';
 
 /** So many units of one limit, for one key. */
@@ -31,13 +30,16 @@ export interface Charged {
   giveBack(): void;
 }
 
-/** Who may do how much of what. The state is this process's own. */
+/** Who may do how much of what, in all processes that share their buckets. */
 export interface Limits {
   /**
    * Looks at all, then counts all: where one is reached, nothing is counted.
-   * @throws IdentityError `limit-exceeded`, which names the limit, with `retry_after_ms`
+   * @throws IdentityError `limit-exceeded`, which names the limit, with `retry_after_ms`; UnavailableError while what
+   *   holds the counts is away
    */
   charge(charges: readonly Charge[]): Promise<Charged>;
+  /** Looks as `charge` does, and counts nothing. @throws what `charge` throws */
+  look(charges: readonly Charge[]): Promise<void>;
   /** Counts what has come about, whether there is room for it or not. */
   count(charges: readonly Charge[]): void;
   /** How many there may be at once, for what is counted where it is; Infinity: any number. */
@@ -49,22 +51,25 @@ export interface Limits {
    * @returns whether that is to refuse: else nothing is to come of it.
    */
   reached(limit: LimitName): boolean;
-  /** Gives all who share the limit their whole allowance back. */
-  refill(limit: LimitName): void;
+  /**
+   * Gives all who share the limit their whole allowance, once a generation: processes that share their buckets count
+   * together while they say the same.
+   */
+  refill(limit: LimitName, generation: string): void;
 }
 
 export interface LimitsDependencies {
   readonly settings: LimitSettings;
+  readonly buckets: Buckets;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called for each request that meets a limit that is reached. */
   readonly onExceeded: (limit: LimitName, refuses: boolean) => void;
 }
 
-const DAY = 24 * 60 * 60 * 1000;
-/** Nothing flows off within a day. */
-const NEVER_HZ = 1e-9;
 const FAIR_SHARE = 2;
+/** Who did something within the last hour is in a bucket that takes an hour to drain. */
+const LAST_HOUR = { bucket: 'last hour', units: 1, limit: { burst: 1, rateHz: 1 / 3600 } };
 
 /** The refusal of what a limit does not let through. */
 export function limitExceeded(limit: LimitName, retryAfterMs: number): IdentityError {
@@ -78,19 +83,50 @@ export function limitExceeded(limit: LimitName, retryAfterMs: number): IdentityE
   );
 }
 
+/** A charge whose limit is on. */
+interface Entry {
+  readonly name: keyof typeof LIMITS;
+  readonly setting: LimitSetting;
+  readonly ask: Ask;
+  /** Who is to be known for it for an hour, where the limit goes by fair share. */
+  readonly sharer: string | undefined;
+}
+
+/** What became of charges: each is taken, or has a wait. */
+interface Outcome {
+  readonly waits: readonly number[];
+  readonly taken: readonly Ask[];
+}
+
+const describe = (limit: keyof typeof LIMITS): LimitDescription => LIMITS[limit];
+
+function measure({ limit, size }: Charge, { burst, rateHz }: LimitSetting): RateLimit {
+  const { daily = false, fairShare } = describe(limit);
+  const sized = burst * (size?.burst ?? 1);
+  return {
+    burst: sized,
+    rateHz: rateHz * (size?.rate ?? 1),
+    daily,
+    ...(fairShare === undefined ? {} : { ceiling: sized * FAIR_SHARE }),
+  };
+}
+
+/** The same, up to what fair share allows, which is for nobody else. */
+const enlarged = (ask: Ask): Ask => ({
+  ...ask,
+  limit: { ...ask.limit, burst: ask.limit.ceiling ?? ask.limit.burst },
+  refuses: true,
+});
+
+const isRefused = (asks: readonly Ask[], waits: readonly number[]) =>
+  asks.some(({ refuses }, index) => refuses && waits[index] !== 0);
+
 export function createLimits(deps: LimitsDependencies): Limits {
-  const { settings, clock } = deps;
-  const buckets = new Map<LimitName, Buckets>();
-  const lastHour = createLastHour(clock);
-  const log = createLimitLog(deps.logger, clock);
+  const { settings, buckets } = deps;
+  const generations = new Map<LimitName, string>();
+  const log = createLimitLog(deps.logger, deps.clock);
 
-  const describe = (limit: keyof typeof LIMITS): LimitDescription => LIMITS[limit];
-
-  function bucketsOf(limit: LimitName): Buckets {
-    const found = buckets.get(limit) ?? createBuckets(clock);
-    buckets.set(limit, found);
-    return found;
-  }
+  const bucketOf = (limit: LimitName) => `${limit} ${generations.get(limit) ?? ''}`;
 
   function note(limit: LimitName, setting: LimitSetting): boolean {
     deps.onExceeded(limit, setting.refuses);
@@ -98,66 +134,79 @@ export function createLimits(deps: LimitsDependencies): Limits {
     return setting.refuses;
   }
 
-  function measure({ size }: Charge, setting: LimitSetting): RateLimit {
-    if (size === undefined) return setting;
-    return { burst: setting.burst * size.burst, rateHz: setting.rateHz * size.rate };
-  }
+  /** Of those whose limit is on. */
+  const entriesOf = (charges: readonly Charge[]): Entry[] =>
+    charges.flatMap((charge) => {
+      const { limit: name, key, units = 1, by } = charge;
+      const setting = settings[name];
+      if (setting === undefined) return [];
+      const { fairShare } = describe(name);
+      const limit = measure(charge, setting);
+      const ask = { bucket: bucketOf(name), key, units, limit, refuses: setting.refuses };
+      const sharer = fairShare === undefined || by === undefined ? undefined : `${fairShare} ${by}`;
+      return [{ name, setting, ask, sharer }];
+    });
 
-  const keyToday = (key: string) => `${Math.floor(clock.now() / DAY)} ${key}`;
+  const lastHourOf = (entries: readonly Entry[]): Ask[] => {
+    const sharers = entries.flatMap(({ sharer }) => (sharer === undefined ? [] : [sharer]));
+    return [...new Set(sharers)].map((key) => ({ ...LAST_HOUR, key, refuses: true }));
+  };
 
-  /** One charge whose limit is on, with all that depends on what kind of limit it is. */
-  function entry(charge: Charge, setting: LimitSetting) {
-    const { daily, fairShare } = describe(charge.limit);
-    const store = bucketsOf(charge.limit);
-    const key = daily ? keyToday(charge.key) : charge.key;
-    const { units = 1, by } = charge;
-    const measured = measure(charge, setting);
-    const limit = daily ? { burst: measured.burst, rateHz: NEVER_HZ } : measured;
+  /** Takes what the limits that are full keep for those who took nothing in the last hour. */
+  async function takeFairShare(
+    entries: readonly Entry[],
+    { waits, taken }: Outcome,
+  ): Promise<Outcome> {
+    const isShared = ({ sharer }: Entry, index: number) =>
+      sharer !== undefined && waits[index] !== 0;
+    const full = entries.filter(isShared);
+    const isLost = entries.some((entry, index) => {
+      return entry.setting.refuses && waits[index] !== 0 && !isShared(entry, index);
+    });
+    if (full.length === 0 || isLost) return { waits, taken };
+    // Where they refuse, nothing was taken of the others either.
+    const others = entries.filter((entry) => !taken.includes(entry.ask) && !full.includes(entry));
+    const asks = [...full.map(({ ask }) => enlarged(ask)), ...others.map(({ ask }) => ask)];
+    const marks = lastHourOf(full);
+    const then = await buckets.take([...asks, ...marks]);
+    if (isRefused([...asks, ...marks], then)) return { waits, taken };
     return {
-      setting,
-      name: charge.limit,
-      wait() {
-        const wait = store.wait(key, units, limit);
-        if (wait === 0) return 0;
-        const isFair =
-          fairShare !== undefined && by !== undefined && !lastHour.has(`${fairShare} ${by}`);
-        const shared = { ...limit, burst: limit.burst * FAIR_SHARE };
-        if (isFair && store.wait(key, units, shared) === 0) return 0;
-        return daily ? DAY - (clock.now() % DAY) : wait;
-      },
-      take() {
-        store.take(key, units, limit);
-        if (fairShare !== undefined && by !== undefined) lastHour.add(`${fairShare} ${by}`);
-      },
-      giveBack: () => store.giveBack(key, units, limit),
+      waits: waits.map((wait, index) => (isShared(entries[index] as Entry, index) ? 0 : wait)),
+      taken: [...taken, ...asks.filter((_, index) => then[index] === 0)],
     };
   }
 
-  /** Of those whose limit is on. */
-  const entriesOf = (charges: readonly Charge[]) =>
-    charges.flatMap((charge) => {
-      const setting = settings[charge.limit];
-      return setting === undefined ? [] : [entry(charge, setting)];
-    });
+  async function take(entries: readonly Entry[]): Promise<Outcome> {
+    const asks = entries.map(({ ask }) => ask);
+    const waits = await buckets.take(asks);
+    const taken = isRefused(asks, waits) ? [] : asks.filter((_, index) => waits[index] === 0);
+    const outcome = await takeFairShare(entries, { waits, taken });
+    if (outcome.taken.length > 0) buckets.fill(lastHourOf(entries));
+    return outcome;
+  }
+
+  /** @throws IdentityError `limit-exceeded` */
+  function refuse(entries: readonly Entry[], waits: readonly number[]): void {
+    const [longest] = entries
+      .map(({ name, setting }, index) => ({ name, setting, wait: waits[index] ?? 0 }))
+      .filter(({ name, setting, wait }) => wait > 0 && note(name, setting))
+      .sort((a, b) => b.wait - a.wait);
+    if (longest !== undefined) throw limitExceeded(longest.name, longest.wait);
+  }
 
   return {
     async charge(charges) {
       const entries = entriesOf(charges);
-      const waits = entries
-        .map(({ name, setting, wait }) => ({ name, setting, wait: wait() }))
-        .filter(({ wait }) => wait > 0);
-      const refusals = waits.filter(({ name, setting }) => note(name, setting));
-      const [longest] = refusals.sort((a, b) => b.wait - a.wait);
-      if (longest !== undefined) throw limitExceeded(longest.name, longest.wait);
-      for (const { take } of entries) take();
-      return {
-        giveBack() {
-          for (const { giveBack } of entries) giveBack();
-        },
-      };
+      const { waits, taken } = await take(entries);
+      refuse(entries, waits);
+      return { giveBack: () => buckets.giveBack(taken) };
+    },
+    async look(charges) {
+      const entries = entriesOf(charges);
+      refuse(entries, await buckets.look(entries.map(({ ask }) => ask)));
     },
     count(charges) {
-      for (const { take } of entriesOf(charges)) take();
+      buckets.fill(entriesOf(charges).map(({ ask }) => ask));
     },
     most: (limit) => settings[limit]?.burst ?? Infinity,
     refuses: (limit) => settings[limit]?.refuses ?? false,
@@ -165,6 +214,10 @@ export function createLimits(deps: LimitsDependencies): Limits {
       const setting = settings[limit];
       return setting !== undefined && note(limit, setting);
     },
-    refill: (limit) => buckets.get(limit)?.clear(),
+    refill(limit, generation) {
+      if (generations.get(limit) === generation) return;
+      buckets.clear(bucketOf(limit));
+      generations.set(limit, generation);
+    },
   };
 }

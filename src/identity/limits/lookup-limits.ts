@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { AskedAddresses } from './asked-addresses.ts';
 import { byNetwork, type Caller } from './charges.ts';
 import { type HomeserverAccounts, homeserverKey, homeserverName } from './homeserver-accounts.ts';
@@ -13,12 +14,14 @@ export interface LookupLimits {
    */
   admit(caller: Caller, addresses: readonly string[]): Promise<void>;
   /** Under another pepper all ask everything anew: accounts and homeservers have their whole allowance again. */
-  pepperChanged(): void;
+  pepperChanged(pepper: string): void;
 }
 
 export interface LookupLimitsDependencies {
   readonly limits: Limits;
   readonly asked: AskedAddresses;
+  /** The pepper in use. */
+  readonly pepper: string;
   readonly homeserverAccounts: HomeserverAccounts;
   /** Names in lower case, to which the limit by homeserver does not apply. */
   readonly trustedHomeservers: readonly string[];
@@ -26,6 +29,8 @@ export interface LookupLimitsDependencies {
 
 /** With so many accounts a homeserver may look up what any may; with more, more. */
 const USUAL_ACCOUNTS = 250;
+/** Characters: peppers are told apart. */
+const GENERATION = 12;
 
 export function createLookupLimits(deps: LookupLimitsDependencies): LookupLimits {
   const { limits, asked, homeserverAccounts } = deps;
@@ -39,6 +44,13 @@ export function createLookupLimits(deps: LookupLimitsDependencies): LookupLimits
     const burst = Math.max(1, accounts / USUAL_ACCOUNTS);
     return [{ limit: 'lookup.homeserver', key, units, size: { burst, rate: 1 } }];
   }
+
+  function pepperChanged(pepper: string): void {
+    const generation = createHash('sha256').update(pepper).digest('base64url').slice(0, GENERATION);
+    limits.refill('lookup.account', generation);
+    limits.refill('lookup.homeserver', generation);
+  }
+  pepperChanged(deps.pepper);
 
   return {
     async admit(caller, addresses) {
@@ -61,9 +73,6 @@ export function createLookupLimits(deps: LookupLimitsDependencies): LookupLimits
       }
       remember();
     },
-    pepperChanged() {
-      limits.refill('lookup.account');
-      limits.refill('lookup.homeserver');
-    },
+    pepperChanged,
   };
 }

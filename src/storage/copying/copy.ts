@@ -140,7 +140,8 @@ async function tablesOf(source: Engine, target: Engine) {
     const columns = theirs.get(name)?.filter((column) => ours.get(name)?.includes(column)) ?? [];
     return { name, key: KEYS[name], columns };
   });
-  const isOurs = (name: string) => /^(?:sqlite_|cognomen_migrations)/.test(name);
+  // Limits begin anew in another database.
+  const isOurs = (name: string) => /^(?:sqlite_|cognomen_(?:migrations|buckets))/.test(name);
   const leftBehind = [...theirs].flatMap(([name, columns]) => {
     if (isOurs(name)) return [];
     const known = ours.get(name);

@@ -49,6 +49,8 @@ export interface Engine {
   readonly hasOneWriter: boolean;
   /** Whether rows read in a transaction must be locked to stay as read (SQLite's has one writer). */
   readonly locksRows: boolean;
+  /** Whether an error says that the database takes no writes for now, while it can be read. */
+  isReadOnly(error: unknown): boolean;
   /** What is wrong with the database's file, so many at most; PostgreSQL has programs of its own for that. */
   fileFaults(limit: number): readonly string[];
   /** @throws UnavailableError while the database cannot be read, or takes no writes */

@@ -12,6 +12,7 @@ import type { OverviewStore } from './overview.ts';
 import type { PeerStore } from './peers.ts';
 import type { ReplicatedStore } from './replicated.ts';
 import type { SessionStore } from './sessions.ts';
+import type { SharedBuckets } from './shared-buckets.ts';
 import type { StateStore } from './state.ts';
 import type { VerificationStore } from './verification.ts';
 
@@ -29,6 +30,7 @@ export type * from './overview.ts';
 export type * from './peers.ts';
 export type * from './replicated.ts';
 export type * from './sessions.ts';
+export type * from './shared-buckets.ts';
 export type * from './state.ts';
 export type * from './verification.ts';
 
@@ -79,6 +81,8 @@ export interface Storage {
   logTransaction<T>(work: (transaction: OpenTransaction) => Promise<T>, key?: string): Promise<T>;
   /** What goes into the lookup hashes; made by the first process that opens the database. */
   readonly pepper: string;
+  /** What nodes count together, by the database's time; undefined on SQLite. */
+  readonly sharedBuckets: SharedBuckets | undefined;
   /** Resolves when the database answers. */
   ping(): Promise<void>;
   close(): Promise<void>;

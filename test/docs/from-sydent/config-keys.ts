@@ -461,7 +461,7 @@ export const KEYS: Readonly<Record<string, Rows>> = {
       same(
         'mails a second in the long run',
         DEFAULT,
-        'platform/buckets > a bucket takes its burst, and then one for each that has left it',
+        'platform/buckets > take their burst, and then one for each that has left',
         'api/validation-sessions > without accounts a client address is limited, by what it asks for rightly',
       ),
     ],

@@ -9,7 +9,7 @@ import { TransactionScope, withinOneTransaction } from '../../kysely/transaction
 import { CommitUnknownError, type Engine, type TextList } from '../engine.ts';
 import { watchOutages, withOutages } from '../outages.ts';
 import { findWay, NO_WRITE, nameOf, probeWrites } from './connecting.ts';
-import { hasNoConnection, isLost, reasonOf } from './errors.ts';
+import { hasNoConnection, isLost, isReadOnly, reasonOf } from './errors.ts';
 import { type Connections, createConnections } from './pool.ts';
 import { PreparedStatements } from './prepared-statements.ts';
 import { SettingDialect, setAll, settingsOf } from './settings.ts';
@@ -154,6 +154,7 @@ export async function openPostgresEngine(
     hasOneWriter: false,
     locksRows: true,
     isRemote: true,
+    isReadOnly,
     fileFaults: () => [],
     async ping() {
       await read(NO_WRITE, []);

@@ -71,6 +71,10 @@ export const isLost = (error: unknown): boolean =>
 export const isSilent = (error: unknown): boolean =>
   error instanceof Error && error.message === 'Query read timeout';
 
+/** Whether it says, itself or as what came of it, that the server takes no writes. */
+export const isReadOnly = (error: unknown): boolean =>
+  codeOf(error) === '25006' || (error instanceof Error && codeOf(error.cause) === '25006');
+
 /** Whether a connection that answered so is of no use to anybody: the server behind it takes no writes, or is silent. */
 export const isBroken = (error: unknown): boolean => codeOf(error) === '25006' || isSilent(error);
 

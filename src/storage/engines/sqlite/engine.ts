@@ -123,6 +123,7 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
     wasCommitted: async () => false,
     hasOneWriter: true,
     locksRows: false,
+    isReadOnly: () => false,
     isRemote: false,
     fileFaults: (limit) => integrityFaults(handle, limit),
     async ping() {
