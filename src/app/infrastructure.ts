@@ -74,7 +74,7 @@ export async function openInfrastructure(
   const opening = { ...given, metrics: metrics.database, others: options.among };
   const storage = await openStorage(config.db, opening);
   closing.defer('the database', () => storage.close());
-  const shared = storage.sharedBuckets;
+  const shared = storage.sharedBuckets ?? options.among?.buckets;
   const buckets = shared === undefined ? createBuckets(clock) : createPortions(shared, clock);
   closing.defer('portions of limits', () => buckets.stop());
   const resolver = createNameResolver({ servers: dnsServers, clock });

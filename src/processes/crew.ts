@@ -1,6 +1,8 @@
 import { setTimeout as passed } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { backoff } from '../platform/backoff.ts';
+import { createMemoryBuckets } from '../platform/bucket-store.ts';
+import type { Clock } from '../platform/clock.ts';
 import type { MetricsSnapshot } from '../platform/metrics.ts';
 import { OperatorError } from '../platform/operator-error.ts';
 import type { Random } from '../platform/random.ts';
@@ -35,6 +37,7 @@ export interface Crew {
 
 export interface CrewDependencies {
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly random: Random;
   readonly metrics: WorkerMetrics;
 }
@@ -45,12 +48,13 @@ const LONGEST = 60_000;
 const STEADY = 60_000;
 
 export function createCrew(first: CrewSettings, deps: CrewDependencies): Crew {
-  const { logger, random, metrics } = deps;
+  const { logger, clock, random, metrics } = deps;
   const workers = new Map<number, WorkerProcess>();
   /** Those that nobody takes the place of when they end. */
   const expected = new Set<WorkerProcess>();
   const turns = createWriteTurns((id) => workers.get(id)?.tell({ kind: 'turn' }));
   const gathered = createGatheredMetrics();
+  const buckets = createMemoryBuckets(clock);
   let settings = first;
   let lead: WorkerProcess | undefined;
   let appointing: Promise<void> | undefined;
@@ -81,6 +85,7 @@ export function createCrew(first: CrewSettings, deps: CrewDependencies): Crew {
       turn: turns.ask,
       turnOver: turns.over,
       metrics: (id, question) => void answerMetrics(id, question),
+      buckets: buckets.ask,
       keep: gathered.keep,
     });
     workers.set(worker.id, worker);

@@ -1,4 +1,5 @@
 import type { Among } from '../app/among.ts';
+import type { BucketAnswer } from '../platform/bucket-store.ts';
 import type { Order, Report } from './messages.ts';
 
 /** A worker's way to the supervisor. When the supervisor is gone Node ends the worker by itself. */
@@ -10,14 +11,32 @@ export interface Link {
   among(isFirst: boolean): Among;
 }
 
+/** Questions of one kind that are not answered yet. */
+function createQuestions<Answer>() {
+  const waiting = new Map<number, (answer: Answer) => void>();
+  let last = 0;
+  return {
+    ask: (send: (id: number) => void): Promise<Answer> =>
+      new Promise((resolve) => {
+        last += 1;
+        waiting.set(last, resolve);
+        send(last);
+      }),
+    answer(id: number, answer: Answer): void {
+      waiting.get(id)?.(answer);
+      waiting.delete(id);
+    },
+  };
+}
+
 /**
  * Opens the way to the supervisor.
  * @param obey called for each order that the link does not carry out itself
  */
 export function openLink(obey: (order: Order) => void): Link {
   const turns: ((leave: () => void) => void)[] = [];
-  const asked = new Map<number, (text: string) => void>();
-  let lastId = 0;
+  const metrics = createQuestions<string>();
+  const buckets = createQuestions<readonly BucketAnswer[]>();
   const report = (said: Report) => void process.send?.(said);
 
   process.on('message', (order: Order) => {
@@ -27,8 +46,9 @@ export function openLink(obey: (order: Order) => void): Link {
       case 'turn':
         return turns.shift()?.(() => report({ kind: 'turn-over' }));
       case 'metrics':
-        asked.get(order.id)?.(order.text);
-        return void asked.delete(order.id);
+        return metrics.answer(order.id, order.text);
+      case 'buckets':
+        return buckets.answer(order.id, order.answers);
       default:
         return obey(order);
     }
@@ -50,12 +70,10 @@ export function openLink(obey: (order: Order) => void): Link {
             report({ kind: 'wants-turn' });
           }),
       },
-      metricsOfAll: () =>
-        new Promise((resolve) => {
-          lastId += 1;
-          asked.set(lastId, resolve);
-          report({ kind: 'wants-metrics', id: lastId });
-        }),
+      buckets: {
+        ask: (asks) => buckets.ask((id) => report({ kind: 'asks-buckets', id, asks })),
+      },
+      metricsOfAll: () => metrics.ask((id) => report({ kind: 'wants-metrics', id })),
     }),
   };
 }

@@ -1,4 +1,5 @@
 import type { Source } from '../config/load.ts';
+import type { BucketAnswer, BucketAsk } from '../platform/bucket-store.ts';
 import type { MetricsSnapshot } from '../platform/metrics.ts';
 
 /** What the supervisor tells a worker. */
@@ -18,6 +19,8 @@ export type Order =
   | { readonly kind: 'count'; readonly id: number }
   /** It is your turn to write to the database. */
   | { readonly kind: 'turn' }
+  /** What has come of what you have asked of buckets. */
+  | { readonly kind: 'buckets'; readonly id: number; readonly answers: readonly BucketAnswer[] }
   /** The metrics of all, for which you have asked. */
   | { readonly kind: 'metrics'; readonly id: number; readonly text: string };
 
@@ -45,4 +48,5 @@ export type Report =
   | { readonly kind: 'counted-last'; readonly snapshot: MetricsSnapshot }
   | { readonly kind: 'wants-turn' }
   | { readonly kind: 'turn-over' }
+  | { readonly kind: 'asks-buckets'; readonly id: number; readonly asks: readonly BucketAsk[] }
   | { readonly kind: 'wants-metrics'; readonly id: number };

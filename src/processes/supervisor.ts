@@ -27,7 +27,12 @@ export async function supervise(loaded: LoadedFiles, logging: Logging): Promise<
   // What they say holds numbers that JSON has none for.
   cluster.setupPrimary({ serialization: 'advanced' });
   const metrics = createWorkerMetrics();
-  const crew = createCrew(settingsOf(loaded), { logger, random: secureRandom, metrics });
+  const crew = createCrew(settingsOf(loaded), {
+    logger,
+    clock: systemClock,
+    random: secureRandom,
+    metrics,
+  });
   let isReady = false;
   let phase: string | undefined = 'the start';
   const stopping = stopSignals(logger, () => phase ?? `workers ${crew.running.join(', ')}`);

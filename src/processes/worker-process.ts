@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { setTimeout as passed } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { BucketAnswer, BucketAsk } from '../platform/bucket-store.ts';
 import { stopwatch } from '../platform/clock.ts';
 import type { MetricsSnapshot } from '../platform/metrics.ts';
 import { VERSION } from '../platform/version.ts';
@@ -33,6 +34,7 @@ export interface Wants {
   turn(id: number): void;
   turnOver(id: number): void;
   metrics(id: number, question: number): void;
+  buckets(asks: readonly BucketAsk[]): readonly BucketAnswer[];
   /** Keeps what it has counted in all. */
   keep(id: number, counted: MetricsSnapshot): void;
 }
@@ -101,6 +103,8 @@ export function spawnWorker(start: Start, logger: Logger, wants: Wants): WorkerP
         return wants.turn(id);
       case 'turn-over':
         return wants.turnOver(id);
+      case 'asks-buckets':
+        return tell({ kind: 'buckets', id: report.id, answers: wants.buckets(report.asks) });
       case 'wants-metrics':
         return wants.metrics(id, report.id);
     }

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { lookupHash } from '../../src/model/lookup-hash.ts';
 import {
   createDatabase,
@@ -11,6 +11,9 @@ import { INVITE } from '../support/invitations.ts';
 import { startSmtpServer, type TestRelay } from '../support/smtp.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 import { askAnew, isAlive, type ServerOfWorkers, startWorkers } from '../support/workers.ts';
+
+// Each of them starts several processes more than once.
+vi.setConfig({ testTimeout: 60_000 });
 
 const V2 = '/_matrix/identity/v2';
 const INTERNAL_BIND = '/_matrix/identity/internal/bind';

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { secureRandom } from '../../src/platform/random.ts';
 import {
   createDatabase,
@@ -13,6 +13,9 @@ import {
 import { type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
 import { startSmtpServer } from '../support/smtp.ts';
 import { askAnew, isAlive, type ServerOfWorkers, startWorkers } from '../support/workers.ts';
+
+// Each of them starts several processes more than once.
+vi.setConfig({ testTimeout: 60_000 });
 
 const V2 = '/_matrix/identity/v2';
 
@@ -196,6 +199,34 @@ describe.each(ENGINES)('several workers, %s,', (engine) => {
     expect(new Set(same.map(({ status, json }) => `${status} ${json.sid}`)).size).toBe(1);
     expect(relay.mails).toHaveLength(61);
     expect(server.answeredBy(path).size).toBe(3);
+    expect(await server.stop()).toBe(0);
+    await relay.close();
+  });
+
+  test('limit together, and go on so when one of them ends', async () => {
+    const relay = await startSmtpServer();
+    const server = await start(
+      engine,
+      {
+        email: `email.from = a@id.test\nemail.smtphost = 127.0.0.1\nemail.smtpport = ${relay.port}\nemail.ratelimit_sender.burst = 6`,
+      },
+      3,
+    );
+    const user = await token();
+    const path = `${V2}/validate/email/requestToken`;
+    const ask = async (name: string) => {
+      const body = { client_secret: 'secret', email: `${name}@sample.test`, send_attempt: 1 };
+      return (await askAnew(`${server.url}${path}`, { method: 'POST', body, token: user })).status;
+    };
+    const statuses = await Promise.all(Array.from({ length: 18 }, (_, index) => ask(`u${index}`)));
+    expect(statuses.filter((status) => status === 200)).toHaveLength(6);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(12);
+    expect(server.answeredBy(path).size).toBe(3);
+    for (const victim of server.workers().slice(0, 2)) process.kill(victim, 'SIGKILL');
+    await expect.poll(() => server.metric('cognomen_workers_lost_total').catch(() => 0)).toBe(2);
+    await server.untilServing(3);
+    for (let turn = 0; turn < 6; turn++) expect(await ask(`v${turn}`)).toBe(429);
+    expect(relay.mails).toHaveLength(6);
     expect(await server.stop()).toBe(0);
     await relay.close();
   });
