@@ -12,9 +12,12 @@ import { logFailure } from '../platform/unavailable.ts';
 import { pruneLog } from '../replication/pruning.ts';
 import type { Closing } from './closing.ts';
 import type { Infrastructure } from './infrastructure.ts';
+import { createPepperRotation } from './pepper-rotation.ts';
 import type { Services } from './services.ts';
 
 const CLEANUP_INTERVAL = 10 * 60 * 1000;
+/** As often what other processes began on the pepper is seen, and what they left undone is taken over. */
+const ROTATION_INTERVAL = 1000;
 const PRUNING_INTERVAL = 60 * 60 * 1000;
 const RENEWAL_INTERVAL = 60 * 60 * 1000;
 const COUNTING_INTERVAL = 6 * 60 * 60 * 1000;
@@ -56,16 +59,20 @@ export function startOwnBackground(
  * @returns who tells homeservers of bindings
  */
 export function startBackground(
-  { general, email }: Config,
+  config: Config,
   infrastructure: Infrastructure,
   services: Services,
   closing: Closing,
   timings: Partial<DispatcherTimings> = {},
 ): Dispatcher {
+  const { general, email } = config;
   const { storage, clock, logger, metrics } = infrastructure;
   const { validation, accounts, invitations } = services;
   const again = repeater(logger, closing);
 
+  const rotation = createPepperRotation(config, infrastructure);
+  closing.defer('Rotating the pepper of lookups', rotation.stop);
+  again(ROTATION_INTERVAL, 'Looking after the pepper of lookups', rotation.step);
   const dating = inBackground(logger, 'Dating access tokens', () => dateTokens({ storage, clock }));
   closing.defer('Dating access tokens', () => dating);
   again(PRUNING_INTERVAL, 'Pruning the log', () => pruneLog(storage, clock, logger));

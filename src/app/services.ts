@@ -20,6 +20,7 @@ import { createHomeserverRequests } from '../identity/limits/homeserver-requests
 import { createLimits } from '../identity/limits/limits.ts';
 import { createLookupLimits } from '../identity/limits/lookup-limits.ts';
 import { createNetworkNames, type NetworkNames } from '../identity/network-names.ts';
+import { createPeppersInForce } from '../identity/peppers/peppers-in-force.ts';
 import {
   createEmailValidation,
   type EmailValidation,
@@ -107,17 +108,19 @@ export function createServices(
     logged: options.associationLogged,
   });
   const homeserverAccounts = createHomeserverAccounts({ storage, clock, random });
+  const lookupLimits = createLookupLimits({
+    limits,
+    homeserverAccounts,
+    asked: createAskedAddresses({ clock, random }),
+    pepper: storage.pepper,
+    trustedHomeservers: [...access.lookupTrustedHomeservers, ...general.homeserverAllowList],
+  });
   const lookup = createLookup({
     storage,
     keys,
     clock,
-    limits: createLookupLimits({
-      limits,
-      homeserverAccounts,
-      asked: createAskedAddresses({ clock, random }),
-      pepper: storage.pepper,
-      trustedHomeservers: [...access.lookupTrustedHomeservers, ...general.homeserverAllowList],
-    }),
+    limits: lookupLimits,
+    peppers: createPeppersInForce({ storage, clock, inForce: lookupLimits.pepperChanged }),
     addressLimit: general.addressLookupLimit,
     allowNone: access.lookupAllowNone,
   });

@@ -6,6 +6,7 @@ import { generateKey } from './generate-key.ts';
 import { key } from './key.ts';
 import { operationCommands } from './operation-commands.ts';
 import { peers } from './peers.ts';
+import { pepper } from './pepper.ts';
 import { reload } from './reload.ts';
 import { serve } from './serve.ts';
 
@@ -17,6 +18,7 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   config,
   generateKey,
   key,
+  pepper,
   db,
   peers,
   ...operationCommands,

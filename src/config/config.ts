@@ -5,6 +5,7 @@ import type { EmailConfig } from './sections/email.ts';
 import type { GeneralConfig } from './sections/general.ts';
 import type { HttpConfig } from './sections/http.ts';
 import type { LimitsConfig } from './sections/limits.ts';
+import type { LookupPepperConfig } from './sections/lookup-pepper.ts';
 import type { PeerConfig } from './sections/peers.ts';
 import type { SmsConfig } from './sections/sms.ts';
 
@@ -22,6 +23,7 @@ export interface Config {
   readonly email: EmailConfig;
   readonly sms: SmsConfig;
   readonly limits: LimitsConfig;
+  readonly lookupPepper: LookupPepperConfig;
   readonly crypto: CryptoConfig;
   /** By the peer's name: the sections `[peer.NAME]`. */
   readonly peers: ReadonlyMap<string, PeerConfig>;

@@ -7,6 +7,7 @@ import { EMAIL } from './sections/email.ts';
 import { GENERAL } from './sections/general.ts';
 import { HTTP } from './sections/http.ts';
 import { LIMIT_KEYS, LIMITS_IN_GENERAL } from './sections/limits.ts';
+import { LOOKUP_PEPPER } from './sections/lookup-pepper.ts';
 import { PEER_PREFIX, peerKeys } from './sections/peers.ts';
 import { SMS, SMS_FAMILIES } from './sections/sms.ts';
 import { type Environment, FILE_SUFFIX, variableOf } from './sources.ts';
@@ -23,6 +24,7 @@ export const SECTIONS: Readonly<Record<string, readonly Key<unknown>[]>> = {
   email: Object.values(EMAIL),
   sms: Object.values(SMS),
   limits: LIMIT_KEYS,
+  lookup_pepper: Object.values(LOOKUP_PEPPER),
   crypto: Object.values(CRYPTO),
 };
 

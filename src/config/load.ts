@@ -15,6 +15,7 @@ import { readEmail } from './sections/email.ts';
 import { readGeneral } from './sections/general.ts';
 import { readHttp } from './sections/http.ts';
 import { readLimits } from './sections/limits.ts';
+import { readLookupPepper } from './sections/lookup-pepper.ts';
 import { readPeers } from './sections/peers.ts';
 import { readSms } from './sections/sms.ts';
 import { createFiles, type Environment } from './sources.ts';
@@ -106,6 +107,7 @@ export function parseSources(sources: readonly Source[], environment: Environmen
     email: readEmail(reader),
     sms: readSms(reader),
     limits: readLimits(reader),
+    lookupPepper: readLookupPepper(reader),
     crypto: readCrypto(reader),
     peers: readPeers(reader),
   };

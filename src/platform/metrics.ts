@@ -9,6 +9,7 @@ import {
 import { createDatabaseMetrics, type DatabaseMetrics } from './database-metrics.ts';
 import { createHttpMetrics, type HttpRequestMeasure } from './http-metrics.ts';
 import { createOnbindMetrics, type OnbindMetrics } from './onbind-metrics.ts';
+import { createPepperMetrics, type PepperMeasure } from './pepper-metrics.ts';
 import { createReplicationMetrics, type ReplicationMetrics } from './replication-metrics.ts';
 import { VERSION } from './version.ts';
 
@@ -40,6 +41,7 @@ export interface Metrics {
   /** Where a homeserver is to be found: already known, or asked for. */
   homeserverDiscovery(from: 'cache' | 'network'): void;
   readonly replication: ReplicationMetrics;
+  pepperRotation(measure: PepperMeasure): void;
 }
 
 /** The server's metrics, in a registry of their own. docs/metrics.md is generated from it. */
@@ -117,5 +119,6 @@ export function createMetrics(): Metrics {
     },
     homeserverDiscovery: (from) => discoveries.inc({ from }),
     replication: createReplicationMetrics(registers),
+    pepperRotation: createPepperMetrics(registers),
   };
 }

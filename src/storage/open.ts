@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../platform/clock.ts';
 import type { DatabaseMetrics } from '../platform/database-metrics.ts';
+import { newPepper } from '../platform/new-pepper.ts';
 import { createProgress, type Progress } from '../platform/progress.ts';
 import type { Random } from '../platform/random.ts';
 import type { DatabaseConfig } from './database-config.ts';
@@ -12,7 +13,6 @@ import { storesOn } from './kysely/stores-on.ts';
 import { transactionsOn } from './kysely/transactions.ts';
 import { hasPendingMigrations, migrate } from './migrations/index.ts';
 import type { Others } from './others.ts';
-import { newPepper } from './pepper.ts';
 import type { SharedBuckets, Storage } from './stores/index.ts';
 import { refuseUnfinishedCopy } from './unfinished-copy.ts';
 

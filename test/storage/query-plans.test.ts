@@ -10,6 +10,7 @@ import { createLookup } from '../../src/identity/associations/lookup.ts';
 import { createInvitationQuota } from '../../src/identity/invitations/invitation-quota.ts';
 import { deleteOldInvitations } from '../../src/identity/invitations/invitation-sweep.ts';
 import { createOnbindNotices } from '../../src/identity/invitations/onbind-notices.ts';
+import { createPeppersInForce } from '../../src/identity/peppers/peppers-in-force.ts';
 import { createServerKeys } from '../../src/identity/server-keys.ts';
 import { parseThreePid } from '../../src/model/addresses.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
@@ -89,6 +90,7 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   await associations.bind(ada, '@other:sample.test');
   const lookup = createLookup({
     storage,
+    peppers: createPeppersInForce({ storage, clock, inForce: () => {} }),
     keys,
     clock,
     addressLimit: 10,
@@ -98,7 +100,7 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   const caller = { version: 'v1', user: undefined, address: '192.0.2.1', networks: [] } as const;
   await lookup.find('email', 'ada@sample.test', caller);
   await lookup.findMany([['email', 'ada@sample.test']], caller);
-  const { pepper } = lookup.hashDetails();
+  const { pepper } = await lookup.hashDetails();
   for (const algorithm of ['sha256', 'none']) {
     await lookup.findMapped({ addresses: ['ada@sample.test email'], algorithm, pepper }, caller);
   }

@@ -60,6 +60,7 @@ test.runIf(ENGINES.includes('postgres'))(
         await lookups.byHashes(
           hashes.map((row) => row.lookup_hash),
           2,
+          0,
         ),
       ).toHaveLength(100);
     } finally {

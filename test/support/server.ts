@@ -56,7 +56,10 @@ export function noticesWithin(milliseconds: number): TestServerOptions['homeserv
 
 /** Lines of configuration by section, beside those every test server has. */
 export type Sections = Partial<
-  Record<'general' | 'db' | 'http' | 'email' | 'sms' | 'limits' | 'crypto', string>
+  Record<
+    'general' | 'db' | 'http' | 'email' | 'sms' | 'limits' | 'lookup_pepper' | 'crypto',
+    string
+  >
 >;
 
 export interface TestServer {
@@ -125,6 +128,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       email: `email.from = Cognomen <noreply@{hostname}>\nemail.hostname = id.test\nemail.smtphost = 127.0.0.1\nemail.smtpport = ${smtp.port}\n${sections.email ?? 'email.ratelimit_sender.burst = 1000'}`,
       sms: sections.sms ?? '',
       limits: sections.limits ?? '',
+      lookup_pepper: sections.lookup_pepper ?? '',
       crypto: `ed25519.signingkey = ${options.signingKey ?? SIGNING_KEY}\n${sections.crypto ?? ''}`,
     }),
   );

@@ -63,6 +63,7 @@ export async function keysOf(
     for (const row of portion) {
       keys.push({
         id: row.id,
+        medium: row.medium,
         keys: lookupKeys(storedAddress(row, signed.get(row.id)), pepper),
       });
     }

@@ -79,6 +79,7 @@ async function renameBatch(
   await adoption.insertKeys(
     renamed.map((row) => ({
       id: row.id,
+      medium: row.medium,
       keys: lookupKeys(storedAddress(entries.get(row.originId) ?? row), storage.pepper),
     })),
   );

@@ -12,6 +12,7 @@ import type {
 } from '../../storage/stores/index.ts';
 import type { Caller } from '../limits/charges.ts';
 import type { LookupLimits } from '../limits/lookup-limits.ts';
+import type { PeppersInForce } from '../peppers/peppers-in-force.ts';
 import type { ServerKeys } from '../server-keys.ts';
 import { forLookup, type SignedAssociation } from './signed-association.ts';
 
@@ -31,7 +32,7 @@ export interface Lookup {
     caller: Caller,
   ): Promise<[string, string, string][]>;
   /** How addresses are to be written for `findMapped`. */
-  hashDetails(): { readonly algorithms: readonly Algorithm[]; readonly pepper: string };
+  hashDetails(): Promise<HashDetails>;
   /**
    * The users of addresses that are hashed (`sha256`), or written as `address medium` (`none`):
    * pairs of the address exactly as given and the user, each address once, those without one left out.
@@ -40,6 +41,13 @@ export interface Lookup {
   findMapped(query: MappedQuery, caller: Caller): Promise<[string, string][]>;
   /** The user whom an address, in whatever spelling, is bound to; undefined when there is none. */
   userOf(medium: string, address: string, caller: Caller): Promise<string | undefined>;
+}
+
+export interface HashDetails {
+  readonly algorithms: readonly Algorithm[];
+  readonly pepper: string;
+  /** Those before it that still work. */
+  readonly former: readonly string[];
 }
 
 /** Identity Service API, "Association Lookup". */
@@ -55,6 +63,7 @@ export type QueriedThreePid = readonly [medium: string, address: string];
 
 export interface LookupDependencies {
   readonly storage: Storage;
+  readonly peppers: PeppersInForce;
   readonly keys: ServerKeys;
   readonly clock: Clock;
   readonly limits: Pick<LookupLimits, 'admit'>;
@@ -73,7 +82,7 @@ function parsePlain(entry: string): QueriedThreePid | undefined {
 }
 
 export function createLookup(deps: LookupDependencies): Lookup {
-  const { storage, keys, clock, limits, addressLimit } = deps;
+  const { storage, peppers, keys, clock, limits, addressLimit } = deps;
   const { lookups } = storage.stores;
   const algorithms: readonly Algorithm[] = deps.allowNone ? ['sha256', 'none'] : ['sha256'];
 
@@ -143,7 +152,10 @@ export function createLookup(deps: LookupDependencies): Lookup {
       );
     },
 
-    hashDetails: () => ({ algorithms, pepper: storage.pepper }),
+    async hashDetails() {
+      const [current, ...former] = await peppers.all();
+      return { algorithms, pepper: current.pepper, former: former.map(({ pepper }) => pepper) };
+    },
 
     async findMapped({ addresses, algorithm, pepper }, caller) {
       if (!algorithms.some((known) => known === algorithm)) {
@@ -152,9 +164,11 @@ export function createLookup(deps: LookupDependencies): Lookup {
           `algorithm must be one of ${algorithms.join(', ')}`,
         );
       }
-      if (pepper !== storage.pepper) {
+      const number = await peppers.numberOf(pepper);
+      if (number === undefined) {
+        const [current] = await peppers.all();
         throw new IdentityError('pepper-invalid', 'The pepper is not the one in use', {
-          details: { algorithm, lookup_pepper: storage.pepper },
+          details: { algorithm, lookup_pepper: current.pepper },
         });
       }
       refuseTooMany(addresses.length);
@@ -167,13 +181,18 @@ export function createLookup(deps: LookupDependencies): Lookup {
         }
         return [...users];
       }
-      const newest = await newestByKey(lookups.byHashes, addresses, (found) => found.key);
+      const newest = await newestByKey(
+        (hashes, now) => lookups.byHashes(hashes, now, number),
+        addresses,
+        (found) => found.key,
+      );
       return [...newest].map(([hash, association]) => [hash, association.mxid]);
     },
 
     async userOf(medium, address, caller) {
       // As homeservers ask by hash, just before: then it is free.
-      await limits.admit(caller, [lookupHash(address, medium, storage.pepper)]);
+      const [current] = await peppers.all();
+      await limits.admit(caller, [lookupHash(address, medium, current.pepper)]);
       return currentMxid(lookups, medium, foldAddress(medium, address), clock.latest());
     },
   };

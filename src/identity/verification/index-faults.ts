@@ -40,13 +40,13 @@ export function indexFaults(
 /** Makes the keys of an association as they should be, in a transaction that has read them. */
 export async function makeKeysAnew(
   { adoption, state, verification }: Stores,
-  id: number,
+  { id, medium }: StoredAssociation,
   { missing, misHashed, foreign }: IndexFaults,
 ): Promise<void> {
   for (const { spelling } of foreign) await verification.deleteKey(id, spelling);
   for (const key of misHashed) await adoption.setKeyHash(id, key.spelling, key.lookupHash);
   if (missing.length === 0) return;
-  await adoption.insertKeys([{ id, keys: missing }]);
+  await adoption.insertKeys([{ id, medium, keys: missing }]);
   // Two users may have the mailbox now.
   await state.delete(CONTESTED);
 }

@@ -64,7 +64,7 @@ export async function verifyAssociations(
       const checked: Checked[] = [];
       for (const row of await stores.verification.associations(ids)) {
         const found = await check(row);
-        if (repair) await makeKeysAnew(stores, found.id, found.index);
+        if (repair) await makeKeysAnew(stores, row, found.index);
         checked.push(found);
       }
       return checked;

@@ -18,6 +18,7 @@ export interface Table {
 export const KEYS: Readonly<Record<keyof Schema, readonly string[]>> = {
   global_threepid_associations: ['id'],
   cognomen_lookup_keys: ['global_id', 'spelling'],
+  cognomen_rotated_keys: ['pepper', 'lookup_hash', 'global_id'],
   local_threepid_associations: ['id'],
   threepid_validation_sessions: ['id'],
   threepid_token_auths: ['id'],

@@ -12,6 +12,13 @@ declare const LIST: unique symbol;
 /** A list as the engine takes it for a parameter. */
 export type TextList = { readonly [LIST]: true };
 
+/** Keys that have a hash. */
+export interface KeysByHash {
+  readonly table: 'cognomen_lookup_keys' | 'cognomen_rotated_keys';
+  /** The number of the pepper, where the table holds the hashes by several. */
+  readonly pepper?: RawBuilder<number> | undefined;
+}
+
 /** What differs between the databases; everything else is written once. */
 export interface Engine {
   readonly name: 'sqlite' | 'postgres';
@@ -28,8 +35,8 @@ export interface Engine {
   list(values: readonly string[]): TextList;
   /** The members of a JSON list that is a parameter, as a table with the column `value`. */
   members(json: RawBuilder<string>): RawBuilder<unknown>;
-  /** The keys as `lookup` whose hash is in the list; no hash may be in it twice. */
-  keysByHash(hashes: RawBuilder<TextList>): RawBuilder<unknown>;
+  /** Those of these keys, as `lookup`, whose hash is in the list; no hash may be in it twice. */
+  keysByHash(keys: KeysByHash, hashes: RawBuilder<TextList>): RawBuilder<unknown>;
   /** The associations as `global`, where of their columns only what a lookup answers is read. */
   readonly answers: RawBuilder<unknown>;
   /** `column IN list`. */

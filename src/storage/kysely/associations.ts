@@ -7,7 +7,7 @@ import type {
 } from '../stores/index.ts';
 import { prepare, type SlotOf } from './prepared.ts';
 import { knownOfAddress } from './queries/known-of-address.ts';
-import { deleteAssociations, type InsertKeys } from './queries/lookup-keys.ts';
+import type { KeyWriter } from './queries/lookup-keys.ts';
 
 interface LogRow {
   readonly medium: string;
@@ -30,7 +30,7 @@ const places = <Row, N extends keyof Row & string>(slot: SlotOf<Row>, ...names: 
 
 export function associationStore(
   engine: Engine,
-  insertKeys: InsertKeys,
+  keyWriter: KeyWriter,
 ): (db: Db) => AssociationStore {
   const known = knownOfAddress(engine);
   const append = prepare<LogRow, { id: number }>(engine, (db, slot) =>
@@ -99,12 +99,12 @@ export function associationStore(
       const { signedJson, lookupHash: lookup_hash, ...columns } = association;
       const [row] = await publish(db, { ...columns, sgAssoc: signedJson, lookup_hash });
       if (row === undefined) return false;
-      await insertKeys(db, [{ id: row.id, keys }]);
+      await keyWriter.insert(db, [{ id: row.id, medium: columns.medium, keys }]);
       return true;
     },
 
     deletePublished: (published) =>
-      deleteAssociations(
+      keyWriter.deleteAssociations(
         db,
         published.map(({ id }) => id),
       ),

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Db, Engine, TextList } from '../engines/engine.ts';
+import { LRUCache } from 'lru-cache';
+import type { Db, Engine, KeysByHash, TextList } from '../engines/engine.ts';
 import type {
   FoundAssociation,
   FoundByHash,
@@ -18,20 +19,29 @@ const valid = (db: Db, now: RawBuilder<number>) =>
     .select(['lookup.spelling as key', 'global.id', 'global.medium', 'global.address'])
     .select(['global.mxid', 'global.ts']);
 
+/** By so many at once something may be looked up. */
+const PEPPERS = 8;
+
 export function lookupStore(engine: Engine): (db: Db) => LookupStore {
   const byAddresses = prepare<{ addresses: TextList; now: number }, FoundAssociation>(
     engine,
     (db, slot) => valid(db, slot('now')).where(engine.isIn('lookup.spelling', slot('addresses'))),
   );
-  const byHashes = prepare<{ hashes: TextList; now: number }, FoundByHash>(engine, (db, slot) => ({
-    compile: () =>
-      sql<FoundByHash>`select lookup.lookup_hash as key, global.id, global.mxid, global.ts
-        from ${engine.keysByHash(slot('hashes'))} cross join ${engine.answers}
-        where global.id = lookup.global_id
-          and global."notBefore" <= ${slot('now')} and global."notAfter" > ${slot('now')}`.compile(
-        db,
-      ),
-  }));
+  type Hashes = { hashes: TextList; now: number; pepper: number };
+  const foundBy = (table: KeysByHash['table']) =>
+    prepare<Hashes, FoundByHash>(engine, (db, slot) => ({
+      compile: () => {
+        const pepper = table === 'cognomen_rotated_keys' ? slot('pepper') : undefined;
+        return sql<FoundByHash>`select lookup.lookup_hash as key, global.id, global.mxid, global.ts
+          from ${engine.keysByHash({ table, pepper }, slot('hashes'))} cross join ${engine.answers}
+          where global.id = lookup.global_id
+            and global."notBefore" <= ${slot('now')}
+            and global."notAfter" > ${slot('now')}`.compile(db);
+      },
+    }));
+  const [byOwn, byRotated] = [foundBy('cognomen_lookup_keys'), foundBy('cognomen_rotated_keys')];
+  const byHashes = (db: Db, hashes: readonly string[], now: number, pepper: number) =>
+    (pepper === 0 ? byOwn : byRotated)(db, { hashes: engine.list(hashes), now, pepper });
 
   const signedByAddress = prepare<
     { medium: string; address: string; now: number },
@@ -46,20 +56,22 @@ export function lookupStore(engine: Engine): (db: Db) => LookupStore {
 
   // Of those who share a statement the last one's time: they ask within milliseconds.
   let askedAt = 0;
-  const shared = sharedReads(
-    (hashes) => byHashes(engine.db, { hashes: engine.list(hashes), now: askedAt }),
-    ({ key }) => key,
-  );
+  const shared = new LRUCache<number, (hashes: readonly string[]) => Promise<FoundByHash[]>>({
+    max: PEPPERS,
+    memoMethod: (pepper) =>
+      sharedReads(
+        (hashes) => byHashes(engine.db, hashes, askedAt, pepper),
+        ({ key }) => key,
+      ),
+  });
 
   return (db) => ({
     byAddresses: (addresses, now) => byAddresses(db, { addresses: engine.list(addresses), now }),
 
-    byHashes(hashes, now) {
-      if (!engine.isRemote || db !== engine.db) {
-        return byHashes(db, { hashes: engine.list(hashes), now });
-      }
+    byHashes(hashes, now, pepper) {
+      if (!engine.isRemote || db !== engine.db) return byHashes(db, hashes, now, pepper);
       askedAt = now;
-      return shared(hashes);
+      return shared.memo(pepper)(hashes);
     },
 
     signedByAddress: (medium, address, now) => signedByAddress(db, { medium, address, now }),

@@ -4,7 +4,7 @@ import { yieldToEventLoop } from '../../platform/yield-to-event-loop.ts';
 import type { Db, Engine } from '../engines/engine.ts';
 import type { KeyedAssociation, ReplicatedDeletion, ReplicatedStore } from '../stores/index.ts';
 import { keyedAssociations } from './queries/keyed-associations.ts';
-import { deleteAssociations, type InsertKeys } from './queries/lookup-keys.ts';
+import type { KeyWriter } from './queries/lookup-keys.ts';
 import { portions } from './queries/portions.ts';
 
 /** Addresses looked at together. */
@@ -21,7 +21,7 @@ interface Addressed {
 
 const nameOf = ({ medium, address }: Addressed) => `${medium} ${address}`;
 
-export function replicatedStore(engine: Engine, db: Db, insertKeys: InsertKeys): ReplicatedStore {
+export function replicatedStore(engine: Engine, db: Db, keyWriter: KeyWriter): ReplicatedStore {
   /** The rows that lookups find for these addresses, by medium and address. */
   async function existing(of: readonly Addressed[]) {
     const rows = await keyedAssociations(db)
@@ -73,9 +73,9 @@ export function replicatedStore(engine: Engine, db: Db, insertKeys: InsertKeys):
         const row = byId.get(originId);
         if (row === undefined) return [];
         stored.push(row);
-        return [{ id, keys: row.keys }];
+        return [{ id, medium: row.medium, keys: row.keys }];
       });
-      await insertKeys(db, keys);
+      await keyWriter.insert(db, keys);
       await yieldToEventLoop();
     }
     return stored;
@@ -105,7 +105,7 @@ export function replicatedStore(engine: Engine, db: Db, insertKeys: InsertKeys):
             replaces({ ...association, deletes: false }, row, ahead),
           ),
         );
-        await deleteAssociations(db, [...new Set(replaced.map((row) => row.id))]);
+        await keyWriter.deleteAssociations(db, [...new Set(replaced.map((row) => row.id))]);
         stored.push(...(await insertRows(news)));
       }
       return stored;
@@ -119,7 +119,7 @@ export function replicatedStore(engine: Engine, db: Db, insertKeys: InsertKeys):
             replaces({ ...deletion, originServer: origin, deletes: true }, row, ahead),
           ),
         );
-        await deleteAssociations(db, [...new Set(gone.map((row) => row.id))]);
+        await keyWriter.deleteAssociations(db, [...new Set(gone.map((row) => row.id))]);
         await noteDeletions(db, origin, chunk, now);
         await yieldToEventLoop();
       }

@@ -127,6 +127,12 @@ export interface Schema {
     spelling: string;
     lookup_hash: string;
   };
+  /** The same hash by each pepper that is not the one in `hashing_metadata`, by its number. */
+  cognomen_rotated_keys: {
+    pepper: number;
+    lookup_hash: string;
+    global_id: number;
+  };
   /** When a token, as stored, was last seen. */
   cognomen_tokens: {
     token: string;

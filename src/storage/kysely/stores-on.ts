@@ -12,7 +12,8 @@ import { networkKeyStore } from './network-keys.ts';
 import { onbindNoticeStore } from './onbind-notices.ts';
 import { overviewStore } from './overview.ts';
 import { peerStore } from './peers.ts';
-import { keyInserter } from './queries/lookup-keys.ts';
+import { pepperStore } from './peppers.ts';
+import { keyWriter } from './queries/lookup-keys.ts';
 import { replicatedStore } from './replicated.ts';
 import { sessionStore } from './sessions.ts';
 import { stateStore } from './state.ts';
@@ -21,13 +22,14 @@ import { verificationStore } from './verification.ts';
 /** Makes the stores of an engine: on the database, or in a transaction. */
 export function storesOn(engine: Engine): (db: Db) => Stores {
   // These keep statements prepared.
-  const [accounts, lookups, state] = [
+  const [accounts, lookups, peppers, state] = [
     accountStore(engine),
     lookupStore(engine),
+    pepperStore(engine),
     stateStore(engine),
   ];
-  const insertKeys = keyInserter(engine);
-  const associations = associationStore(engine, insertKeys);
+  const writer = keyWriter(engine);
+  const associations = associationStore(engine, writer);
   return (db) => ({
     sessions: sessionStore(engine, db),
     associations: associations(db),
@@ -38,12 +40,13 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     invitations: invitationStore(engine, db),
     onbindNotices: onbindNoticeStore(engine, db),
     state: state(db),
-    adoption: adoptionStore(engine, db, insertKeys),
-    ownAssociations: ownAssociationStore(engine, db),
+    adoption: adoptionStore(engine, db, writer),
+    ownAssociations: ownAssociationStore(engine, db, writer),
     respelling: respellingStore(db),
     overview: overviewStore(db),
     peers: peerStore(engine, db),
-    replicated: replicatedStore(engine, db, insertKeys),
-    verification: verificationStore(engine, db),
+    peppers: peppers(db),
+    replicated: replicatedStore(engine, db, writer),
+    verification: verificationStore(engine, db, writer),
   });
 }

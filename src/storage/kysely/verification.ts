@@ -1,6 +1,6 @@
 import type { Db, Engine } from '../engines/engine.ts';
 import type { StoredAssociation, VerificationStore } from '../stores/index.ts';
-import { keysBehind } from './queries/lookup-keys.ts';
+import { type KeyWriter, keysBehind } from './queries/lookup-keys.ts';
 
 const COLUMNS = [
   'id',
@@ -14,7 +14,7 @@ const COLUMNS = [
   'sgAssoc as signedJson',
 ] as const;
 
-export function verificationStore(engine: Engine, db: Db): VerificationStore {
+export function verificationStore(engine: Engine, db: Db, keyWriter: KeyWriter): VerificationStore {
   const associations = () =>
     db.selectFrom('global_threepid_associations').select(COLUMNS).orderBy('id');
 
@@ -86,15 +86,13 @@ export function verificationStore(engine: Engine, db: Db): VerificationStore {
 
     async deleteKeysOf(ids) {
       if (ids.length === 0) return;
-      await db.deleteFrom('cognomen_lookup_keys').where('global_id', 'in', ids).execute();
+      await keyWriter.deleteKeys(db, (query) => query.where('global_id', 'in', ids));
     },
 
     async deleteKey(id, spelling) {
-      await db
-        .deleteFrom('cognomen_lookup_keys')
-        .where('global_id', '=', id)
-        .where('spelling', '=', spelling)
-        .execute();
+      await keyWriter.deleteKeys(db, (query) =>
+        query.where('global_id', '=', id).where('spelling', '=', spelling),
+      );
     },
   };
 }

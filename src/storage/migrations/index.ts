@@ -14,6 +14,7 @@ import * as networkKeys from './0012-network-keys.ts';
 import * as invitationCounts from './0013-invitation-counts.ts';
 import * as tokensOfAnAccount from './0014-tokens-of-an-account.ts';
 import * as indexOfAnswers from './0015-index-of-answers.ts';
+import { rotatedKeys } from './0016-rotated-keys.ts';
 import * as buckets from './0017-buckets.ts';
 
 /** Where it is kept which are done. */
@@ -34,6 +35,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0013-invitation-counts': invitationCounts,
     '0014-tokens-of-an-account': tokensOfAnAccount,
     ...(engine.name === 'sqlite' ? { '0015-index-of-answers': indexOfAnswers } : {}),
+    '0016-rotated-keys': rotatedKeys(engine.name),
     ...(engine.name === 'postgres' ? { '0017-buckets': buckets } : {}),
   };
 }

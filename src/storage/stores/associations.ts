@@ -31,7 +31,7 @@ export interface GlobalAssociation {
   readonly lookupHash: string;
 }
 
-/** A way to find an association: a spelling of its address, and the hash of that. */
+/** A way to find an association: a spelling of its address, and the hash of that by the pepper in `hashing_metadata`. */
 export interface LookupKey {
   readonly spelling: string;
   readonly lookupHash: string;
@@ -40,6 +40,8 @@ export interface LookupKey {
 /** The keys of an association that is stored. */
 export interface KeysOfAssociation {
   readonly id: number;
+  /** Of its address. */
+  readonly medium: string;
   readonly keys: readonly LookupKey[];
 }
 

@@ -10,6 +10,7 @@ import type { NetworkKeyStore } from './network-keys.ts';
 import type { OnbindNoticeStore } from './onbind-notices.ts';
 import type { OverviewStore } from './overview.ts';
 import type { PeerStore } from './peers.ts';
+import type { PepperStore } from './peppers.ts';
 import type { ReplicatedStore } from './replicated.ts';
 import type { SessionStore } from './sessions.ts';
 import type { SharedBuckets } from './shared-buckets.ts';
@@ -28,6 +29,7 @@ export type * from './network-keys.ts';
 export type * from './onbind-notices.ts';
 export type * from './overview.ts';
 export type * from './peers.ts';
+export type * from './peppers.ts';
 export type * from './replicated.ts';
 export type * from './sessions.ts';
 export type * from './shared-buckets.ts';
@@ -53,6 +55,7 @@ export interface Stores {
   readonly respelling: RespellingStore;
   readonly overview: OverviewStore;
   readonly peers: PeerStore;
+  readonly peppers: PepperStore;
   readonly replicated: ReplicatedStore;
   readonly verification: VerificationStore;
 }
@@ -79,7 +82,10 @@ export interface Storage {
    * @param key what the work is about: those who share a commit come in the order of their keys
    */
   logTransaction<T>(work: (transaction: OpenTransaction) => Promise<T>, key?: string): Promise<T>;
-  /** What goes into the lookup hashes; made by the first process that opens the database. */
+  /**
+   * The pepper in `hashing_metadata`, of the hashes in Sydent's tables, and of lookups until it is rotated; made by the
+   * first process that opens the database.
+   */
   readonly pepper: string;
   /** What nodes count together, by the database's time; undefined on SQLite. */
   readonly sharedBuckets: SharedBuckets | undefined;

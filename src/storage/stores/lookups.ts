@@ -22,8 +22,8 @@ export interface FoundSignedAssociation extends FoundAssociation {
 export interface LookupStore {
   /** All associations valid now of these folded addresses; not in any order. */
   byAddresses(addresses: readonly string[], now: number): Promise<FoundAssociation[]>;
-  /** All associations valid now with these hashes; not in any order. */
-  byHashes(hashes: readonly string[], now: number): Promise<FoundByHash[]>;
+  /** All associations valid now with these hashes by the pepper of that number; not in any order. */
+  byHashes(hashes: readonly string[], now: number, pepper: number): Promise<FoundByHash[]>;
   /** All associations valid now of one folded address. */
   signedByAddress(medium: string, address: string, now: number): Promise<FoundSignedAssociation[]>;
 }

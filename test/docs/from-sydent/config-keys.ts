@@ -603,6 +603,7 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   'connections to the mail relay': ['email.smtp_connections'],
   'how many processes serve': ['workers'],
   'how the server stops': ['shutdown.delay'],
+  'rotating the pepper of lookups': ['rotation_days', 'grace_hours'],
   'access tokens': ['access_token.lifetime_days', 'access_token.in_query'],
   'limits that Sydent does not have': [
     'limits.enforce',

@@ -500,6 +500,13 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
         'storage/sydent-data > and Sydent can go on with what we wrote, and we with what it wrote then',
       ),
       better(
+        'one pepper for ever',
+        'it can be rotated; `alt_lookup_peppers` (MSC4004) has the former ones while they work',
+        'a list of hashes that somebody has made loses its worth',
+        'api/pepper-rotation > finds all by both peppers, also what is bound after, until the former one ends',
+        'api/pepper-rotation > leaves Sydent’s tables as they were, so that Sydent would answer lookups',
+      ),
+      better(
         'always offers `none`',
         'not with `lookup.allow_none = false`',
         'addresses need not come in plain text',

@@ -2,7 +2,7 @@ import type { Lookup } from '../../../identity/associations/lookup.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { aList, anObject, aString } from '../../http/schema.ts';
 
-/** `GET hash_details`: how addresses are to be hashed for a lookup. */
+/** `GET hash_details`: how addresses are to be hashed for a lookup; former peppers as in MSC4004. */
 export const hashDetails = (lookups: Lookup) =>
   endpoint({
     method: 'GET',
@@ -10,10 +10,14 @@ export const hashDetails = (lookups: Lookup) =>
     servlet: 'HashDetailsServlet',
     needs: 'accepted-terms',
     summary: 'How to hash addresses for a lookup',
-    answer: anObject({ lookup_pepper: aString, algorithms: aList(aString) }),
+    answer: anObject(
+      { lookup_pepper: aString, algorithms: aList(aString) },
+      { alt_lookup_peppers: aList(aString) },
+    ),
     fields: {},
-    handle() {
-      const { algorithms, pepper } = lookups.hashDetails();
-      return { algorithms, lookup_pepper: pepper };
+    async handle() {
+      const { algorithms, pepper, former } = await lookups.hashDetails();
+      const alternatives = former.length === 0 ? {} : { alt_lookup_peppers: former };
+      return { algorithms, lookup_pepper: pepper, ...alternatives };
     },
   });

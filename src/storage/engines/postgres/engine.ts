@@ -136,8 +136,9 @@ export async function openPostgresEngine(
       return (parameters) => read(text, parameters);
     },
     list,
-    keysByHash: (hashes) =>
-      sql`(select * from cognomen_lookup_keys where ${isIn('lookup_hash', hashes)}) as lookup`,
+    keysByHash: ({ table, pepper }, hashes) =>
+      sql`(select * from ${sql.table(table)} where ${isIn('lookup_hash', hashes)}
+        ${pepper ? sql`and pepper = ${pepper}` : sql``}) as lookup`,
     answers: sql`global_threepid_associations as global`,
     members: (json) => sql`json_array_elements(${json}::json)`,
     isIn,

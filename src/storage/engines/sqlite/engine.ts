@@ -110,9 +110,9 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
       db.executeQuery(CompiledQuery.raw(text, [...parameters])).then(({ rows }) => rows),
     list,
     // From the list to its keys: as an `in`, SQLite would make a table of the list first.
-    keysByHash: (hashes) =>
-      sql`json_each(${hashes}) cross join cognomen_lookup_keys as lookup
-        on lookup.lookup_hash = json_each.value`,
+    keysByHash: ({ table, pepper }, hashes) =>
+      sql`json_each(${hashes}) cross join ${sql.table(table)} as lookup
+        on lookup.lookup_hash = json_each.value ${pepper ? sql`and lookup.pepper = ${pepper}` : sql``}`,
     // Which it would not choose by itself: by the id it goes to the table, whose rows are ten times as long.
     answers: sql`global_threepid_associations as global indexed by cognomen_answers`,
     members: (json) => sql`json_each(${json})`,

@@ -2,9 +2,9 @@ import type Database from 'better-sqlite3';
 import type { Logger } from 'pino';
 import { foldAddress } from '../../../model/addresses.ts';
 import { lookupHash } from '../../../model/lookup-hash.ts';
+import { newPepper } from '../../../platform/new-pepper.ts';
 import type { Progress, Task } from '../../../platform/progress.ts';
 import type { Random } from '../../../platform/random.ts';
-import { newPepper } from '../../pepper.ts';
 import { INDEXES, SYDENT_USER_VERSION, type SydentIndex, TABLES } from './sydent-schema.ts';
 
 export interface UpgradeDependencies {

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { foldAddress, type Medium } from '../../../model/addresses.ts';
 import type { Db, Engine } from '../../engines/engine.ts';
 import type { AdoptionStore } from '../../stores/index.ts';
-import { type InsertKeys, keysBehind } from '../queries/lookup-keys.ts';
+import { type KeyWriter, keysBehind } from '../queries/lookup-keys.ts';
 
 type Counted =
   | 'global_threepid_associations'
@@ -12,7 +12,7 @@ type Counted =
 /** Under which the statements are kept that make the indexes again. */
 const ASIDE = 'key_indexes';
 
-export function adoptionStore(engine: Engine, db: Db, insertKeys: InsertKeys): AdoptionStore {
+export function adoptionStore(engine: Engine, db: Db, keyWriter: KeyWriter): AdoptionStore {
   async function countAfter(table: Counted, column: string, id: number): Promise<number> {
     const { count } = await db
       .selectFrom(table)
@@ -100,7 +100,7 @@ export function adoptionStore(engine: Engine, db: Db, insertKeys: InsertKeys): A
       return new Map(rows.map((row) => [row.id, row.sgAssoc]));
     },
 
-    insertKeys: (keys) => insertKeys(db, keys),
+    insertKeys: (keys) => keyWriter.insert(db, keys),
 
     async setKeyIndexesAside() {
       // Elsewhere another process may be looking things up meanwhile.
@@ -128,20 +128,20 @@ export function adoptionStore(engine: Engine, db: Db, insertKeys: InsertKeys): A
       const keys = await keysBehind(db, after, limit);
       if (keys === undefined) return undefined;
       const { last } = keys;
-      await db
-        .deleteFrom('cognomen_lookup_keys')
-        .where('global_id', '>', after)
-        .where('global_id', '<=', last)
-        .where(
-          'global_id',
-          'not in',
-          db
-            .selectFrom('global_threepid_associations as global')
-            .select('global.id')
-            .where('global.id', '>', after)
-            .where('global.id', '<=', last),
-        )
-        .execute();
+      await keyWriter.deleteKeys(db, (query) =>
+        query
+          .where('global_id', '>', after)
+          .where('global_id', '<=', last)
+          .where(
+            'global_id',
+            'not in',
+            db
+              .selectFrom('global_threepid_associations as global')
+              .select('global.id')
+              .where('global.id', '>', after)
+              .where('global.id', '<=', last),
+          ),
+      );
       return last;
     },
 

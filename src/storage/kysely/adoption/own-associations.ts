@@ -4,7 +4,7 @@ import type { Db, Engine } from '../../engines/engine.ts';
 import type { OwnAssociationStore } from '../../stores/index.ts';
 import { toLocalAssociation } from '../associations.ts';
 import { isOrigin, keyedAssociations } from '../queries/keyed-associations.ts';
-import { deleteAssociations } from '../queries/lookup-keys.ts';
+import type { KeyWriter } from '../queries/lookup-keys.ts';
 
 const COLUMNS = [
   'id',
@@ -17,7 +17,11 @@ const COLUMNS = [
   'originId',
 ] as const;
 
-export function ownAssociationStore(engine: Engine, db: Db): OwnAssociationStore {
+export function ownAssociationStore(
+  engine: Engine,
+  db: Db,
+  keyWriter: KeyWriter,
+): OwnAssociationStore {
   const ofOrigin = (originServer: string) =>
     db
       .selectFrom('global_threepid_associations')
@@ -85,7 +89,7 @@ export function ownAssociationStore(engine: Engine, db: Db): OwnAssociationStore
         .execute();
     },
 
-    delete: (ids) => deleteAssociations(db, ids),
+    delete: (ids) => keyWriter.deleteAssociations(db, ids),
 
     async entriesOf(originServer, addresses) {
       if (addresses.length === 0) return new Map();
