@@ -2,6 +2,7 @@ import { latestDue } from '../../model/notice-waits.ts';
 import type { Db, Engine } from '../engines/engine.ts';
 import type { Notice, OnbindNoticeStore } from '../stores/index.ts';
 import { toInvite } from './invitations.ts';
+import { type NoticeStatements, noticeStatements } from './queries/notice-statements.ts';
 import { onbindServers } from './queries/onbind-servers.ts';
 import { portions } from './queries/portions.ts';
 import type { Schema } from './schema.ts';
@@ -37,8 +38,17 @@ function toNotice(row: {
   };
 }
 
-export function onbindNoticeStore(engine: Engine, db: Db): OnbindNoticeStore {
-  const servers = onbindServers(engine, db);
+export function onbindNoticeStore(engine: Engine): (db: Db) => OnbindNoticeStore {
+  const statements = noticeStatements(engine);
+  return (db) => onbindNoticeStoreOn(engine, db, statements);
+}
+
+function onbindNoticeStoreOn(
+  engine: Engine,
+  db: Db,
+  statements: NoticeStatements,
+): OnbindNoticeStore {
+  const servers = onbindServers(engine, db, statements);
 
   /** Those of one homeserver, of a kind. */
   const ofServer = (serverName: string, refused: boolean) =>
@@ -77,20 +87,10 @@ export function onbindNoticeStore(engine: Engine, db: Db): OnbindNoticeStore {
 
     async add(notices) {
       if (notices.length === 0) return;
-      await db
-        .insertInto('cognomen_notices')
-        .values(
-          notices.map(({ id, serverName, address, association, createdAt, refusedAt, dueAt }) => ({
-            id,
-            address,
-            association,
-            server_name: serverName,
-            created_ts: createdAt,
-            next_attempt_ts: dueAt,
-            refused_ts: refusedAt ?? null,
-          })),
-        )
-        .execute();
+      // Nearly always one.
+      for (const notice of notices) {
+        await statements.insert(db, { ...notice, refusedAt: notice.refusedAt ?? null });
+      }
       const carried = new Map(
         notices.flatMap(({ id, tokens }) => tokens.map((token) => [token, id] as const)),
       );

@@ -1,35 +1,24 @@
 import type { Db, Engine } from '../engines/engine.ts';
 import type { SessionCode, SessionStore } from '../stores/index.ts';
-import { sessionRows, toSession } from './queries/session-rows.ts';
+import { toSession } from './queries/session-rows.ts';
+import { NO_CLAIM, NO_CODE, sessionStatements } from './queries/session-statements.ts';
 
-/** A mail's link works until its session ends, but not more of them than anyone would look for. */
-const CODES_KEPT = 10;
+export function sessionStore(engine: Engine): (db: Db) => SessionStore {
+  const statements = sessionStatements(engine);
+  return (db) => sessionStoreOn(engine, db, statements);
+}
 
-const NO_CLAIM = { sending_attempt: null, sending_until: null, sending_by: null };
-const NO_CODE = { sending_code: null, sending_code_ts: null, guesses_before: null };
-
-export function sessionStore(engine: Engine, db: Db): SessionStore {
-  const locked = () =>
-    engine.locksRows && db.isTransaction ? sessionRows(db).forUpdate('extra') : sessionRows(db);
+function sessionStoreOn(
+  engine: Engine,
+  db: Db,
+  statements: ReturnType<typeof sessionStatements>,
+): SessionStore {
+  const kind = engine.locksRows && db.isTransaction ? 'locked' : 'free';
 
   /** Beside those that are there, the newest of them. */
   async function keepCode(id: number, { code, createdAt }: SessionCode): Promise<void> {
-    const kept = db
-      .selectFrom('cognomen_session_codes')
-      .select('code')
-      .where('session_id', '=', id)
-      .orderBy('created_ts', 'desc')
-      .limit(CODES_KEPT - 1);
-    await db
-      .deleteFrom('cognomen_session_codes')
-      .where('session_id', '=', id)
-      .where('code', 'not in', kept)
-      .execute();
-    await db
-      .insertInto('cognomen_session_codes')
-      .values({ session_id: id, code, created_ts: createdAt })
-      .onConflict((conflict) => conflict.doNothing())
-      .execute();
+    await statements.deleteOldCodes(db, { id });
+    await statements.insertCode(db, { id, code, createdAt });
   }
 
   async function releaseSend(id: number, holder: string): Promise<void> {
@@ -50,44 +39,19 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
 
   return {
     async find(id) {
-      const row = await locked().where('session.id', '=', id).executeTakeFirst();
+      const [row] = await statements.find[kind](db, { id });
       return row && toSession(row);
     },
 
     async findCurrent(medium, address, clientSecret) {
-      const row = await locked()
-        .where('extra.medium', '=', medium)
-        .where('extra.address', '=', address)
-        .where('extra.client_secret', '=', clientSecret)
-        .executeTakeFirst();
+      const [row] = await statements.findCurrent[kind](db, { medium, address, clientSecret });
       return row && toSession(row);
     },
 
     async create(session) {
-      const extra = await db
-        .insertInto('cognomen_sessions')
-        .values({
-          session_id: session.id,
-          medium: session.medium,
-          address: session.address,
-          client_secret: session.clientSecret,
-          sent_attempt: -1,
-          wrong_guesses: 0,
-        })
-        .onConflict((conflict) => conflict.doNothing())
-        .executeTakeFirst();
-      if (extra.numInsertedOrUpdatedRows === 0n) return false;
-      await db
-        .insertInto('threepid_validation_sessions')
-        .values({
-          id: session.id,
-          medium: session.medium,
-          address: session.typed,
-          clientSecret: session.clientSecret,
-          validated: 0,
-          mtime: session.modifiedAt,
-        })
-        .execute();
+      const [extra] = await statements.insertExtra(db, session);
+      if (extra === undefined) return false;
+      await statements.insertSession(db, session);
       return true;
     },
 
@@ -117,11 +81,7 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
     },
 
     async claimSend(id, { holder, until }) {
-      await db
-        .updateTable('cognomen_sessions')
-        .set({ sending_by: holder, sending_until: until, sending_attempt: null })
-        .where('session_id', '=', id)
-        .execute();
+      await statements.claim(db, { id, holder, until });
     },
 
     async renewSend(id, holder, until) {
@@ -133,65 +93,30 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
         .execute();
     },
 
-    async prepareSend(id, holder, send) {
-      const extra = await db
-        .selectFrom('cognomen_sessions')
-        .select(['sending_code', 'sending_code_ts', 'wrong_guesses'])
-        .where('session_id', '=', id)
-        .where('sending_by', '=', holder)
-        .executeTakeFirst();
+    async prepareSend(id, holder, { code, now, typed, nextLink = null }) {
+      const [extra] = await statements.sending(db, { id, holder });
       if (extra === undefined) throw new Error('The claim on the session has lapsed');
       // The message of a process that died may have gone out.
       if (extra.sending_code !== null) {
         await keepCode(id, { code: extra.sending_code, createdAt: extra.sending_code_ts ?? 0 });
       }
-      await db
-        .updateTable('cognomen_sessions')
-        .set({
-          sending_code: send.code,
-          sending_code_ts: send.now,
-          guesses_before: extra.wrong_guesses,
-          next_link: send.nextLink ?? null,
-        })
-        .where('session_id', '=', id)
-        .execute();
-      await db
-        .updateTable('threepid_validation_sessions')
-        .set({ address: send.typed })
-        .where('id', '=', id)
-        .execute();
-      return extra.wrong_guesses;
+      const guesses = extra.wrong_guesses;
+      await statements.storeSend(db, { id, code, now, typed, nextLink, guesses });
+      await statements.setTyped(db, { id, typed });
+      return guesses;
     },
 
     async confirmSend(id, holder, { attempt, replaceCodes }) {
-      const extra = await db
-        .selectFrom('cognomen_sessions')
-        .select(['sending_code', 'sending_code_ts'])
-        .where('session_id', '=', id)
-        .where('sending_by', '=', holder)
-        .executeTakeFirst();
+      const [extra] = await statements.sending(db, { id, holder });
       if (extra === undefined || extra.sending_code === null) return;
       const { sending_code: code, sending_code_ts: createdAt } = extra;
       if (replaceCodes) {
         await db.deleteFrom('cognomen_session_codes').where('session_id', '=', id).execute();
       }
       await keepCode(id, { code, createdAt: createdAt ?? 0 });
-      await db
-        .updateTable('cognomen_sessions')
-        .set(({ eb, fn, lit }) => ({
-          ...NO_CLAIM,
-          ...NO_CODE,
-          sent_attempt: attempt,
-          // By the database: a guess may have been counted since the row was read.
-          wrong_guesses: eb('wrong_guesses', '-', fn.coalesce('guesses_before', lit(0))),
-        }))
-        .where('session_id', '=', id)
-        .execute();
-      await db.deleteFrom('threepid_token_auths').where('validationSession', '=', id).execute();
-      await db
-        .insertInto('threepid_token_auths')
-        .values({ validationSession: id, token: code, sendAttemptNumber: attempt })
-        .execute();
+      await statements.confirm(db, { id, attempt });
+      await statements.deleteSydentCode(db, { id });
+      await statements.insertSydentCode(db, { id, code, attempt });
     },
 
     releaseSend,
@@ -246,12 +171,7 @@ export function sessionStore(engine: Engine, db: Db): SessionStore {
     },
 
     async countBind(id) {
-      const row = await db
-        .updateTable('cognomen_sessions')
-        .set((update) => ({ binds: update('binds', '+', 1) }))
-        .where('session_id', '=', id)
-        .returning('binds')
-        .executeTakeFirst();
+      const [row] = await statements.countBind(db, { id });
       return row?.binds ?? 0;
     },
 

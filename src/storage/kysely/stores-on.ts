@@ -28,17 +28,18 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     pepperStore(engine),
     stateStore(engine),
   ];
+  const [sessions, onbindNotices] = [sessionStore(engine), onbindNoticeStore(engine)];
   const writer = keyWriter(engine);
   const associations = associationStore(engine, writer);
   return (db) => ({
-    sessions: sessionStore(engine, db),
+    sessions: sessions(db),
     associations: associations(db),
     lookups: lookups(db),
     ephemeralKeys: ephemeralKeyStore(db),
     accounts: accounts(db),
     networkKeys: networkKeyStore(db),
     invitations: invitationStore(engine, db),
-    onbindNotices: onbindNoticeStore(engine, db),
+    onbindNotices: onbindNotices(db),
     state: state(db),
     adoption: adoptionStore(engine, db, writer),
     ownAssociations: ownAssociationStore(engine, db, writer),

@@ -1,9 +1,10 @@
 import { latestDue } from '../../../model/notice-waits.ts';
 import type { Db, Engine } from '../../engines/engine.ts';
 import type { OnbindServers } from '../../stores/index.ts';
+import type { NoticeStatements } from './notice-statements.ts';
 
 /** Whose turn is when, and who has claimed whom. */
-export function onbindServers(engine: Engine, db: Db): OnbindServers {
+export function onbindServers(engine: Engine, db: Db, statements: NoticeStatements): OnbindServers {
   /** Of a kind. */
   const serversIn = (troubled: boolean) =>
     db.selectFrom('cognomen_notice_servers').where('troubled', '=', troubled ? 1 : 0);
@@ -13,25 +14,8 @@ export function onbindServers(engine: Engine, db: Db): OnbindServers {
     serversIn(troubled).where('due_ts', '>', latestDue(now));
 
   return {
-    async giveTurn(server_name, dueAt) {
-      await db
-        .insertInto('cognomen_notice_servers')
-        .values({ server_name, failures: 0, troubled: 0, due_ts: dueAt })
-        .onConflict((conflict) =>
-          // One that fails waits its time, and whoever has claimed one looks for more by itself.
-          conflict
-            .column('server_name')
-            .doUpdateSet({ troubled: 0, due_ts: dueAt })
-            .where('cognomen_notice_servers.failures', '=', 0)
-            .where('cognomen_notice_servers.claimed_by', 'is', null)
-            .where((where) =>
-              where.or([
-                where('cognomen_notice_servers.troubled', '=', 1),
-                where('cognomen_notice_servers.due_ts', '>', dueAt),
-              ]),
-            ),
-        )
-        .execute();
+    async giveTurn(serverName, dueAt) {
+      await statements.giveTurn(db, { serverName, dueAt });
     },
 
     async hasDue(troubled, now) {

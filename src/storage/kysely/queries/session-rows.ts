@@ -25,9 +25,11 @@ export function sessionRows(db: Db) {
     ]);
 }
 
-type Row = Awaited<ReturnType<ReturnType<typeof sessionRows>['executeTakeFirstOrThrow']>>;
+export type SessionRow = Awaited<
+  ReturnType<ReturnType<typeof sessionRows>['executeTakeFirstOrThrow']>
+>;
 
-export function toSession(row: Row): Session {
+export function toSession(row: SessionRow): Session {
   return {
     id: row.id,
     medium: row.medium as Medium,
