@@ -21,7 +21,7 @@ export interface App {
   readonly addresses: Readonly<
     { client: Listener } & Record<'internal' | 'metrics' | 'replication', Listener | undefined>
   >;
-  /** Does from now on what one process of several does for all. Rejects when it cannot; then it is to be closed. */
+  /** Does from now on what one process of several does for all. Rejects when it cannot; then nothing has changed. */
   lead(): Promise<void>;
   /**
    * Reads again what stands in files of its own; what is wrong with one is logged, and the old stays.
@@ -98,14 +98,24 @@ async function start(config: Config, deps: AppDependencies, closing: Closing): P
     isStopping: () => isStopping,
     metricsText: among?.metricsOfAll ?? (() => infrastructure.metrics.registry.metrics()),
   };
-  const listeners = createListeners(config, infrastructure, services, given, closing);
+  const listenersFor = (steps: Closing) =>
+    createListeners(config, infrastructure, services, given, steps);
   const lead = async () => {
+    if (leading !== undefined) return;
+    const steps = createClosing(logger);
+    const listeners = listenersFor(steps);
     const options = { ...given, listeners, noticeTimings: deps.noticeTimings };
-    leading ??= await startLeading(config, infrastructure, services, options, closing);
+    try {
+      leading = await startLeading(config, infrastructure, services, options, steps);
+    } catch (error) {
+      await steps.close();
+      throw error;
+    }
+    steps.moveTo(closing);
   };
   if (among === undefined) await lead();
   // Last, when all else is there.
-  const client = await listeners.serveClients();
+  const client = await listenersFor(closing).serveClients();
   const addresses = () => ({
     client,
     ...(leading?.addresses ?? { internal: undefined, metrics: undefined, replication: undefined }),

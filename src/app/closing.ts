@@ -12,6 +12,8 @@ export interface Closing {
   defer(what: string, step: () => Promise<void>): void;
   /** Runs the steps, each after the one before it; one that fails or takes too long is told of, and left behind. */
   close(): Promise<void>;
+  /** Leaves the steps to another, before those that it has. */
+  moveTo(other: Pick<Closing, 'defer'>): void;
   /** What runs at the moment. */
   readonly current: string | undefined;
 }
@@ -38,6 +40,9 @@ export function createClosing(logger: Logger, times: Partial<typeof TIMES> = {})
       return current;
     },
     defer: (what, step) => void steps.push({ what, step }),
+    moveTo(other) {
+      for (const { what, step } of steps.splice(0)) other.defer(what, step);
+    },
     async close() {
       const elapsed = stopwatch();
       for (let next = steps.pop(); next !== undefined; next = steps.pop()) {

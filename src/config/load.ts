@@ -18,7 +18,7 @@ import { readLimits } from './sections/limits.ts';
 import { readLookupPepper } from './sections/lookup-pepper.ts';
 import { readPeers } from './sections/peers.ts';
 import { readSms } from './sections/sms.ts';
-import { createFiles, type Environment } from './sources.ts';
+import { createFiles, type Environment, type Secrets } from './sources.ts';
 import { checkWorkers } from './workers.ts';
 
 /** A configuration that the server cannot start with; the message says all that is wrong with it. */
@@ -49,6 +49,8 @@ export interface LoadedConfig {
   readonly warnings: readonly string[];
   /** Each value in force, as it was given, and where. */
   readonly values: readonly ReadValue[];
+  /** What stood in files of secrets. */
+  readonly secrets: Secrets;
 }
 
 /** A configuration file and what stands in it. */
@@ -119,7 +121,8 @@ export function parseSources(sources: readonly Source[], environment: Environmen
     ...unknownNames(files.merged),
     ...unknownVariables(files.merged, environment.env),
   ];
-  return { config, warnings: [...unknown, ...reader.warnings], values: reader.values };
+  const { values, readSecrets: secrets } = reader;
+  return { config, warnings: [...unknown, ...reader.warnings], values, secrets };
 }
 
 /** The same of one file. @throws ConfigError */

@@ -7,6 +7,8 @@ import {
   givenOver,
   givenUnder,
   SecretFileError,
+  type Secrets,
+  secretIn,
 } from './sources.ts';
 
 /** Takes values out of a file, key by key, and collects what is wrong with them. */
@@ -23,6 +25,8 @@ export interface ConfigReader extends Environment {
   warn(message: string): void;
   readonly problems: string[];
   readonly warnings: string[];
+  /** What stood in files of secrets that were read so far. */
+  readonly readSecrets: Secrets;
   /** All that was read so far. */
   readonly values: readonly ReadValue[];
 }
@@ -48,6 +52,12 @@ export function createReader(files: Files, environment: Environment): ConfigRead
   const problems: string[] = [];
   const warnings: string[] = [];
   const values: ReadValue[] = [];
+  const secrets: Record<string, string> = {};
+  const readSecret = (file: string) => {
+    const secret = environment.secrets?.[file] ?? secretIn(file);
+    secrets[file] = secret;
+    return secret;
+  };
 
   const warn = (message: string) => {
     if (!warnings.includes(message)) warnings.push(message);
@@ -67,7 +77,7 @@ export function createReader(files: Files, environment: Environment): ConfigRead
 
   const nameOf = ({ section, name }: Key<unknown>) => `[${section}] ${name}`;
   const written = (key: Key<unknown>) =>
-    noting(nameOf(key), () => givenOver(key, env) ?? files.find(key));
+    noting(nameOf(key), () => givenOver(key, env, readSecret) ?? files.find(key, readSecret));
 
   function find(key: Key<unknown>): Given | undefined {
     const first = written(key);
@@ -90,6 +100,7 @@ export function createReader(files: Files, environment: Environment): ConfigRead
     problems,
     warnings,
     values,
+    readSecrets: secrets,
     has: (key) => counting(key, written(key)) !== undefined,
     read<T>(key: Key<T>): T {
       const found = find(key);

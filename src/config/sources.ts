@@ -10,7 +10,15 @@ export interface Environment {
   readonly hostname: string;
   /** The same with its domain, where that is known. */
   readonly fullHostname?: string;
+  /** What stood in files of secrets, where they are not to be read again. */
+  readonly secrets?: Secrets;
 }
+
+/** What stands in files of secrets, by their paths. */
+export type Secrets = Readonly<Record<string, string>>;
+
+/** Reads a file of a secret. @throws SecretFileError */
+export type ReadSecret = (file: string) => string;
 
 /** A configuration file that has been read. */
 export interface ParsedFile {
@@ -41,7 +49,7 @@ export const variableOf = ({ section, name }: Pick<Key<unknown>, 'section' | 'na
   `COGNOMEN_${`${section}_${name}`.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
 
 /** The text of a secret's own file, without the end of its last line. @throws SecretFileError */
-function secretIn(file: string): string {
+export function secretIn(file: string): string {
   try {
     const { size } = statSync(file);
     if (size > LONGEST_SECRET) throw new Error(`it has more than ${LONGEST_SECRET} octets`);
@@ -61,6 +69,7 @@ function valueOrFile(
   key: Key<unknown>,
   from: string,
   read: (name: string) => string | undefined,
+  readSecret: ReadSecret,
 ): Given | undefined {
   const own = read(key.name);
   const file = key.secret ? read(key.name + FILE_SUFFIX) : undefined;
@@ -68,15 +77,19 @@ function valueOrFile(
     if (counting(key, own) !== undefined) {
       throw new SecretFileError(`${key.name}${FILE_SUFFIX} is there as well; keep one of them`);
     }
-    return { value: secretIn(file), from: file };
+    return { value: readSecret(file), from: file };
   }
   return own === undefined ? undefined : { value: own, from };
 }
 
 /** What the environment says of the key, over the files. @throws SecretFileError */
-export function givenOver(key: Key<unknown>, env: Environment['env']): Given | undefined {
-  const variable = variableOf(key);
-  const given = valueOrFile(key, `$${variable}`, (name) => env[variableOf({ ...key, name })]);
+export function givenOver(
+  key: Key<unknown>,
+  env: Environment['env'],
+  readSecret: ReadSecret,
+): Given | undefined {
+  const read = (name: string) => env[variableOf({ ...key, name })];
+  const given = valueOrFile(key, `$${variableOf(key)}`, read, readSecret);
   return given && counting(key, given.value) !== undefined ? given : undefined;
 }
 
@@ -96,7 +109,7 @@ export interface Files {
    * @throws SecretFileError
    * @throws ConfigSyntaxError
    */
-  find(key: Key<unknown>): Given | undefined;
+  find(key: Key<unknown>, readSecret: ReadSecret): Given | undefined;
 }
 
 export function createFiles(files: readonly ParsedFile[]): Files {
@@ -112,7 +125,7 @@ export function createFiles(files: readonly ParsedFile[]): Files {
 
   return {
     merged,
-    find(key) {
+    find(key, readSecret) {
       const { section, raw, sectionOnly } = key;
       const read = (ini: IniFile) => (name: string) => {
         const lower = name.toLowerCase();
@@ -125,7 +138,7 @@ export function createFiles(files: readonly ParsedFile[]): Files {
           const mentions = [key.name, key.name + FILE_SUFFIX].some(
             (name) => ini.getRaw(section, name.toLowerCase()) !== undefined,
           );
-          if (mentions) return valueOrFile(key, file, read(ini));
+          if (mentions) return valueOrFile(key, file, read(ini), readSecret);
         }
         return undefined;
       }

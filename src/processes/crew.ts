@@ -13,21 +13,25 @@ import { spawnWorker, type WorkerProcess } from './worker-process.ts';
 import { createWriteTurns } from './write-turns.ts';
 
 /** What workers are started with, and how many there are. */
-export interface CrewSettings extends Pick<Start, 'sources' | 'keySources'> {
+export interface CrewSettings extends Omit<Start, 'kind' | 'isFirst' | 'heldFile'> {
   readonly count: number;
 }
 
 /** The workers of a server: as many as are wanted, one of them doing what one does for all. */
 export interface Crew {
-  /** Starts the first, and then the others. False when it was told to stop meanwhile. @throws OperatorError */
-  start(): Promise<boolean>;
+  /**
+   * Starts the first, and then the others. False when it was told to stop meanwhile.
+   * @param heldFile the SQLite file that is held for them
+   * @throws OperatorError
+   */
+  start(heldFile: Start['heldFile']): Promise<boolean>;
   /** Puts others in the places of all, one by one, so that clients are served all the time. @throws OperatorError */
   replace(settings: CrewSettings): Promise<void>;
   /**
    * Lets all open the log anew, and read again what stands in files of its own.
-   * @param keySources the configuration, for the signing keys in it; without it they stay
+   * @param keys the configuration, for the signing keys in it; without it they stay
    */
-  renew(keySources: Start['keySources'] | undefined): void;
+  renew(keys: Pick<Start, 'keySources' | 'keySecrets'> | undefined): void;
   announceStop(): void;
   /** Tells all to stop, and resolves when they have. */
   stop(): Promise<void>;
@@ -56,71 +60,98 @@ export function createCrew(first: CrewSettings, deps: CrewDependencies): Crew {
   const gathered = createGatheredMetrics();
   const buckets = createMemoryBuckets(clock);
   let settings = first;
+  let heldFile: Start['heldFile'];
   let lead: WorkerProcess | undefined;
   let appointing: Promise<void> | undefined;
   let losses = 0;
+  let failedLeads = 0;
+  /** Those that take the place of a lost one before long. */
+  let coming = 0;
+  let isStopAnnounced = false;
   const stopping = new AbortController();
   const { signal } = stopping;
-  metrics.workers(() => [...workers.values()].filter(({ isReady }) => isReady).length);
+  const readyOnes = () => [...workers.values()].filter(({ isReady }) => isReady);
+  const staying = () => [...workers.values()].filter((one) => !expected.has(one));
+  metrics.workers(() => readyOnes().length);
 
   const pause = (failures: number) =>
     passed(backoff(failures, { random, longest: LONGEST }), undefined, { signal }).catch(() => {});
+  /** Does what nobody waits for. */
+  const aside = (work: Promise<unknown>) =>
+    void work.catch((error: unknown) =>
+      logger.error({ err: error }, 'Looking after workers failed'),
+    );
 
   async function answerMetrics(id: number, question: number): Promise<void> {
-    const asked = [...workers.values()].filter(({ isReady }) => isReady);
     const counted = await Promise.all(
-      asked.map(async (one) => [one.id, await one.count()] as const),
+      readyOnes().map(async (one) => [one.id, await one.count()] as const),
     );
     const own = (await metrics.registry.getMetricsAsJSON()) as unknown as MetricsSnapshot;
-    const snapshots = counted.filter(
-      (one): one is [number, MetricsSnapshot] => one[1] !== undefined,
-    );
-    const text = await gathered.text(new Map([[0, own], ...snapshots]));
+    // One that has ended meanwhile is counted with those that are gone.
+    const there = counted.filter(([worker]) => workers.has(worker));
+    const text = await gathered.text(new Map([[0, own], ...there]));
     workers.get(id)?.tell({ kind: 'metrics', id: question, text });
   }
 
   function spawn(isFirst = false): WorkerProcess {
-    const { sources, keySources } = settings;
-    const worker = spawnWorker({ kind: 'start', sources, keySources, isFirst }, logger, {
+    const start = (): Start => {
+      const { count: _count, ...handed } = settings;
+      return { kind: 'start', ...handed, isFirst, heldFile };
+    };
+    const worker = spawnWorker(start, logger, {
       turn: turns.ask,
       turnOver: turns.over,
-      metrics: (id, question) => void answerMetrics(id, question),
+      metrics: (id, question) => aside(answerMetrics(id, question)),
       buckets: buckets.ask,
       keep: gathered.keep,
     });
     workers.set(worker.id, worker);
-    void worker.ready.then(appoint);
-    void worker.ended.then((how) => whenEnded(worker, how));
+    aside(worker.ready.then(() => whenReady(worker)));
+    aside(worker.ended.then((how) => whenEnded(worker, how)));
     return worker;
+  }
+
+  function whenReady(worker: WorkerProcess): Promise<void> {
+    if (isStopAnnounced) worker.tell({ kind: 'announce-stop' });
+    return appoint();
   }
 
   async function whenEnded(worker: WorkerProcess, how: string): Promise<void> {
     workers.delete(worker.id);
     turns.gone(worker.id);
-    void gathered.gone(worker.id);
+    aside(gathered.gone(worker.id));
     if (lead === worker) {
       lead = undefined;
-      void appoint();
+      aside(appoint());
     }
     if (signal.aborted || expected.delete(worker)) return;
     metrics.workerLost();
     losses = worker.served() >= STEADY ? 1 : losses + 1;
     logger.error({ worker: worker.pid, how }, 'A worker has ended; another one takes its place');
+    coming += 1;
     if (losses > 1) await pause(losses - 1);
+    coming -= 1;
     if (!signal.aborted) spawn();
   }
 
-  /** Sees to it that one does what one does for all: one that was started lately, as it has the newest settings. */
-  function appoint(): Promise<void> {
-    appointing ??= (async () => {
-      for (let failures = 1; lead === undefined && !signal.aborted; failures++) {
-        const candidates = [...workers.values()].filter((one) => one.isReady && !expected.has(one));
-        const candidate = candidates.at(-1);
-        if (candidate === undefined) break;
-        if (await candidate.lead()) lead = workers.get(candidate.id);
-        else await pause(failures);
+  async function appointOne(): Promise<void> {
+    while (lead === undefined && !signal.aborted) {
+      // One that was started lately has the newest settings.
+      const candidate = staying().findLast(({ isReady }) => isReady);
+      if (candidate === undefined) return;
+      if (await candidate.lead()) {
+        failedLeads = 0;
+        lead = workers.get(candidate.id);
+        continue;
       }
-    })().finally(() => {
+      failedLeads += 1;
+      await pause(failedLeads);
+    }
+  }
+
+  /** Sees to it that one does what one does for all. */
+  function appoint(): Promise<void> {
+    appointing ??= appointOne().finally(() => {
       appointing = undefined;
     });
     return appointing;
@@ -136,44 +167,62 @@ export function createCrew(first: CrewSettings, deps: CrewDependencies): Crew {
     await worker.stop('retire');
   }
 
-  /** Starts one that is to be ready before all goes on. @throws OperatorError when it ends instead */
-  async function add(isFirst = false): Promise<void> {
+  /**
+   * Starts one that is to be ready before all goes on.
+   * @param leads whether it is to be able to do what one does for all; then it does
+   * @throws OperatorError when it is not, and has ended
+   */
+  async function add({ isFirst = false, leads = false } = {}): Promise<void> {
     const worker = spawn(isFirst);
     expected.add(worker);
     const isReady = await worker.ready;
-    if (isReady) expected.delete(worker);
-    else if (!signal.aborted)
+    const isDone = isReady && (!leads || (await worker.lead()));
+    if (isDone) {
+      expected.delete(worker);
+      if (leads) lead = workers.get(worker.id);
+      return;
+    }
+    await worker.stop();
+    if (!signal.aborted)
       throw new OperatorError('A new worker could not start; see the log before');
   }
 
   return {
-    async start() {
-      await add(true);
-      await appoint();
-      while (workers.size < settings.count && !signal.aborted) await add();
+    async start(held) {
+      heldFile = held;
+      await add({ isFirst: true, leads: true });
+      while (staying().length + coming < settings.count && !signal.aborted) await add();
       return !signal.aborted;
     },
     async replace(next) {
       const former = settings;
-      const old = [...workers.values()];
       settings = next;
-      for (let place = 0; place < Math.max(old.length, next.count); place++) {
-        if (signal.aborted) return;
-        try {
-          if (place < next.count) await add();
-        } catch (error) {
-          if (place === 0) settings = former;
-          throw error;
-        }
-        const [leaving] = old.slice(place, place + 1);
-        if (leaving !== undefined) await retire(leaving);
+      // Before any of the old ones leaves, it is sure that the new ones can do all that these did.
+      const old = staying();
+      try {
+        await add({ leads: true });
+      } catch (error) {
+        settings = { ...former, keySources: settings.keySources, keySecrets: settings.keySecrets };
+        throw error;
       }
+      let hasNext = true;
+      for (const leaving of old) {
+        if (signal.aborted) return;
+        // The place of one that has ended is filled already.
+        if (!workers.has(leaving.id)) continue;
+        if (!hasNext && staying().length + coming <= next.count) await add();
+        hasNext = false;
+        await retire(leaving);
+      }
+      while (staying().length + coming < next.count && !signal.aborted) await add();
+      for (const leaving of staying().slice(next.count)) await retire(leaving);
     },
-    renew(keySources) {
-      if (keySources !== undefined) settings = { ...settings, keySources };
-      for (const worker of workers.values()) worker.tell({ kind: 'renew', keySources });
+    renew(keys) {
+      settings = { ...settings, ...keys };
+      for (const worker of workers.values()) worker.tell({ kind: 'renew', keys });
     },
     announceStop() {
+      isStopAnnounced = true;
       for (const worker of workers.values()) worker.tell({ kind: 'announce-stop' });
     },
     async stop() {

@@ -3,8 +3,11 @@ import type { MetricsSnapshot } from '../platform/metrics.ts';
 
 /** The metrics of several processes, added up; what was counted by those that are gone stays. */
 export interface GatheredMetrics {
-  /** All together, in Prometheus' text format. @param now of each that runs, by a name of its own */
-  text(now: ReadonlyMap<number, MetricsSnapshot>): Promise<string>;
+  /**
+   * All together, in Prometheus' text format.
+   * @param now of each that runs, by a name of its own; of one that has not said them, those it said last
+   */
+  text(now: ReadonlyMap<number, MetricsSnapshot | undefined>): Promise<string>;
   /** What that process has counted until now. */
   keep(process: number, counted: MetricsSnapshot): void;
   /** That process is gone. What it counted since it was last asked is lost. */
@@ -22,8 +25,9 @@ export function createGatheredMetrics(): GatheredMetrics {
 
   return {
     async text(now) {
-      for (const [process, snapshot] of now) last.set(process, snapshot);
-      return added([...now.values(), ofGone]).metrics();
+      for (const [process, snapshot] of now) if (snapshot) last.set(process, snapshot);
+      const known = [...now.keys()].map((process) => last.get(process) ?? []);
+      return added([...known, ofGone]).metrics();
     },
     keep: (process, counted) => void last.set(process, counted),
     async gone(process) {

@@ -7,8 +7,13 @@ export interface Link {
   report(report: Report): void;
   /** The same; resolves when it is on its way, and the process may end. */
   deliver(report: Report): Promise<void>;
+  /**
+   * To be called when this process has stopped listening: connections that it was handed meanwhile go to others. Resolves
+   * when all of them have.
+   */
+  leave(): Promise<void>;
   /** What is shared with the other workers. */
-  among(isFirst: boolean): Among;
+  among(others: Pick<Among, 'isFirst' | 'file'>): Among;
 }
 
 /** Questions of one kind that are not answered yet. */
@@ -36,6 +41,7 @@ function createQuestions<Answer>() {
 export function openLink(obey: (order: Order) => void): Link {
   const turns: ((leave: () => void) => void)[] = [];
   const metrics = createQuestions<string>();
+  const leaving = createQuestions<void>();
   const buckets = createQuestions<readonly BucketAnswer[]>();
   const report = (said: Report) => void process.send?.(said);
 
@@ -47,6 +53,8 @@ export function openLink(obey: (order: Order) => void): Link {
         return turns.shift()?.(() => report({ kind: 'turn-over' }));
       case 'metrics':
         return metrics.answer(order.id, order.text);
+      case 'left':
+        return leaving.answer(order.id);
       case 'buckets':
         return buckets.answer(order.id, order.answers);
       default:
@@ -61,8 +69,9 @@ export function openLink(obey: (order: Order) => void): Link {
         if (process.connected) process.send?.(said, () => resolve());
         else resolve();
       }),
-    among: (isFirst) => ({
-      isFirst,
+    leave: () => leaving.ask((id) => report({ kind: 'has-left', id })),
+    among: (others) => ({
+      ...others,
       writeTurn: {
         enter: () =>
           new Promise((resolve) => {

@@ -14,10 +14,10 @@ import { holdDatabase } from '../storage/hold.ts';
 import { type Crew, type CrewSettings, createCrew } from './crew.ts';
 import { configAgain, explain, tellFailedStart, tellStart } from './life.ts';
 
-function settingsOf({ config, sources }: LoadedFiles): CrewSettings {
+function settingsOf({ config, sources, secrets }: LoadedFiles): CrewSettings {
   const { workers } = config.general;
   const count = workers === 'auto' ? os.availableParallelism() : workers;
-  return { sources, keySources: sources, count };
+  return { sources, secrets, keySources: sources, keySecrets: secrets, count };
 }
 
 /** Looks after the workers, which serve, until it is told to stop; the exit status. */
@@ -41,7 +41,7 @@ export async function supervise(loaded: LoadedFiles, logging: Logging): Promise<
     logging.reopen();
     logger.info('Reopened the log');
     const again = await configAgain(files, logger, 'the signing keys stay');
-    crew.renew(again?.sources);
+    crew.renew(again && { keySources: again.sources, keySecrets: again.secrets });
   });
   let reloading: Promise<void> | undefined;
   process.on('SIGUSR2', () => {
@@ -64,7 +64,7 @@ export async function supervise(loaded: LoadedFiles, logging: Logging): Promise<
     stopping.addEventListener('abort', () => {
       if (!isReady) void crew.stop();
     });
-    isReady = !stopping.aborted && (await crew.start());
+    isReady = !stopping.aborted && (await crew.start(held.file));
     if (isReady) {
       const pidFile = writePidFile(general.pidFile, secureRandom);
       process.on('exit', () => pidFile.remove());

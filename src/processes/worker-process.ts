@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import { once } from 'node:events';
 import { setTimeout as passed } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { BucketAnswer, BucketAsk } from '../platform/bucket-store.ts';
@@ -21,7 +22,7 @@ export interface WorkerProcess {
   /** Milliseconds that it has served clients. */
   served(): number;
   tell(order: Order): void;
-  /** Lets it do what one worker does for all; false when it has ended before it could. */
+  /** Lets it do what one worker does for all; false when it cannot, or has ended before it could. */
   lead(): Promise<boolean>;
   /** Its metrics; undefined when it does not say in time. */
   count(): Promise<MetricsSnapshot | undefined>;
@@ -39,20 +40,23 @@ export interface Wants {
   keep(id: number, counted: MetricsSnapshot): void;
 }
 
-/** Milliseconds: between looks at whether it is alive, for its metrics, for its stop (more than that takes at most). */
-const TIMES = { ping: 5000, count: 2000, stop: 30_000 };
+/** Milliseconds: between looks at whether it is alive, for its metrics, for its stop (more than that takes at most), for what it said before its end. */
+const TIMES = { ping: 5000, count: 2000, stop: 30_000, lastWords: 500 };
 /** So many looks in a row without an answer, and it is killed: its event loop stands still. */
 const SILENT = 6;
 
-/** Starts a worker process. */
-export function spawnWorker(start: Start, logger: Logger, wants: Wants): WorkerProcess {
+/**
+ * Starts a worker process.
+ * @param start what it is to start with, asked for when it is there
+ */
+export function spawnWorker(start: () => Start, logger: Logger, wants: Wants): WorkerProcess {
   const worker = cluster.fork();
   const closeHanded = handedConnections(worker);
   const { id } = worker;
   const pid = worker.process.pid ?? 0;
   const ready = Promise.withResolvers<boolean>();
   const ended = Promise.withResolvers<string>();
-  const leads = Promise.withResolvers<boolean>();
+  let leads = Promise.withResolvers<boolean>();
   const counted = new Map<number, (snapshot: MetricsSnapshot | undefined) => void>();
   let isReady = false;
   let hasEnded = false;
@@ -72,29 +76,51 @@ export function spawnWorker(start: Start, logger: Logger, wants: Wants): WorkerP
     tell({ kind: 'ping' });
   }, TIMES.ping).unref();
 
-  function becomeReady(version: string): void {
-    if (version !== VERSION) {
-      logger.error(
-        { worker: pid, version, running: VERSION },
-        'What is installed is another version than what runs: restart the server',
-      );
-      worker.process.kill('SIGKILL');
+  function begin(version: string): void {
+    if (version === VERSION) {
+      tell(start());
       return;
     }
+    logger.error(
+      { worker: pid, version, running: VERSION },
+      'What is installed is another version than what runs: restart the server',
+    );
+    worker.process.kill('SIGKILL');
+  }
+
+  function becomeReady(): void {
     isReady = true;
     served = stopwatch();
     ready.resolve(true);
   }
 
+  /** @param how it has ended */
+  function end(how: string): void {
+    if (hasEnded) return;
+    hasEnded = true;
+    isReady = false;
+    clearInterval(watch);
+    closeHanded();
+    for (const answer of counted.values()) answer(undefined);
+    ready.resolve(false);
+    leads.resolve(false);
+    ended.resolve(how);
+  }
+
   worker.on('message', (report: Report) => {
+    if (hasEnded) return;
     unanswered = 0;
     switch (report.kind) {
       case 'waiting':
-        return tell(start);
+        return begin(report.version);
       case 'ready':
-        return becomeReady(report.version);
+        return becomeReady();
       case 'leads':
         return leads.resolve(true);
+      case 'cannot-lead':
+        return leads.resolve(false);
+      case 'has-left':
+        return tell({ kind: 'left', id: report.id });
       case 'counted':
         return counted.get(report.id)?.(report.snapshot);
       case 'counted-last':
@@ -109,16 +135,18 @@ export function spawnWorker(start: Start, logger: Logger, wants: Wants): WorkerP
         return wants.metrics(id, report.id);
     }
   });
-  worker.on('error', () => {});
-  worker.on('exit', (code, signal) => {
+  worker.on('error', (error) => {
+    // It was never there, so it will not exit.
+    if (worker.process.pid === undefined) end(`before it was there: ${error.message}`);
+  });
+  worker.on('exit', async (code, signal) => {
     clearInterval(watch);
-    hasEnded = true;
     isReady = false;
     closeHanded();
-    for (const answer of counted.values()) answer(undefined);
-    ready.resolve(false);
-    leads.resolve(false);
-    ended.resolve(signal ? `by ${signal}` : `with status ${code}`);
+    // What it has said before may arrive after that.
+    const heard = worker.isConnected() ? once(worker, 'disconnect') : undefined;
+    await Promise.race([heard, passed(TIMES.lastWords)]);
+    end(signal ? `by ${signal}` : `with status ${code}`);
   });
 
   return {
@@ -132,6 +160,8 @@ export function spawnWorker(start: Start, logger: Logger, wants: Wants): WorkerP
     served: () => served(),
     tell,
     lead() {
+      leads = Promise.withResolvers();
+      if (hasEnded) leads.resolve(false);
       tell({ kind: 'lead' });
       return leads.promise;
     },

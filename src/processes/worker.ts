@@ -1,7 +1,7 @@
 import { type App, startApp } from '../app/app.ts';
 import { inBackground } from '../app/background.ts';
 import type { Config } from '../config/config.ts';
-import { parseSources, type Source } from '../config/load.ts';
+import { parseSources } from '../config/load.ts';
 import { surroundings } from '../config/surroundings.ts';
 import { systemClock } from '../platform/clock.ts';
 import { createLogger, type Logging } from '../platform/logger.ts';
@@ -13,34 +13,37 @@ import type { Order, Start } from './messages.ts';
 /** What a terminal, or a service manager, sends to all processes: the supervisor passes on what it means. */
 const SUPERVISORS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const;
 
-const cryptoIn = (sources: readonly Source[]) =>
-  parseSources(sources, surroundings()).config.crypto;
+const cryptoIn = ({ keySources, keySecrets }: Pick<Start, 'keySources' | 'keySecrets'>) =>
+  parseSources(keySources, { ...surroundings(), secrets: keySecrets }).config.crypto;
 
 /** Serves clients beside other processes until the supervisor says to stop. The way to it would keep the process alive. */
 export async function serveAsWorker(): Promise<never> {
   for (const signal of SUPERVISORS) process.on(signal, () => {});
   const { promise: started, resolve: start } = Promise.withResolvers<Start>();
   const stopping = new AbortController();
-  let obey: (order: Order) => void = () => {};
+  // Those that come during the start are obeyed after it.
+  const early: Order[] = [];
+  let obey = (order: Order) => void early.push(order);
   const link = openLink((order) => {
     if (order.kind === 'start') start(order);
     else if (order.kind === 'stop') stopping.abort();
     else obey(order);
   });
-  link.report({ kind: 'waiting' });
+  link.report({ kind: 'waiting', version: VERSION });
 
-  const { sources, keySources, isFirst } = await started;
-  const { config: written } = parseSources(sources, surroundings());
-  const config: Config = { ...written, crypto: cryptoIn(keySources) };
-  const logging = await createLogger(config.general.log, { clock: systemClock });
+  const begin = await started;
+  const { config, logging } = await prepare(begin).catch((error: unknown) => {
+    // There is no log to say it in.
+    process.stderr.write(
+      `A worker cannot start: ${error instanceof Error ? error.message : error}\n`,
+    );
+    process.exit(1);
+  });
   const { logger, terminal } = logging;
   dieOfTheUnexpected(logger);
-  // Those that come during the start are obeyed after it.
-  const early: Order[] = [];
-  obey = (order) => void early.push(order);
   let app: App;
   try {
-    const among = link.among(isFirst);
+    const among = link.among({ isFirst: begin.isFirst, file: begin.heldFile });
     app = await startApp(config, { logger, signal: stopping.signal, terminal, among });
   } catch (error) {
     const isStopped = isStop(error, stopping.signal);
@@ -49,11 +52,11 @@ export async function serveAsWorker(): Promise<never> {
     await logging.close();
     process.exit(isStopped ? 0 : 1);
   }
-  const running = { app, link, logging, end: (reason: EndReason) => stopping.abort(reason) };
+  const running = { app, link, logging, end: () => stopping.abort() };
   obey = (order) =>
     void inBackground(logger, `The order to ${order.kind}`, () => carryOut(order, running));
   for (const order of early) obey(order);
-  link.report({ kind: 'ready', version: VERSION });
+  link.report({ kind: 'ready' });
 
   const { signal } = stopping;
   await new Promise<void>((resolve) => {
@@ -64,18 +67,22 @@ export async function serveAsWorker(): Promise<never> {
   await link.deliver({ kind: 'counted-last', snapshot: await app.metrics().catch(() => []) });
   await logging.close();
   // What was cut off or left behind would keep the process alive.
-  process.exit(signal.reason === 'failed' ? 1 : 0);
+  process.exit(0);
 }
 
-/** Why it stops by itself: it cannot do what it is told to, or another one has taken its place. */
-type EndReason = 'failed' | 'retired';
+/** Reads what it was handed, and opens the log. */
+async function prepare({ sources, secrets, ...keys }: Start) {
+  const { config: written } = parseSources(sources, { ...surroundings(), secrets });
+  const config: Config = { ...written, crypto: cryptoIn(keys) };
+  return { config, logging: await createLogger(config.general.log, { clock: systemClock }) };
+}
 
 interface Running {
   readonly app: App;
   readonly link: Link;
   readonly logging: Logging;
   /** Stops this worker. */
-  readonly end: (reason: EndReason) => void;
+  readonly end: () => void;
 }
 
 async function carryOut(order: Order, { app, link, logging, end }: Running) {
@@ -85,21 +92,21 @@ async function carryOut(order: Order, { app, link, logging, end }: Running) {
         await app.lead();
         link.report({ kind: 'leads' });
       } catch (error) {
-        const message = 'This worker cannot do what one does for all; another one is to';
-        logging.logger.error(explain(error), message);
-        end('failed');
+        logging.logger.error(explain(error), 'This worker cannot do what one does for all');
+        link.report({ kind: 'cannot-lead' });
       }
       break;
     case 'renew':
       logging.reopen();
-      await app.reload(order.keySources && cryptoIn(order.keySources));
+      await app.reload(order.keys && cryptoIn(order.keys));
       break;
     case 'count':
       link.report({ kind: 'counted', id: order.id, snapshot: await app.metrics() });
       break;
     case 'retire':
       await app.leave();
-      end('retired');
+      await link.leave();
+      end();
       break;
     case 'announce-stop':
       app.announceStop();

@@ -1,8 +1,11 @@
 import type { Clock } from '../platform/clock.ts';
 import type { DatabaseConfig } from './database-config.ts';
+import type { HeldFile } from './others.ts';
 
 /** A database that no other server can take. */
 export interface HeldDatabase {
+  /** Undefined on PostgreSQL. */
+  readonly file: HeldFile | undefined;
   release(): void;
 }
 
@@ -15,7 +18,7 @@ export async function holdDatabase(
   config: DatabaseConfig,
   { clock, pidFile }: { readonly clock: Clock; readonly pidFile: string },
 ): Promise<HeldDatabase> {
-  if (config.engine === 'postgres') return { release: () => {} };
+  if (config.engine === 'postgres') return { file: undefined, release: () => {} };
   const { holdFile } = await import('./engines/sqlite/open.ts');
   return holdFile(config, { clock, pidFile });
 }

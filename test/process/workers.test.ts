@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { secureRandom } from '../../src/platform/random.ts';
 import {
@@ -11,8 +11,15 @@ import {
   temporaryFolder,
 } from '../support/databases.ts';
 import { type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
+import { SIGNING_KEY } from '../support/server.ts';
 import { startSmtpServer } from '../support/smtp.ts';
-import { askAnew, isAlive, type ServerOfWorkers, startWorkers } from '../support/workers.ts';
+import {
+  askAnew,
+  isAlive,
+  killWorker,
+  type ServerOfWorkers,
+  startWorkers,
+} from '../support/workers.ts';
 
 // Each of them starts several processes more than once.
 vi.setConfig({ testTimeout: 60_000 });
@@ -92,9 +99,7 @@ describe.each(ENGINES)('several workers, %s,', (engine) => {
     for (let round = 0; round < 2; round++) {
       const before = server.workers();
       // One of them leads: both are gone in turn.
-      const [victim = 0] = before;
-      process.kill(victim, 'SIGKILL');
-      await expect.poll(() => isAlive(victim)).toBe(false);
+      const victim = await killWorker(before[0]);
       // Clients are served by the other one meanwhile; one may still have come to the dead one, and is told so at once.
       const served = await askAnew(`${server.url}${V2}`).catch(() => askAnew(`${server.url}${V2}`));
       expect(served.status).toBe(200);
@@ -244,9 +249,7 @@ describe.each(ENGINES)('several workers, %s,', (engine) => {
       .toBe(2);
     for (let look = 0; look < 4; look++) expect(await served()).toBe(200);
     // One that takes another's place has them, too.
-    const [victim = 0] = server.workers();
-    process.kill(victim, 'SIGKILL');
-    await expect.poll(() => isAlive(victim)).toBe(false);
+    await killWorker(server.workers()[0]);
     await server.untilServing(2);
     for (let look = 0; look < 4; look++) expect(await served()).toBe(200);
     expect(await server.stop('SIGINT')).toBe(0);
@@ -254,6 +257,86 @@ describe.each(ENGINES)('several workers, %s,', (engine) => {
 });
 
 describe('workers', () => {
+  test('open no other file than the one that the server runs on', async () => {
+    const server = await start('sqlite');
+    expect((await bind(server, 'ada')).status).toBe(200);
+    const file = /db\.file = (.*)/.exec(database.config)?.[1] ?? '';
+    await rename(file, `${file}.old`);
+    await copyFile(`${file}.old`, file);
+    await server.untilLogged('was replaced by another file while it was open');
+    for (const pid of server.workers()) await killWorker(pid);
+    await server.untilLogged('no further process opens it');
+    // Whoever may be left does not write, and nobody else is there to.
+    expect((await bind(server, 'bob').catch(() => ({ status: 503 }))).status).toBe(503);
+    await server.stop('SIGKILL');
+    await rename(`${file}.old`, file);
+    const next = spawnCognomen([], { cwd: folder.path });
+    running.push(next);
+    await next.untilLogged('"Ready"');
+    expect(await isFound(server, 'ada')).toBe(true);
+  });
+
+  test('all stay when what one does for all cannot be done, at a reload and at the start', async () => {
+    const server = await start('sqlite');
+    const before = server.workers();
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const text = await readFile(server.file, 'utf8');
+    const changed = text.replace(/(internalapi\.http\.port = )\d+/, `$1${port}`);
+    await writeFile(server.file, changed);
+    server.child.kill('SIGUSR2');
+    await server.untilLogged('The reload has failed');
+    for (let look = 0; look < 6; look++) {
+      expect((await askAnew(`${server.url}${V2}`)).status).toBe(200);
+    }
+    expect((await bind(server, 'ada')).status).toBe(200);
+    expect(server.workers()).toEqual(before);
+    expect(await server.stop()).toBe(0);
+    const next = spawnCognomen([], { cwd: folder.path });
+    running.push(next);
+    expect(await next.ended).toBe(1);
+    expect(next.log()).toContain('EADDRINUSE');
+    taken.close();
+  });
+
+  test('have the same signing keys, though the configuration changes while one is started', async () => {
+    await writeFile(`${folder.path}/key`, `${SIGNING_KEY}\n`, { mode: 0o600 });
+    const server = await start('sqlite', {
+      crypto: `ed25519.signingkey_file = ${folder.path}/key`,
+    });
+    const served = async (id: string) => (await askAnew(`${server.url}${V2}/pubkey/${id}`)).status;
+    const replaceOne = () => killWorker(server.workers()[0]);
+    await writeFile(`${folder.path}/key`, `${SIGNING_KEY.replace('ed25519 0', 'ed25519 new')}\n`);
+    await replaceOne();
+    await server.untilServing(2);
+    for (let look = 0; look < 6; look++) expect(await served('ed25519:0')).toBe(200);
+    // The signal comes while the next one is on its way.
+    await replaceOne();
+    server.child.kill('SIGHUP');
+    await server.untilServing(2);
+    await expect
+      .poll(async () => await Promise.all(Array.from({ length: 6 }, () => served('ed25519:new'))))
+      .toEqual(Array(6).fill(200));
+    await rm(`${folder.path}/key`);
+    await replaceOne();
+    await server.untilServing(2);
+    for (let look = 0; look < 6; look++) expect(await served('ed25519:new')).toBe(200);
+    expect(await server.stop()).toBe(0);
+  });
+
+  test('are as many as they should be after a reload in which one was lost', async () => {
+    const server = await start('sqlite');
+    const [, victim] = server.workers();
+    server.child.kill('SIGUSR2');
+    await server.untilLogged('Reloading');
+    await killWorker(victim);
+    await server.untilLogged('"Reloaded"');
+    await server.untilServing(2);
+    expect(server.workers()).toHaveLength(2);
+    expect(await server.stop()).toBe(0);
+  });
+
   test('are gone when the supervisor is killed, and the next start takes the database', async () => {
     const server = await start('sqlite');
     const workers = server.workers();

@@ -31,6 +31,8 @@ test('metrics are added up; what was counted by those that are gone stays, and n
     expect(one).toContain('done_total{of="a"} 13');
     expect(one).toContain('level 1\n');
   }
+  // One that is busy has not counted backwards.
+  expect(await gathered.text(new Map([[2, undefined]]))).toContain('done_total{of="a"} 13');
   await gathered.gone(2);
   expect(await gathered.text(new Map([[4, await snapshot(1, 3)]]))).toContain(
     'done_total{of="a"} 14',

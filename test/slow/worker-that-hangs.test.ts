@@ -16,7 +16,8 @@ test.each(ENGINES)(
     cleanUp.push(database.drop);
     const server = await startWorkers(folder.path, { db: database.config });
     cleanUp.push(() => server.stop('SIGKILL'));
-    const [leading = 0, other = 0] = server.workers();
+    const [leading, other] = server.workers();
+    if (!leading || !other) throw new Error('Two workers were to be there');
     process.kill(leading, 'SIGSTOP');
     const served = async () => {
       const answer = askAnew(`${server.url}/_matrix/identity/v2`).catch(() => undefined);

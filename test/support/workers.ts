@@ -32,6 +32,14 @@ interface Line {
 export const isAlive = (pid: number) =>
   existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
 
+/** Kills a worker for good, and waits until it is gone. A process id of 0 would be this process and all beside it. */
+export async function killWorker(pid: number | undefined): Promise<number> {
+  if (!pid) throw new Error('There is no worker to kill');
+  process.kill(pid, 'SIGKILL');
+  await expect.poll(() => isAlive(pid)).toBe(false);
+  return pid;
+}
+
 /** Asks on a connection of its own, so that the next worker gets it. */
 export async function askAnew(
   url: string,

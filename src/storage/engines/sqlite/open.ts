@@ -6,7 +6,7 @@ import type { Clock } from '../../../platform/clock.ts';
 import type { Progress } from '../../../platform/progress.ts';
 import type { Random } from '../../../platform/random.ts';
 import type { SqliteConfig } from '../../database-config.ts';
-import type { Others } from '../../others.ts';
+import type { HeldFile, Others } from '../../others.ts';
 import { DatabaseOpenError } from '../engine.ts';
 import { backupDatabase } from './backup.ts';
 import { lockFile, refuseForeignWriters, refuseWhileLocked } from './exclusive.ts';
@@ -122,11 +122,25 @@ async function keepOthersOut(
   }
 }
 
-/** The same for all processes of this server. @throws DatabaseOpenError */
-export const holdFile = async (
+/** The same for all processes of this server, which are to open just that file. @throws DatabaseOpenError */
+export async function holdFile(
   config: SqliteConfig,
   deps: Pick<OpenSqliteDependencies, 'clock' | 'pidFile'>,
-): Promise<{ release(): void }> => keepOthersOut(resolve(config.file), config, deps);
+): Promise<{ readonly file: HeldFile; release(): void }> {
+  const path = resolve(config.file);
+  const { release } = await keepOthersOut(path, config, deps);
+  const { dev, ino } = statSync(path, { bigint: true });
+  return { file: { path, dev, ino }, release };
+}
+
+/** @throws DatabaseOpenError when another file, or none, is by now where the held one was */
+function requireHeld({ path, dev, ino }: HeldFile): void {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (found?.dev === dev && found.ino === ino) return;
+  throw new DatabaseOpenError(
+    `The database ${path} was ${found === undefined ? 'deleted or moved away' : 'replaced by another file'} while the server runs on it: no further process opens it`,
+  );
+}
 
 /**
  * Opens a SQLite file for this process, or for the processes of this server, and brings it to Sydent's newest schema,
@@ -144,7 +158,9 @@ export async function openSqlite(
     const close = () => handle.close();
     return { handle, path: IN_MEMORY, openReader: undefined, backup: async () => {}, close };
   }
-  const file = resolve(config.file);
+  const held = deps.others?.file;
+  if (held !== undefined) requireHeld(held);
+  const file = held?.path ?? resolve(config.file);
   const isNew = statSync(file).size === 0;
   const closing: (() => void)[] = [];
   const close = () => {
@@ -157,6 +173,7 @@ export async function openSqlite(
     }
     const handle = connect(file);
     closing.push(() => handle.close());
+    if (held !== undefined) requireHeld(held);
     if (deps.others?.isFirst === false) {
       setUp(handle);
       const done = async () => {};
