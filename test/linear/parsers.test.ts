@@ -66,6 +66,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'parseSubject',
     'plain',
     'readId',
+    'secretIn',
     'readLimit',
     'readPage',
   ],
