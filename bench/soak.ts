@@ -2,6 +2,7 @@
  * A long run under mixed load with faults by chance: `npm run soak`. In the end nothing that was acknowledged may be lost,
  * and the server must hold no more memory, files and handles than after the warm-up.
  */
+import { appendFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { checkAll, checkHeld } from './soak/checks.ts';
@@ -17,6 +18,7 @@ const HELP = `Runs the built server under mixed load, with faults by chance, and
     --minutes 10                     so long on each
     --engine sqlite|postgres         only on that
     --seed 7                         the same faults and choices again
+    --log FILE                       keeps there what the server logs
 `;
 const ENGINES: readonly EngineName[] = ['sqlite', 'postgres'];
 /** Seconds. */
@@ -29,6 +31,7 @@ const { values: given } = parseArgs({
     minutes: { type: 'string', default: '60' },
     engine: { type: 'string' },
     seed: { type: 'string' },
+    log: { type: 'string' },
   },
 });
 const begun = performance.now();
@@ -90,6 +93,7 @@ async function soak(engine: EngineName, minutes: number, seed: number): Promise<
     ]);
     return ledger.problems.length === 0;
   } finally {
+    if (given.log !== undefined) await appendFile(given.log, world.logs());
     await world.stop();
   }
 }

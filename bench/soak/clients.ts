@@ -10,7 +10,7 @@ const V2 = '/_matrix/identity/v2';
 const INTERNAL = '/_matrix/identity/internal';
 const SECRET = 'secret';
 /** Milliseconds. */
-const PATIENCE = 60_000;
+const PATIENCE = 30_000;
 const PAUSE = { least: 10, most: 60 };
 const AGAIN = 200;
 

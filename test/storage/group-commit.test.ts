@@ -77,6 +77,29 @@ describe.each(ENGINES)('those who wait for each other, on %s,', (engine) => {
     expect(order).toEqual(['a1', 'a2', 'b1', 'b2']);
   });
 
+  test('are not overtaken, group after group, by those who come later with keys before theirs', async () => {
+    /** Longer than others may begin after. */
+    const slowly = async () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      setTimeout(resolve, 60);
+      await promise;
+    };
+    let isOver = false;
+    let overtook = 0;
+    const client = async () => {
+      while (!isOver) {
+        await storage.logTransaction(slowly, 'a');
+        overtook++;
+      }
+    };
+    const clients = [client(), client(), client()];
+    await storage.logTransaction(async () => {}, 'b');
+    isOver = true;
+    // At most those that waited before it, and those that came while the first of them were at work.
+    expect(overtook).toBeLessThanOrEqual(2 * clients.length);
+    await Promise.all(clients);
+  });
+
   test('see what those before them wrote, and nobody else does before the commit', async () => {
     const seen: unknown[] = [];
     await Promise.all([

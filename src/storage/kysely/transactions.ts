@@ -166,14 +166,18 @@ export function transactionsOn(
 
     async function run(): Promise<void> {
       isRunning = true;
-      while (waiting.length > 0) {
+      let members: Member[] = [];
+      while (members.length + waiting.length > 0) {
         // All that came in this turn of the event loop; and those who only read get theirs.
         await nextTurn();
-        const members = waiting
-          .slice(0, MOST)
-          .toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-        waiting = waiting.slice(MOST);
-        waiting = [...(await commit(members, locksLog)), ...waiting];
+        // Those there was no time for come before all others: by keys alone they might be overtaken for ever.
+        if (members.length === 0) {
+          members = waiting
+            .slice(0, MOST)
+            .toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+          waiting = waiting.slice(MOST);
+        }
+        members = await commit(members, locksLog);
       }
       isRunning = false;
     }
