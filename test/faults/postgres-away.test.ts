@@ -179,6 +179,33 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
     }
   });
 
+  test('in which a statement takes too long refuses that one, says so once, and is used as before', async () => {
+    const other = new pg.Client(url());
+    await other.connect();
+    await other.query('begin; lock table local_threepid_associations in access exclusive mode');
+    const refused = [await bind('one'), await bind('two')];
+    for (const { status, headers } of refused) {
+      expect(status).toBe(503);
+      expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    }
+    expect((await account()).status).toBe(200);
+    await other.query('rollback');
+    await other.end();
+    expect((await bind('three')).status).toBe(200);
+    expect(await bound()).toEqual(['three@sample.test']);
+    expect(lines('db.statement_timeout')).toHaveLength(1);
+    expect(lines('Request failed')).toEqual([]);
+  });
+
+  test('that does not come at the start is given up after a while', async () => {
+    await server.stop();
+    proxy.cut();
+    const db = `${proxy.config}\n${LIMITS}\ndb.start_timeout = 1`;
+    await expect(startTestServer({ database, sections: { db } })).rejects.toThrow('PostgreSQL');
+    proxy.restore();
+    server = await startTestServer({ database });
+  });
+
   test('that is not there yet is waited for at the start', async () => {
     await server.stop();
     proxy.cut();
