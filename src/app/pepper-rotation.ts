@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
 import type { Config } from '../config/config.ts';
 import {
   beginRotation,
@@ -10,10 +8,9 @@ import {
 } from '../identity/peppers/rotation.ts';
 import { isClaimed, workOn } from '../identity/peppers/rotation-work.ts';
 import type { LookupPeppers } from '../model/lookup-peppers.ts';
-import { backoff } from '../platform/backoff.ts';
-import { stopwatch, systemClock } from '../platform/clock.ts';
+import { systemClock } from '../platform/clock.ts';
 import type { Infrastructure } from './infrastructure.ts';
-import type { FromRehashing } from './rehash-thread.ts';
+import { createRehashing } from './rehashing.ts';
 
 /** Rotates the pepper of lookups when it is time, and does what a rotation that somebody else began needs. */
 export interface PepperRotation {
@@ -22,15 +19,6 @@ export interface PepperRotation {
   stop(): Promise<void>;
 }
 
-/** Milliseconds between two tries, at most. */
-const LONGEST_REST = 60_000;
-
-// Compiled it has another name than here.
-const THREAD = new URL(
-  import.meta.url.endsWith('.ts') ? './rehash-thread.ts' : './rehash-thread.js',
-  import.meta.url,
-);
-
 export function createPepperRotation(
   { db, lookupPepper }: Pick<Config, 'db' | 'lookupPepper'>,
   { storage, clock, random, logger, metrics, leases }: Infrastructure,
@@ -38,27 +26,8 @@ export function createPepperRotation(
   const { rotationInterval, grace } = lookupPepper;
   const { peppers, state } = storage.stores;
   const isInMemory = db.engine === 'sqlite' && db.file === ':memory:';
-  let thread: Worker | undefined;
-  let failures = 0;
-  let restAfter = 0;
-  let sinceFailure = stopwatch();
-
-  /** In a thread, with a connection of its own: those who are answered meanwhile do not wait for it. */
-  function startThread(): void {
-    if (thread !== undefined || sinceFailure() < restAfter) return;
-    const started = new Worker(THREAD, { workerData: db });
-    thread = started;
-    started.on('message', ({ line }: FromRehashing) => logger.info(line));
-    started.on('error', (error) => {
-      logger.warn({ err: error }, 'Hashing with the new pepper failed; it is tried again');
-    });
-    started.on('exit', (code) => {
-      thread = undefined;
-      failures = code === 0 ? 0 : failures + 1;
-      restAfter = failures === 0 ? 0 : backoff(failures, { random, longest: LONGEST_REST });
-      sinceFailure = stopwatch();
-    });
-  }
+  // In a thread, with a connection of its own: those who are answered meanwhile do not wait for it.
+  const rehashing = createRehashing(db, { storage, random, logger });
 
   async function beginWhenDue({ current, next, former }: LookupPeppers): Promise<void> {
     // Its pepper ends with the process.
@@ -73,7 +42,7 @@ export function createPepperRotation(
   async function work(): Promise<number> {
     const { next, gone } = await peppers.read();
     if (next === undefined) {
-      if (gone.length > 0) startThread();
+      if (gone.length > 0) rehashing.start();
       return 0;
     }
     const known = await workOn(state, next.number);
@@ -90,7 +59,7 @@ export function createPepperRotation(
       return 0;
     }
     const lease = { ...leases.lease(0), now: systemClock.now() };
-    if (!isClaimed(known, lease)) startThread();
+    if (!isClaimed(known, lease)) rehashing.start();
     return (known?.percent ?? 0) / 100;
   }
 
@@ -108,11 +77,6 @@ export function createPepperRotation(
         age: current.since === undefined ? 0 : (clock.now() - current.since) / 1000,
       });
     },
-    async stop() {
-      if (thread === undefined) return;
-      const ended = once(thread, 'exit');
-      thread.postMessage('stop');
-      await ended;
-    },
+    stop: rehashing.stop,
   };
 }

@@ -7,23 +7,46 @@ import { createProgress } from '../platform/progress.ts';
 import { secureRandom } from '../platform/random.ts';
 import type { DatabaseConfig } from '../storage/database-config.ts';
 import { openForCommand } from '../storage/for-command.ts';
+import type { WriteTurn } from '../storage/others.ts';
 
-/** What the thread says: a line for the log. It is told to stop by any message. */
-export type FromRehashing = { readonly line: string };
+/** What the thread says: a line for the log, and when it wants to write, and has written. */
+export type FromThread = { readonly line: string } | 'enter' | 'leave';
+/** What it is told: it is its turn to write; it is to stop. */
+export type ToThread = 'turn' | 'stop';
 
+if (parentPort === null) throw new Error('This is a thread of the server');
+const server = parentPort;
+const say = (message: FromThread) => server.postMessage(message);
 const stopping = new AbortController();
-parentPort?.once('message', () => stopping.abort());
+let turn: (() => void) | undefined;
+server.on('message', (message: ToThread) => {
+  if (message === 'turn') turn?.();
+  else stopping.abort();
+});
 // To listen is no reason to live on when all is done.
-parentPort?.unref();
+server.unref();
+
+/** Behind those of the server that write, and before those who come later. */
+const writeTurn: WriteTurn = {
+  async enter() {
+    server.ref();
+    await new Promise<void>((resolve) => {
+      turn = resolve;
+      say('enter');
+    });
+    server.unref();
+    return () => say('leave');
+  },
+};
 
 const logger = pino({ level: 'silent' });
-const storage = await openForCommand(workerData as DatabaseConfig, logger);
+const storage = await openForCommand(workerData as DatabaseConfig, logger, writeTurn);
 try {
   const progress = createProgress({
     logger,
     clock: systemClock,
     signal: stopping.signal,
-    terminal: (line) => parentPort?.postMessage({ line } satisfies FromRehashing),
+    terminal: (line) => say({ line }),
   });
   const leases = createLeases({ clock: systemClock, random: secureRandom });
   const deps = { storage, leases, progress };

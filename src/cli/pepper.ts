@@ -31,7 +31,7 @@ Exit status: 0 done, 1 failed, 2 not understood
 `;
 
 /** Milliseconds in which a running server takes up the work. */
-const TAKEN_UP = 4000;
+const TAKEN_UP = 6000;
 const LOOKS = 250;
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -87,7 +87,7 @@ async function rotate(database: OpenDatabase): Promise<void> {
   }
   if (begun.outcome === 'under-way') say('A rotation is under way already; this one goes on');
   const progress = terminalProgress();
-  const task = await progress.begin('Hashing the keys of lookups with the new pepper', 100);
+  const task = await progress.begin('Rotating the pepper (per cent)', 100);
   const leases = createLeases({ clock: systemClock, random: secureRandom });
   let unclaimed = stopwatch();
   for (;;) {
@@ -112,10 +112,13 @@ async function rotate(database: OpenDatabase): Promise<void> {
   }
 }
 
-async function perform({ args, flags }: CommandLine, database: OpenDatabase): Promise<void> {
+/** What the command line asks for. @throws UsageError */
+function wanted({ args, flags }: CommandLine): (database: OpenDatabase) => Promise<void> {
   const [action, ...more] = args;
-  if (more.length === 0 && action === 'status') return status(database, flags.has('json'));
-  if (more.length === 0 && action === 'rotate' && flags.size === 0) return rotate(database);
+  if (more.length === 0) {
+    if (action === 'status') return (database) => status(database, flags.has('json'));
+    if (action === 'rotate' && flags.size === 0) return rotate;
+  }
   throw new UsageError(`pepper wants one of${FORMS}`);
 }
 
@@ -126,9 +129,11 @@ export const pepper: Command = {
   flags: ['json'],
   help: HELP,
   takesArguments: true,
-  run: (line) =>
-    withDatabase(line, async (database) => {
-      await perform(line, database);
+  async run(line) {
+    const perform = wanted(line);
+    return withDatabase(line, async (database) => {
+      await perform(database);
       return 0;
-    }),
+    });
+  },
 };

@@ -7,6 +7,7 @@ import { createSqliteEngine } from './engines/sqlite/engine.ts';
 import { storesOn } from './kysely/stores-on.ts';
 import { transactionsOn } from './kysely/transactions.ts';
 import { hasPendingMigrations } from './migrations/index.ts';
+import type { WriteTurn } from './others.ts';
 import type { Storage } from './stores/index.ts';
 import { refuseUnfinishedCopy } from './unfinished-copy.ts';
 
@@ -37,25 +38,32 @@ export function openBeside(file: string): Database.Database {
   }
 }
 
-async function openEngine(config: DatabaseConfig, logger: Logger): Promise<Engine> {
+async function openEngine(
+  config: DatabaseConfig,
+  logger: Logger,
+  writeTurn: WriteTurn | undefined,
+): Promise<Engine> {
   if (config.engine === 'postgres') {
     const { openPostgresEngine } = await import('./engines/postgres/engine.ts');
     return openPostgresEngine({ ...config, poolSize: 1, startTimeout: 0 }, { logger });
   }
   const handle = openBeside(config.file);
-  return createSqliteEngine({ handle, path: config.file, logger, close: () => handle.close() });
+  const close = () => handle.close();
+  return createSqliteEngine({ handle, path: config.file, logger, close, writeTurn });
 }
 
 /**
  * Opens the database for a command, beside a server that may be running on it: takes no lock, and
  * changes neither schema nor settings.
+ * @param writeTurn the server's turns to write to a SQLite file, where it gives one
  * @throws DatabaseOpenError with a message for the operator.
  */
 export async function openForCommand(
   config: DatabaseConfig,
   logger: Logger,
+  writeTurn?: WriteTurn,
 ): Promise<Pick<Storage, 'stores' | 'transaction' | 'logTransaction' | 'close'>> {
-  const engine = await openEngine(config, logger);
+  const engine = await openEngine(config, logger, writeTurn);
   try {
     if (await hasPendingMigrations(engine)) {
       throw new DatabaseOpenError(

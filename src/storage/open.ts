@@ -15,6 +15,7 @@ import { hasPendingMigrations, migrate } from './migrations/index.ts';
 import type { Others } from './others.ts';
 import type { SharedBuckets, Storage } from './stores/index.ts';
 import { refuseUnfinishedCopy } from './unfinished-copy.ts';
+import { createWriteTurns } from './write-turns.ts';
 
 export interface StorageDependencies {
   readonly logger: Logger;
@@ -37,6 +38,7 @@ export interface StorageDependencies {
 export async function openEngine(
   config: DatabaseConfig,
   deps: StorageDependencies,
+  writeTurn = deps.others?.writeTurn,
 ): Promise<Engine> {
   if (config.engine === 'sqlite') {
     const file = await openSqlite(config, { progress: createProgress(deps), ...deps });
@@ -44,7 +46,7 @@ export async function openEngine(
       ...file,
       logger: deps.logger,
       metrics: deps.metrics,
-      writeTurn: deps.others?.writeTurn,
+      writeTurn,
     });
     try {
       if (await hasPendingMigrations(engine)) await file.backup();
@@ -82,7 +84,9 @@ export async function openStorage(
   config: DatabaseConfig,
   deps: StorageDependencies,
 ): Promise<Storage> {
-  const engine = await openEngine(config, deps);
+  const writeTurn =
+    config.engine === 'sqlite' ? createWriteTurns(deps.others?.writeTurn) : undefined;
+  const engine = await openEngine(config, deps, writeTurn);
   let pepper: string;
   let sharedBuckets: SharedBuckets | undefined;
   try {
@@ -100,6 +104,7 @@ export async function openStorage(
     ...transactionsOn(engine, storesIn),
     pepper,
     sharedBuckets,
+    writeTurn,
     ping: () => engine.ping(),
     close: () => engine.close(),
   };

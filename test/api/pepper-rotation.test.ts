@@ -1,55 +1,22 @@
-import { createHash } from 'node:crypto';
-import pino from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { beginRotation, MOST_FORMER } from '../../src/identity/peppers/rotation.ts';
-import { secureRandom } from '../../src/platform/random.ts';
-import { openForCommand } from '../../src/storage/for-command.ts';
+import { MOST_FORMER } from '../../src/identity/peppers/rotation.ts';
 import { ENGINES } from '../support/databases.ts';
-import { get, postJson } from '../support/http.ts';
+import { get } from '../support/http.ts';
+import {
+  beginBeside,
+  bindEmail as bind,
+  hashOf as hash,
+  hashDetails,
+  lookUp as lookup,
+  unbindEmail as unbind,
+} from '../support/peppers.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 const soon = { timeout: 20_000 };
 const HOUR = 60 * 60 * 1000;
 
-const hash = (address: string, pepper: string) =>
-  createHash('sha256').update(`${address} email ${pepper}`).digest('base64url');
-
-async function hashDetails(server: TestServer, token: string) {
-  const { json } = await get(`${server.url}/_matrix/identity/v2/hash_details`, {}, token);
-  return json as { lookup_pepper: string; alt_lookup_peppers?: string[] };
-}
-
-async function lookup(server: TestServer, token: string, address: string, pepper: string) {
-  const { status, json } = await postJson(
-    `${server.url}/_matrix/identity/v2/lookup`,
-    { algorithm: 'sha256', pepper, addresses: [hash(address, pepper)] },
-    token,
-  );
-  return status === 200 ? (json.mappings[hash(address, pepper)] ?? 'nobody') : json;
-}
-
-const bind = (server: TestServer, address: string, mxid: string) =>
-  postJson(`${server.internalUrl}/_matrix/identity/internal/bind`, {
-    medium: 'email',
-    address,
-    mxid,
-  });
-const unbind = (server: TestServer, address: string, mxid: string) =>
-  postJson(`${server.internalUrl}/_matrix/identity/internal/unbind`, {
-    medium: 'email',
-    address,
-    mxid,
-  });
-
-async function begin({ config, clock }: TestServer) {
-  const storage = await openForCommand(config.db, pino({ level: 'silent' }));
-  try {
-    return await beginRotation(storage, { clock, random: secureRandom });
-  } finally {
-    await storage.close();
-  }
-}
+const begin = ({ config, clock }: TestServer) => beginBeside(config.db, clock);
 
 /** Rotates, and waits for the new pepper. */
 async function rotate(server: TestServer, token: string): Promise<string> {

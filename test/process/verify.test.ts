@@ -106,6 +106,27 @@ describe.each(ENGINES)('verifying a database beside its server, on %s,', (engine
     expect((await verify()).status).toBe(0);
   });
 
+  test('the same by a pepper that is in force since a rotation', async () => {
+    const rotated = () =>
+      database.execute('select * from cognomen_rotated_keys order by lookup_hash');
+    const rotate = spawnCognomen(['pepper', 'rotate'], { cwd: folder.path });
+    expect(await rotate.ended).toBe(0);
+    const before = await rotated();
+    expect(before).toHaveLength((await keys()).length);
+    expect((await verify()).output).toMatch(/All is well\n$/);
+
+    const [first = 0, second = 0] = await ids();
+    await database.execute('delete from cognomen_rotated_keys where global_id = ?', [first]);
+    await database.execute("insert into cognomen_rotated_keys values (1, 'x', ?)", [second]);
+    const found = await verify();
+    expect(found.status).toBe(1);
+    expect(found.output).toContain(`1 associations that lack keys of lookups: ${first}\n`);
+    expect(found.output).toContain(`1 associations with wrong keys of lookups: ${second}\n`);
+    expect((await verify('--repair')).status).toBe(0);
+    expect(await rotated()).toEqual(before);
+    expect((await verify()).status).toBe(0);
+  });
+
   test('names five of many', async () => {
     for (let id = GONE; id < GONE + 7; id++) {
       await database.execute("insert into cognomen_lookup_keys values (?, 'a', 'b')", [id]);

@@ -20,8 +20,8 @@ const PAGE = 1000;
  * change a page of its own. This many take about 25 MB.
  */
 const SORTED_AT_ONCE = 200_000;
-/** Stored in one transaction: nobody else binds meanwhile. */
-const STORED_AT_ONCE = 500;
+/** Stored in one transaction, in about 20 ms: nobody else binds meanwhile. */
+const STORED_AT_ONCE = 2000;
 /** Milliseconds between two transactions, at least: for those who write, too. */
 const PAUSE = 2;
 /** Deleted in one transaction, and the pause behind it: nobody is in a hurry. */

@@ -1,9 +1,16 @@
 import { OperatorError } from '../../platform/operator-error.ts';
 import type { Progress } from '../../platform/progress.ts';
-import type { Storage, StoredAssociation } from '../../storage/stores/index.ts';
+import type { Storage, StoredAssociation, Stores } from '../../storage/stores/index.ts';
 import type { ServerKeys } from '../server-keys.ts';
 import { type Fault, Findings } from './findings.ts';
 import { type IndexFaults, indexFaults, makeKeysAnew } from './index-faults.ts';
+import {
+  hashesOfPeppers,
+  type IndexedRow,
+  type MissingHashes,
+  missingHashes,
+  staleAmong,
+} from './rotated-faults.ts';
 import { signedFault } from './signed-fault.ts';
 
 export interface VerificationDependencies {
@@ -28,10 +35,8 @@ export interface Verification {
 const ROWS = 32;
 const KEYS = 500;
 
-interface Checked {
-  readonly id: number;
+interface Checked extends IndexedRow {
   readonly faults: readonly Fault[];
-  readonly index: IndexFaults;
 }
 
 /**
@@ -53,21 +58,38 @@ export async function verifyAssociations(
   }
   const findings = new Findings();
 
+  /** @param stores where what the row should have beside its keys is looked for */
+  async function checkAll(
+    stores: Pick<Stores, 'peppers'>,
+    rows: readonly StoredAssociation[],
+  ): Promise<{ readonly all: Checked[]; readonly missing: MissingHashes[] }> {
+    const all = await Promise.all(rows.map(check));
+    const missing = await missingHashes(stores, all);
+    const lacking = new Set(missing.flatMap(({ hashes }) => hashes.map(({ id }) => id)));
+    const told = all.map(({ faults, ...each }) => ({
+      ...each,
+      faults:
+        lacking.has(each.row.id) && !faults.includes('unindexed')
+          ? [...faults, 'unindexed' as const]
+          : faults,
+    }));
+    return { all: told, missing };
+  }
+
   async function check(row: StoredAssociation): Promise<Checked> {
     const index = indexFaults(row, { serverName, pepper: pepper as string });
     const faults = [await signedFault(row, keys), ...indexFaultNames(index)];
-    return { id: row.id, index, faults: faults.filter((fault) => fault !== undefined) };
+    return { row, index, faults: faults.filter((fault) => fault !== undefined) };
   }
 
   const checkAgain = (ids: readonly number[]) =>
     storage.logTransaction(async (stores) => {
-      const checked: Checked[] = [];
-      for (const row of await stores.verification.associations(ids)) {
-        const found = await check(row);
-        if (repair) await makeKeysAnew(stores, row, found.index);
-        checked.push(found);
+      const { all, missing } = await checkAll(stores, await stores.verification.associations(ids));
+      if (repair) {
+        for (const { row, index } of all) await makeKeysAnew(stores, row, index);
+        for (const { number, hashes } of missing) await stores.peppers.add(number, hashes);
       }
-      return checked;
+      return all;
     });
 
   const orphanedStill = (ids: readonly number[]) =>
@@ -84,10 +106,12 @@ export async function verifyAssociations(
     );
     for (;;) {
       const rows = await verification.associationsAfter(after, ROWS);
-      const checked = await Promise.all(rows.map(check));
-      const suspicious = checked.filter(({ faults }) => faults.length > 0).map(({ id }) => id);
+      const { all } = await checkAll(storage.stores, rows);
+      const suspicious = all.filter(({ faults }) => faults.length > 0).map(({ row }) => row.id);
       const confirmed = suspicious.length > 0 ? await checkAgain(suspicious) : [];
-      for (const { id, faults } of confirmed) for (const fault of faults) findings.add(fault, id);
+      for (const { row, faults } of confirmed) {
+        for (const fault of faults) findings.add(fault, row.id);
+      }
       count += rows.length;
       after = rows.at(-1)?.id ?? after;
       await task.advance(rows.length);
@@ -115,8 +139,29 @@ export async function verifyAssociations(
     return count;
   }
 
+  /** Hashes by rotated peppers of keys that there are not; no more than one is said of an association. */
+  async function checkHashes(): Promise<void> {
+    const task = await progress.begin('Checking the hashes by rotated peppers', 0);
+    for await (const { pepper, hashes } of hashesOfPeppers(storage.stores)) {
+      const suspicious = await staleAmong(storage.stores, pepper, hashes);
+      const confirmed =
+        suspicious.length === 0
+          ? []
+          : await storage.logTransaction(async (stores) => {
+              const stale = await staleAmong(stores, pepper, suspicious);
+              if (repair) await stores.peppers.delete(pepper.number, stale);
+              return stale;
+            });
+      for (const id of new Set(confirmed.map((each) => each.id))) findings.add('misindexed', id);
+      await task.advance(hashes.length);
+    }
+    task.end();
+  }
+
   const associations = await checkAssociations();
-  return { associations, lookupKeys: await checkKeys(), findings };
+  const lookupKeys = await checkKeys();
+  await checkHashes();
+  return { associations, lookupKeys, findings };
 }
 
 function indexFaultNames({ missing, misHashed, foreign }: IndexFaults): Fault[] {

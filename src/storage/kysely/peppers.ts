@@ -61,6 +61,11 @@ export function pepperStore(engine: Engine): (db: Db) => PepperStore {
         return [...some.filter((key) => key.id !== last), ...rest];
       },
 
+      async keysOf(ids) {
+        if (ids.length === 0) return [];
+        return keys().where('lookup.global_id', 'in', ids).execute();
+      },
+
       async lastId() {
         const row = await db
           .selectFrom('cognomen_lookup_keys')

@@ -1,3 +1,4 @@
+import type { WriteTurn } from '../others.ts';
 import type { AccountStore } from './accounts.ts';
 import type { AdoptionStore } from './adoption/adoption.ts';
 import type { OwnAssociationStore } from './adoption/own-associations.ts';
@@ -89,6 +90,8 @@ export interface Storage {
   readonly pepper: string;
   /** What nodes count together, by the database's time; undefined on SQLite. */
   readonly sharedBuckets: SharedBuckets | undefined;
+  /** The turns to write, for other connections of this process; undefined where nobody needs to wait for one. */
+  readonly writeTurn?: WriteTurn | undefined;
   /** Resolves when the database answers. */
   ping(): Promise<void>;
   close(): Promise<void>;

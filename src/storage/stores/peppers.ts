@@ -21,6 +21,8 @@ export interface PepperStore {
   write(peppers: LookupPeppers): Promise<void>;
   /** All keys of associations behind that id, so many at least where there are; in the order of ids. */
   keysBehind(id: number, limit: number): Promise<UnhashedKey[]>;
+  /** All keys of those associations. */
+  keysOf(ids: readonly number[]): Promise<UnhashedKey[]>;
   /** The highest id of an association with keys; 0 when there is none. */
   lastId(): Promise<number>;
   /** Adds hashes of associations that still have keys. To be called under the log's lock; fastest in their order. */
