@@ -6,10 +6,13 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createDatabase, type TestDatabase, temporaryFolder } from '../support/databases.ts';
 import { postJson } from '../support/http.ts';
+import { beginBeside, hashDetails, lookUp } from '../support/peppers.ts';
 import { type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
 import { bind, lookup } from '../support/replicating-servers.ts';
 
 const SYDENTS = fileURLToPath(new URL('../fixtures/sydent-2.7/sydent.db', import.meta.url));
+
+const TOKEN = 'token'.padEnd(64, 'x');
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let postgres: TestDatabase;
@@ -107,6 +110,29 @@ describe('cognomen db copy', () => {
     )) as { address: string; mxid: string }[];
     const server = await serve(postgres.config);
     expect(await lookup(server, row?.address ?? '')).toMatchObject({ mxid: row?.mxid });
+  });
+
+  test('a database with a rotation of the pepper under way, which goes on there', async () => {
+    await filled(3);
+    inFile(`insert into accounts (user_id, created_ts) values ('@a:b.test', 1)`);
+    inFile(`insert into tokens (token, user_id) values ('${TOKEN}', '@a:b.test')`);
+    const rotate = spawn('pepper', 'rotate');
+    expect(await rotate.ended, rotate.log()).toBe(0);
+    const file = path.join(folder.path, 'own.db');
+    const config = { engine: 'sqlite', file, backup: false, exclusive: false } as const;
+    expect((await beginBeside(config)).outcome).toBe('begun');
+    expect(await copy(urlOf(postgres))).toMatchObject({ status: 0 });
+    const server = await serve(postgres.config);
+    await expect
+      .poll(async () => (await hashDetails(server, TOKEN)).alt_lookup_peppers)
+      .toHaveLength(2);
+    const { lookup_pepper: now, alt_lookup_peppers: former = [] } = await hashDetails(
+      server,
+      TOKEN,
+    );
+    for (const by of [now, ...former]) {
+      expect(await lookUp(server, TOKEN, 'user2@sample.test', by)).toBe('@user2:sample.test');
+    }
   });
 
   test('killed on its way it goes on where it was; no server starts on what is there till then', async () => {

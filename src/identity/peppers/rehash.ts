@@ -20,10 +20,10 @@ const PAGE = 1000;
  * change a page of its own. This many take about 25 MB.
  */
 const SORTED_AT_ONCE = 200_000;
-/** Stored in one transaction, in about 20 ms: nobody else binds meanwhile. */
-const STORED_AT_ONCE = 2000;
-/** Milliseconds between two transactions, at least: for those who write, too. */
-const PAUSE = 2;
+/** Stored in one transaction, in about 10 ms: nobody else binds meanwhile. */
+const STORED_AT_ONCE = 1000;
+/** Milliseconds between two transactions: half of what the last one took, so that others who write have their time. */
+const PAUSE = { shortest: 2, longest: 100 };
 /** Deleted in one transaction, and the pause behind it: nobody is in a hurry. */
 const DELETED_AT_ONCE = 500;
 const DELETING_PAUSE = 20;
@@ -98,12 +98,13 @@ async function makeHashes(next: RotatedPepper, deps: RehashDependencies): Promis
         const position = after < 0 && run.last <= 0 ? 0 : Math.max(0, after);
         const reached = position + (run.last - position) * (to / hashes.length);
         const isAll = to === hashes.length;
+        const elapsed = stopwatch();
         await write(hashes.slice(from, to), {
           percent: percentOf(reached),
           ...(isAll ? { done: run.last } : {}),
         });
         task.reached(Math.round(reached), last);
-        await pause(PAUSE);
+        await pause(Math.min(Math.max(PAUSE.shortest, elapsed() / 2), PAUSE.longest));
       }
       after = run.last;
     }
