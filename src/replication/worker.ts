@@ -10,6 +10,7 @@ import { yieldToEventLoop } from '../platform/yield-to-event-loop.ts';
 import type { Peer, Storage, StoredLocalAssociation } from '../storage/stores/index.ts';
 import type { Batch } from './batch.ts';
 import { createKeyOnFile } from './key-on-file.ts';
+import { createPeerClaim } from './peer-claim.ts';
 import type { PeerClient, PushAnswer } from './peer-client.ts';
 import { pushUrl, takesPart } from './peers.ts';
 import { passRefused } from './refusals.ts';
@@ -51,8 +52,6 @@ const PAUSE_AFTER_ERROR = 1000;
 const LONGEST_PAUSE = 2 * 60 * 1000;
 /** While another process pushes to the peer. */
 const CLAIMED_PAUSE = 250;
-/** A killed process's claim lapses after that; a push that takes longer may be made twice, which does no harm. */
-const CLAIM = 15_000;
 
 /** What a round ended with: nothing left to do, a pause before the next, or another round at once. */
 type Outcome = 'idle' | 'again' | { readonly pause: number };
@@ -60,17 +59,17 @@ type Outcome = 'idle' | 'again' | { readonly pause: number };
 const lastOf = (entries: readonly StoredLocalAssociation[]) => entries.at(-1)?.id ?? 0;
 
 export function startWorker(name: string, deps: WorkerDependencies): Worker {
-  const { storage, clock, random, logger, metrics, client, leases } = deps;
+  const { storage, clock, random, logger, metrics, client } = deps;
   const { peers } = storage.stores;
   const stopping = new AbortController();
   let size = SAFE_SIZE;
   /** The most that the peer takes, as far as was learnt lately. */
   let largest = { size: LARGEST_SIZE, until: 0 };
   const keyOnFile = createKeyOnFile(name, deps);
+  const ownClaim = createPeerClaim(name, deps);
   let failures = 0;
   let woken = false;
   let isIdle = false;
-  let claimedUntil = 0;
   /** A batch made while the one before it was on its way. */
   let ahead: { readonly after: number; readonly batch: Batch } | undefined;
   let endWait = () => {};
@@ -195,16 +194,13 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
 
   /** Makes this process the one that pushes to the peer, if there is something to push. */
   async function claim(peer: Peer): Promise<Outcome | 'claimed'> {
-    const now = clock.now();
-    if (now < claimedUntil - CLAIM / 2) return 'claimed';
+    if (ownClaim.isHeld) return 'claimed';
     const [next] = await storage.stores.associations.logAfter(peer.lastSent ?? 0, 1);
     if (next === undefined) {
       metrics.backlog(name, 0);
       return 'idle';
     }
-    const lease = leases.lease(CLAIM);
-    if (!(await peers.claim(name, lease))) return { pause: CLAIMED_PAUSE };
-    claimedUntil = lease.until;
+    if (!(await ownClaim.take())) return { pause: CLAIMED_PAUSE };
     // Another process may have pushed between the look at the peer and the claim.
     const [claimed] = await peers.list([name]);
     return claimed?.lastSent === peer.lastSent ? 'claimed' : 'again';
@@ -219,6 +215,10 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
     if (peer === undefined || !takesPart(peer)) return 'idle';
     const claimed = await claim(peer);
     if (claimed !== 'claimed') return claimed;
+    return ownClaim.during(() => push(peer));
+  }
+
+  async function push(peer: Peer): Promise<Outcome> {
     const after = peer.lastSent ?? 0;
     const batch = ahead?.after === after ? ahead.batch : await prepare(after, size);
     ahead = undefined;
@@ -242,13 +242,6 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
     return conclude(peer, url, pushed, answer);
   }
 
-  async function release(): Promise<void> {
-    if (claimedUntil === 0) return;
-    claimedUntil = 0;
-    // It lapses by itself, too.
-    await peers.release(name, leases.holder).catch(() => {});
-  }
-
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       woken = false;
@@ -258,14 +251,14 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
         return { pause: PAUSE_AFTER_ERROR };
       });
       if (outcome === 'again' || stopping.signal.aborted) continue;
-      await release();
+      await ownClaim.release();
       // Woken meanwhile: what came is not in what was read.
       if (outcome === 'idle' && woken) continue;
       isIdle = outcome === 'idle';
       await wait(outcome === 'idle' ? undefined : outcome.pause);
       isIdle = false;
     }
-    await release();
+    await ownClaim.release();
   }
 
   const running = run();

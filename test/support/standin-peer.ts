@@ -93,6 +93,8 @@ export async function startStandInPeer(options: StandInOptions): Promise<StandIn
         count++;
         await options.after;
         if (options.silent) return;
+        // Who has gone meanwhile has no certificate any more, and gets no answer.
+        if (request.socket.destroyed) return;
         const caller = (request.socket as TLSSocket).getPeerCertificate().subject.CN;
         const [status, answer] =
           caller === pusher.name

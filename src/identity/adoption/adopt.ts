@@ -43,7 +43,8 @@ async function adoptSessions({ storage, clock, progress }: AdoptionDependencies)
   );
   let count = 0;
   for (;;) {
-    const adopted = await storage.transaction(async (stores) => {
+    // By turns, as several nodes may start at once.
+    const adopted = await storage.logTransaction(async (stores) => {
       const sessions = await stores.adoption.sessionsWithoutExtras(SESSIONS_AT_ONCE);
       for (const session of sessions) await stores.adoption.adoptSession(session, clock.now());
       return sessions.length;

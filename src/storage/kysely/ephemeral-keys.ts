@@ -1,7 +1,7 @@
-import type { Db } from '../engines/engine.ts';
+import type { Db, Engine } from '../engines/engine.ts';
 import type { EphemeralKeyStore } from '../stores/index.ts';
 
-export function ephemeralKeyStore(db: Db): EphemeralKeyStore {
+export function ephemeralKeyStore(engine: Engine, db: Db): EphemeralKeyStore {
   return {
     async countVerification(publicKey, now) {
       const result = await db
@@ -26,12 +26,12 @@ export function ephemeralKeyStore(db: Db): EphemeralKeyStore {
     },
 
     async deleteExpired(now, limit) {
-      const rows = await db
+      const expired = db
         .selectFrom('cognomen_invite_keys')
         .select('public_key')
         .where('valid_until', '<=', now)
-        .limit(limit)
-        .execute();
+        .limit(limit);
+      const rows = await (engine.locksRows ? expired.forUpdate().skipLocked() : expired).execute();
       const keys = rows.map((row) => row.public_key);
       if (keys.length === 0) return 0;
       await db.deleteFrom('ephemeral_public_keys').where('public_key', 'in', keys).execute();

@@ -184,12 +184,12 @@ function sessionStoreOn(
     },
 
     async deleteModifiedBefore(time, limit) {
-      const rows = await db
+      const old = db
         .selectFrom('threepid_validation_sessions')
         .select('id')
         .where('mtime', '<', time)
-        .limit(limit)
-        .execute();
+        .limit(limit);
+      const rows = await (engine.locksRows ? old.forUpdate().skipLocked() : old).execute();
       const ids = rows.map((row) => row.id);
       if (ids.length > 0) await deleteSessions(ids);
       return ids.length;

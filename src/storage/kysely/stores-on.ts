@@ -35,7 +35,7 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     sessions: sessions(db),
     associations: associations(db),
     lookups: lookups(db),
-    ephemeralKeys: ephemeralKeyStore(db),
+    ephemeralKeys: ephemeralKeyStore(engine, db),
     accounts: accounts(db),
     networkKeys: networkKeyStore(db),
     invitations: invitationStore(engine, db),
