@@ -98,6 +98,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   'is given names and texts of this server’s own': [
     'basicAuthorization',
     'createKeyOnFile',
+    'createPeerClaim',
     'createServerKeys',
     'giveUpOld',
     'isOrigin',
