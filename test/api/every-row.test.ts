@@ -126,12 +126,14 @@ describe.each(ENGINES)('on %s', (engine) => {
     });
 
     test('asking for a text message', async () => {
-      const { json } = await phone({ phone_number: '07700 900750' });
+      // One for each version: on PostgreSQL limits go by the database's time, which no test moves on.
+      const last = version === 'v1' ? '50' : '51';
+      const { json } = await phone({ phone_number: `07700 9007${last}` });
       expect(json).toEqual({
         success: true,
         sid: expect.stringMatching(/^\d+$/),
-        msisdn: '447700900750',
-        intl_fmt: '+44 7700 900750',
+        msisdn: `4477009007${last}`,
+        intl_fmt: `+44 7700 9007${last}`,
       });
       const none = version === 'v1' ? 'M_INVALID_PHONE_NUMBER' : 'M_INVALID_ADDRESS';
       expect(code(await phone({ phone_number: 'none' }))).toEqual([400, none]);
@@ -141,7 +143,7 @@ describe.each(ENGINES)('on %s', (engine) => {
       expect(code(await phone())).toEqual([400, 'M_SEND_ERROR']);
       provider.behave(undefined);
       const again = (attempt: number) =>
-        phone({ phone_number: '07700 900750', send_attempt: attempt });
+        phone({ phone_number: `07700 9007${last}`, send_attempt: attempt });
       expect((await again(2)).status).toBe(200);
       const limited = await again(3);
       expect(code(limited)).toEqual([429, 'M_LIMIT_EXCEEDED']);
