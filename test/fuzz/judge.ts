@@ -3,8 +3,8 @@ import { isWhole, type Route, render, type WireRequest } from './requests.ts';
 import { exchange, type WireAnswer } from './wire.ts';
 import type { World } from './world.ts';
 
-/** When a token was last used is noted whatever for; what homeservers and peers are owed goes on by itself. */
-const NEVER_LOOKED_AT = /^cognomen_(tokens|notice|peers|state)/;
+/** A token's last use is noted whatever for, limits count what comes to nothing, and what is owed to others goes on by itself. */
+const NEVER_LOOKED_AT = /^cognomen_(tokens|notice|peers|state|buckets)/;
 const SESSION_TABLES = new Set([
   'threepid_validation_sessions',
   'threepid_token_auths',
