@@ -120,12 +120,12 @@ async function makeHashes(next: RotatedPepper, deps: RehashDependencies): Promis
     const hashes: RotatedHash[] = [];
     let last: number | undefined;
     while (hashes.length < SORTED_AT_ONCE) {
-      const keys = await peppers.keysBehind(last ?? behind, PAGE);
-      for (const { id, spelling, medium } of keys) {
+      const page = await peppers.keysBehind(last ?? behind, PAGE);
+      if (page === undefined) break;
+      last = page.last;
+      for (const { id, spelling, medium } of page.keys) {
         hashes.push({ id, hash: lookupHash(spelling, medium, next.pepper) });
       }
-      last = keys.at(-1)?.id ?? last;
-      if (keys.length < PAGE) break;
       if (sinceRenewal() > RENEWAL) await write([], {});
     }
     if (last === undefined) return undefined;

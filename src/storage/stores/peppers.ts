@@ -19,8 +19,14 @@ export interface PepperStore {
   read(): Promise<LookupPeppers>;
   /** To be called under the log's lock: who writes keys goes by it. */
   write(peppers: LookupPeppers): Promise<void>;
-  /** All keys of associations behind that id, so many at least where there are; in the order of ids. */
-  keysBehind(id: number, limit: number): Promise<UnhashedKey[]>;
+  /**
+   * All keys of some associations behind that id, in the order of ids, about so many; undefined where there are none.
+   * Those of which there is no association are left out.
+   */
+  keysBehind(
+    id: number,
+    limit: number,
+  ): Promise<{ readonly last: number; readonly keys: readonly UnhashedKey[] } | undefined>;
   /** All keys of those associations. */
   keysOf(ids: readonly number[]): Promise<UnhashedKey[]>;
   /** The highest id of an association with keys; 0 when there is none. */
