@@ -1,8 +1,8 @@
 /** The load: clients that each do one thing after the other until they are told to end. */
-import { createHash } from 'node:crypto';
-import { connect } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { lookupHash } from '../../src/model/lookup-hash.ts';
 import type { Entry, Ledger } from './ledger.ts';
+import { misbehave } from './misbehaving.ts';
 import type { Chance } from './random.ts';
 import type { World } from './world.ts';
 
@@ -39,9 +39,6 @@ export interface Clients {
   /** Stops all; resolves when what was under way is done. */
   end(): Promise<void>;
 }
-
-const hashOf = (address: string, pepper: string) =>
-  createHash('sha256').update(`${address} email ${pepper}`).digest('base64url');
 
 /** An account by the homeserver's word; its token, once it is given. */
 export async function register(
@@ -144,7 +141,7 @@ export function startClients(
     const details = await ask('hash_details', `${at.url}${V2}/hash_details`, { token });
     if (details.status !== 200) return undefined;
     const pepper = details.json.lookup_pepper;
-    const hashes = new Map(asked.map((address) => [hashOf(address, pepper), address]));
+    const hashes = new Map(asked.map((address) => [lookupHash(address, 'email', pepper), address]));
     const found = await ask('lookup', `${at.url}${V2}/lookup`, {
       token,
       body: { algorithm: 'sha256', pepper, addresses: [...hashes.keys()] },
@@ -228,24 +225,6 @@ export function startClients(
     }
   }
 
-  /** Who begins a request and does not end it, sends nonsense, or does not wait for the answer. */
-  async function misbehaves(): Promise<void> {
-    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
-    socket.on('error', () => {});
-    const head = `POST ${V2}/lookup HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`;
-    const kind = chance.between(0, 3);
-    socket.write(
-      [
-        head,
-        `${head}content-length: 5000\r\n\r\n{"addresses":[`,
-        '\u0000\u0001 nonsense\r\n\r\n',
-        `GET ${V2}/hash_details HTTP/1.1\r\nhost: x\r\n\r\n`,
-      ][kind] ?? '',
-    );
-    await wait(chance.between(0, kind === 3 ? 2 : 3000));
-    socket.resetAndDestroy();
-  }
-
   const ownerOf = new Map<string, string>();
   async function account(): Promise<{ token: string; mxid: string } | undefined> {
     const name = `account${number++}`;
@@ -291,7 +270,7 @@ export function startClients(
     ...times(1, ({ token }) => bindInternally('peer', token)),
     ...times(4, ({ token }) => looks(token)),
     ...times(1, registers),
-    ...times(4, misbehaves),
+    ...times(4, () => misbehave(server.url, chance)),
   ];
   return {
     ask,

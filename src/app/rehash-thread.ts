@@ -39,7 +39,8 @@ const writeTurn: WriteTurn = {
   },
 };
 
-const logger = pino({ level: 'silent' });
+// Says nothing itself, not even what progress says at any level.
+const logger = pino({ level: 'silent' }, { write: () => {} });
 const storage = await openForCommand(workerData as DatabaseConfig, logger, writeTurn);
 try {
   const progress = createProgress({

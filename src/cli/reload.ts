@@ -11,8 +11,8 @@ replaced by a new one, one after the other. Takes [general] workers = 2 or more.
 
 Usage: cognomen reload
 
-The configuration is checked first; a faulty one changes nothing. What [db] says, pidfile.path, and whether there are
-workers at all, take a restart. The log tells when it is done: "Reloaded".
+The configuration is checked first; a faulty one changes nothing. What [db] says, server.name, pidfile.path, log.path, and
+whether there are workers at all, take a restart. The log tells when it is done: "Reloaded".
 
 Exit status: 0 the server was told, 1 it was not, 2 not understood
 `;

@@ -29,7 +29,10 @@ async function serveUntilStopped({ config: files }: CommandLine): Promise<number
   );
   if (loaded === undefined) return 1;
   const { general } = loaded.config;
-  const logging = await orReportFailure(() => createLogger(general.log, { clock: systemClock }));
+  const isShared = general.workers !== 1;
+  const logging = await orReportFailure(() =>
+    createLogger(general.log, { clock: systemClock, isShared }),
+  );
   if (logging === undefined) return 1;
   dieOfTheUnexpected(logging.logger);
   return general.workers === 1 ? serveAlone(loaded, logging) : supervise(loaded, logging);

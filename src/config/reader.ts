@@ -1,4 +1,4 @@
-import { InvalidValueError, type Key } from './keys.ts';
+import { InvalidValueError, type Key, text } from './keys.ts';
 import { ConfigSyntaxError, DEFAULT_SECTION } from './parser.ts';
 import {
   type Environment,
@@ -120,13 +120,15 @@ export function createReader(files: Files, environment: Environment): ConfigRead
       const names = new Set([...ini.keys(section), ...ini.keys(DEFAULT_SECTION)]);
       return [...names]
         .filter((name) => name.startsWith(prefix))
-        .map((name): [string, string] => [
-          name,
-          noting(`[${section}] ${name}`, () => ini.get(section, name)) ?? '',
-        ])
-        .filter(([name, text]) => {
-          if (text === '') warn(`[${section}] ${name} is empty and counts as not there`);
-          return text !== '';
+        .map((name): [string, string] => {
+          const key = { section, name, default: undefined, parse: text, about: '' };
+          const found = noting(nameOf(key), () => files.find(key, readSecret));
+          values.push({ key, value: found?.value, from: found?.from });
+          return [name, found?.value ?? ''];
+        })
+        .filter(([name, value]) => {
+          if (value === '') warn(`[${section}] ${name} is empty and counts as not there`);
+          return value !== '';
         });
     },
     sections: (prefix) => ini.sections.filter((name) => name.startsWith(prefix)),

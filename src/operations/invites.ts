@@ -1,10 +1,10 @@
 import type { InviteRow } from '../storage/stores/index.ts';
-import { PAGE_OPTIONS, parseSubject, readPage } from './input.ts';
+import { PAGE_OPTIONS, parseAddress, parseSubject, readPage } from './input.ts';
 import type { Operation } from './operation.ts';
 import { lines, plain, time } from './text.ts';
 
-/** Milliseconds that a cancelled invitation's key stays valid: none. */
-const NOT_LONGER = 0;
+/** Looked at in one transaction. */
+const AT_ONCE = 100;
 
 const stateOf = ({ deliveredAt, notice }: InviteRow) => {
   if (deliveredAt !== undefined) return `delivered ${time(deliveredAt)}`;
@@ -44,23 +44,22 @@ export const cancelInvite: Operation<{ readonly cancelled: number }> = {
   summary: 'Deletes the pending invitations to an address; their keys are valid no more',
   argument: { name: 'ADDRESS', about: 'To whom', required: true },
   async run({ argument = '' }, { storage, clock }) {
-    const subject = parseSubject(argument);
-    const address = subject.kind === 'address' ? subject.address : argument;
-    let cancelled = 0;
-    for (;;) {
-      const removed = await storage.logTransaction(async (stores) => {
-        const page = { after: 0, limit: 100 };
-        const found = await stores.overview.invites({ address }, page);
-        const pending = found.filter(
-          ({ deliveredAt, notice }) => deliveredAt === undefined && notice === undefined,
-        );
-        const tokens = pending.map(({ token }) => token);
-        if (tokens.length > 0) await stores.invitations.remove(tokens, clock.now() + NOT_LONGER);
-        return tokens.length;
+    const address = parseAddress(argument);
+    let [after, cancelled]: [number | undefined, number] = [0, 0];
+    while (after !== undefined) {
+      const page = { after, limit: AT_ONCE };
+      const done = await storage.logTransaction(async ({ overview, invitations }) => {
+        const found = await overview.invites({ address }, page);
+        const tokens = found
+          .filter(({ deliveredAt, notice }) => deliveredAt === undefined && notice === undefined)
+          .map(({ token }) => token);
+        if (tokens.length > 0) await invitations.remove(tokens, clock.now());
+        return { count: tokens.length, last: found.at(-1)?.id };
       });
-      cancelled += removed;
-      if (removed === 0) return { cancelled };
+      cancelled += done.count;
+      after = done.last;
     }
+    return { cancelled };
   },
   text: ({ cancelled }) => `${cancelled} cancelled`,
   found: ({ cancelled }) => cancelled > 0,

@@ -59,15 +59,19 @@ function timeWriter(clock: Clock): () => string {
 /**
  * The server's log: JSON, or readable text on a terminal and where the configuration asks for it.
  * Lines are written at the end of the turn of the event loop that they come in, warnings at once (`writeTogether`).
+ * @param deps isShared: whether other processes write to the same place
  * @throws Error when the log file cannot be opened.
  */
-export async function createLogger(options: LogOptions, deps: { clock: Clock }): Promise<Logging> {
+export async function createLogger(
+  options: LogOptions,
+  deps: { readonly clock: Clock; readonly isShared?: boolean },
+): Promise<Logging> {
   const file = options.path === '' ? undefined : openLogFile(options.path, deps.clock);
   const raw: LineDestination = file ?? pino.destination({ dest: STDERR, sync: true });
   const watched = isatty(STDERR);
   const terminal = file === undefined && watched;
   const pretty = options.format === 'pretty' || (options.format === 'auto' && terminal);
-  const together = pretty ? undefined : writeTogether(raw);
+  const together = pretty ? undefined : writeTogether(raw, deps.isShared);
   const flush = () => together?.flush();
   process.on('exit', flush);
   const logger = pino(

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import os from 'node:os';
 import { setTimeout as passed } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '../config/config.ts';
 import type { LoadedFiles } from '../config/load.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Logging } from '../platform/logger.ts';
@@ -24,6 +25,7 @@ function settingsOf({ config, sources, secrets }: LoadedFiles): CrewSettings {
 export async function supervise(loaded: LoadedFiles, logging: Logging): Promise<number> {
   const { logger } = logging;
   const { general, db, files } = loaded.config;
+  let { shutdownDelay } = general;
   // What they say holds numbers that JSON has none for.
   cluster.setupPrimary({ serialization: 'advanced' });
   const metrics = createWorkerMetrics();
@@ -51,9 +53,13 @@ export async function supervise(loaded: LoadedFiles, logging: Logging): Promise<
       logger.warn(`The signal to reload is not obeyed: ${now}`);
       return;
     }
-    reloading = reload(loaded, crew, logging).finally(() => {
-      reloading = undefined;
-    });
+    reloading = reload(loaded, crew, logging)
+      .then((inForce) => {
+        shutdownDelay = inForce?.general.shutdownDelay ?? shutdownDelay;
+      })
+      .finally(() => {
+        reloading = undefined;
+      });
   });
 
   tellStart(loaded, logger);
@@ -81,10 +87,10 @@ export async function supervise(loaded: LoadedFiles, logging: Logging): Promise<
     logger.info({ workers: crew.running }, 'Ready');
     if (!stopping.aborted) await once(stopping, 'abort');
     logger.info('Stopping');
-    if (general.shutdownDelay > 0) {
+    if (shutdownDelay > 0) {
       crew.announceStop();
       phase = 'the delay for load balancers (shutdown.delay)';
-      await passed(general.shutdownDelay);
+      await passed(shutdownDelay);
       phase = undefined;
     }
   }
@@ -95,27 +101,45 @@ export async function supervise(loaded: LoadedFiles, logging: Logging): Promise<
   process.exit(0);
 }
 
-/** Replaces all workers by such as have the configuration as it is by now; when it cannot be used, nothing changes. */
-async function reload(loaded: LoadedFiles, crew: Crew, { logger }: Logging): Promise<void> {
+/** What of [general] only a start can put in force, and why it does. */
+const RESTARTING: readonly { name: string; of: (general: Config['general']) => string }[] = [
+  // A start signs anew what stands under the former name.
+  { name: '[general] server.name', of: ({ serverName }) => serverName },
+  // These are this process's.
+  { name: '[general] pidfile.path', of: ({ pidFile }) => pidFile },
+  { name: '[general] log.path', of: ({ log }) => log.path },
+];
+
+/**
+ * Replaces all workers by such as have the configuration as it is by now; when it cannot be used, nothing changes.
+ * @returns the configuration that is in force then; undefined where it is the one before
+ */
+async function reload(
+  loaded: LoadedFiles,
+  crew: Crew,
+  { logger }: Logging,
+): Promise<Config | undefined> {
   const { config } = loaded;
   const again = await configAgain(config.files, logger, 'all stays as it is');
-  if (again === undefined) return;
+  if (again === undefined) return undefined;
   const { general } = again.config;
   const changed = [
     ...(isDeepStrictEqual(again.config.db, config.db) ? [] : ['[db]']),
-    ...(general.pidFile === config.general.pidFile ? [] : ['[general] pidfile.path']),
+    ...RESTARTING.filter(({ of }) => of(general) !== of(config.general)).map(({ name }) => name),
     ...(general.workers === 1 ? ['[general] workers = 1'] : []),
   ];
   if (changed.length > 0) {
     logger.error({ changed }, 'This takes a restart; all stays as it is');
-    return;
+    return undefined;
   }
   for (const warning of again.warnings) logger.warn(warning);
   logger.info('Reloading: replacing the workers one by one');
   try {
     await crew.replace(settingsOf(again));
     logger.info({ workers: crew.running }, 'Reloaded');
+    return again.config;
   } catch (error) {
     logger.error(explain(error), 'The reload has failed; the workers that are left go on');
+    return undefined;
   }
 }

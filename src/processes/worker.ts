@@ -74,7 +74,8 @@ export async function serveAsWorker(): Promise<never> {
 async function prepare({ sources, secrets, ...keys }: Start) {
   const { config: written } = parseSources(sources, { ...surroundings(), secrets });
   const config: Config = { ...written, crypto: cryptoIn(keys) };
-  return { config, logging: await createLogger(config.general.log, { clock: systemClock }) };
+  const logging = await createLogger(config.general.log, { clock: systemClock, isShared: true });
+  return { config, logging };
 }
 
 interface Running {

@@ -23,7 +23,10 @@ test('config show tells each value in force and where it is from, and no secret'
     `[general]\nserver.name = a.test\n[crypto]\ned25519.signingkey = ${SIGNING_KEY}\n[email]\nemail.smtppassword = hush\n`,
     { mode: 0o600 },
   );
-  await writeFile(`${folder.path}/b.conf`, '[email]\nemail.smtphost = mail.test\n');
+  await writeFile(
+    `${folder.path}/b.conf`,
+    '[email]\nemail.smtphost = mail.test\n[sms]\nsmsrule.33 = reject\n',
+  );
   const files = ['-c', 'a.conf', '-c', 'b.conf'];
   const env = { COGNOMEN_DB_DB_URL: 'postgres://u:hush@h/d', SYDENT_PID_FILE: 'x.pid' };
   const json = await run(['config', 'show', '--json', ...files], env);
@@ -40,6 +43,7 @@ test('config show tells each value in force and where it is from, and no secret'
   expect(found('pidfile.path')).toMatchObject({ value: 'x.pid', from: '$SYDENT_PID_FILE' });
   expect(found('ed25519.signingkey')).toMatchObject({ value: '(hidden)', from: 'a.conf' });
   expect(found('log.level')).toMatchObject({ value: 'INFO', from: 'default' });
+  expect(found('smsrule.33')).toMatchObject({ value: 'reject', from: 'b.conf' });
   const text = await run(['config', 'show', ...files], env);
   expect(text.output).toContain('# a.conf\nserver.name = a.test\n');
   for (const { output } of [json, text]) {

@@ -113,6 +113,15 @@ describe.each(ENGINES)('what operators ask, beside a server that runs on %s,', (
     });
     expect(await run('invites', 'cancel', 'bob@sample.test')).toMatchObject({ status: 1 });
     expect(await json('invites', 'list')).toMatchObject([{ address: 'eve@sample.test' }]);
+    // Delivered ones stand before it, more than are looked at together.
+    for (let index = 0; index < 105; index++) {
+      await database(`insert into invite_tokens (medium, address, room_id, sender, token, received_ts, sent_ts)
+        values ('email', 'far@sample.test', '!a:b', '@a:b', 'delivered${index}', 1, 2)`);
+    }
+    await invite(server, 'far@sample.test');
+    expect(await run('invites', 'cancel', 'far@sample.test')).toMatchObject({
+      output: '1 cancelled\n',
+    });
     expect(keys).toHaveLength(3);
     expect(
       await database('select public_key from cognomen_invite_keys where valid_until is null'),
@@ -177,6 +186,7 @@ describe.each(ENGINES)('what operators ask, beside a server that runs on %s,', (
     [['stats', 'all'], 'stats wants one of'],
     [['invites'], 'invites wants one of'],
     [['invites', 'dance'], 'invites wants one of'],
+    [['invites', 'cancel', '@ada:sample.test'], 'is a user id, not an address'],
     [['sessions', 'list', '@ada:sample.test'], 'is a user id, not an address'],
     [['sessions', 'delete', 'x'], 'must be a whole number'],
     [['accounts', 'list', '--limit', '100000'], 'limit must be a whole number'],

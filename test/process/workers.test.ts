@@ -137,6 +137,12 @@ describe.each(ENGINES)('several workers, %s,', (engine) => {
     await server.untilLogged('all stays as it is');
     expect(server.workers()).toEqual(before);
 
+    // What only a start does is not done by halves.
+    await writeFile(server.file, text.replace(/server\.name = .*/, 'server.name = other.test'));
+    expect(await reload()).toMatchObject({ status: 0 });
+    await server.untilLogged('This takes a restart');
+    expect(server.workers()).toEqual(before);
+
     await writeFile(server.file, text.replace('[general]', '[general]\naddress_lookup_limit = 1'));
     let asking = true;
     let answered = 0;

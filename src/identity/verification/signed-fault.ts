@@ -1,13 +1,13 @@
 import { foldAddress } from '../../model/addresses.ts';
 import { isSameServer } from '../../model/server-name.ts';
-import type { StoredAssociation } from '../../storage/stores/index.ts';
+import type { AssociationRow } from '../../storage/stores/index.ts';
 import { signedIn, toAssociation } from '../associations/signed-association.ts';
 import type { ServerKeys } from '../server-keys.ts';
 import type { Fault } from './findings.ts';
 
 /** What is wrong with the signed JSON. What others signed was checked when it came: their keys may have changed since. */
 export async function signedFault(
-  row: Omit<StoredAssociation, 'keys'>,
+  row: AssociationRow,
   keys: Pick<ServerKeys, 'serverName' | 'hasSigned'>,
 ): Promise<Fault | undefined> {
   const signed = signedIn(row);

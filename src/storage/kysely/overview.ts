@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../engines/engine.ts';
-import type { AssociationRow, OverviewStore, Page } from '../stores/index.ts';
+import type { OverviewStore } from '../stores/index.ts';
 import { isOrigin, keyedAssociations } from './queries/keyed-associations.ts';
 
 /** Milliseconds of what Sydent keeps in seconds. */
@@ -9,6 +9,12 @@ const orUndefined = <T>(value: T | null): T | undefined => value ?? undefined;
 
 const isSet = (condition: RawBuilder<boolean>) =>
   sql<number>`sum(case when ${condition} then 1 else 0 end)`;
+
+const COLUMNS = [
+  ...(['global.id', 'global.medium', 'global.address', 'global.mxid', 'global.ts'] as const),
+  ...(['global.notBefore', 'global.notAfter', 'global.originServer'] as const),
+  'global.sgAssoc as signedJson',
+] as const;
 
 /** @param db also outside of a transaction: what is counted need not be of one moment */
 export function overviewStore(db: Db): OverviewStore {
@@ -19,13 +25,6 @@ export function overviewStore(db: Db): OverviewStore {
       .executeTakeFirstOrThrow();
     return Number(count);
   };
-
-  const associations = () =>
-    db
-      .selectFrom('global_threepid_associations as global')
-      .select(['global.id', 'global.medium', 'global.address', 'global.mxid', 'global.ts'])
-      .select(['global.notBefore', 'global.notAfter', 'global.originServer'])
-      .select('global.sgAssoc as signedJson');
 
   return {
     async counts(serverName) {
@@ -80,30 +79,35 @@ export function overviewStore(db: Db): OverviewStore {
       };
     },
 
-    async associationsAt(medium, address) {
-      const rows = await keyedAssociations(db)
+    associationsAt: (medium, address) =>
+      keyedAssociations(db)
         .where('lookup.spelling', '=', address)
         .where('global.medium', '=', medium)
-        .select(['global.id', 'global.medium', 'global.address', 'global.mxid', 'global.ts'])
-        .select(['global.notBefore', 'global.notAfter', 'global.originServer'])
-        .select('global.sgAssoc as signedJson')
-        .execute();
-      return rows satisfies AssociationRow[];
-    },
+        .select(COLUMNS)
+        .execute(),
 
-    associationsOf: (mxid, page) =>
-      paged(associations().where('global.mxid', '=', mxid), 'global.id', page).execute(),
+    associationsOf: (mxid, { after, limit }) =>
+      db
+        .selectFrom('global_threepid_associations as global')
+        .select(COLUMNS)
+        .where('global.mxid', '=', mxid)
+        .where('global.id', '>', after)
+        .orderBy('global.id')
+        .limit(limit)
+        .execute(),
 
-    async invites({ address, sender, token }, page) {
+    async invites({ address, sender }, { after, limit }) {
       let invites = db
         .selectFrom('invite_tokens as invite')
         .leftJoin('cognomen_notice_invites as notice', 'notice.token', 'invite.token')
         .select(['invite.id', 'invite.medium', 'invite.address', 'invite.room_id', 'invite.sender'])
-        .select(['invite.token', 'invite.received_ts', 'invite.sent_ts', 'notice.notice_id']);
+        .select(['invite.token', 'invite.received_ts', 'invite.sent_ts', 'notice.notice_id'])
+        .where('invite.id', '>', after)
+        .orderBy('invite.id')
+        .limit(limit);
       if (address !== undefined) invites = invites.where(sql`lower(invite.address)`, '=', address);
       if (sender !== undefined) invites = invites.where('invite.sender', '=', sender);
-      if (token !== undefined) invites = invites.where('invite.token', '=', token);
-      const rows = await paged(invites, 'invite.id', page).execute();
+      const rows = await invites.execute();
       return rows.map((row) => ({
         id: row.id,
         medium: row.medium,
@@ -117,13 +121,16 @@ export function overviewStore(db: Db): OverviewStore {
       }));
     },
 
-    async owed(homeserver, page) {
+    async owed(homeserver, { after, limit }) {
       let notices = db
         .selectFrom('cognomen_notices')
         .select(['id', 'server_name', 'address', 'created_ts', 'attempts'])
-        .select(['next_attempt_ts', 'refused_ts']);
+        .select(['next_attempt_ts', 'refused_ts'])
+        .where('id', '>', after)
+        .orderBy('id')
+        .limit(limit);
       if (homeserver !== undefined) notices = notices.where('server_name', '=', homeserver);
-      const rows = await paged(notices, 'id', page).execute();
+      const rows = await notices.execute();
       return rows.map((row) => ({
         id: row.id,
         homeserver: row.server_name,
@@ -150,14 +157,17 @@ export function overviewStore(db: Db): OverviewStore {
       return turn.numUpdatedRows + owed.numUpdatedRows > 0n;
     },
 
-    async sessions(address, page) {
+    async sessions(address, { after, limit }) {
       let sessions = db
         .selectFrom('threepid_validation_sessions as session')
         .leftJoin('cognomen_sessions as own', 'own.session_id', 'session.id')
         .select(['session.id', 'session.medium', 'session.address', 'session.validated'])
-        .select(['session.mtime', 'own.sent_attempt', 'own.wrong_guesses', 'own.binds']);
+        .select(['session.mtime', 'own.sent_attempt', 'own.wrong_guesses', 'own.binds'])
+        .where('session.id', '>', after)
+        .orderBy('session.id')
+        .limit(limit);
       if (address !== undefined) sessions = sessions.where('own.address', '=', address);
-      const rows = await paged(sessions, 'session.id', page).execute();
+      const rows = await sessions.execute();
       return rows.map((row) => ({
         id: row.id,
         medium: row.medium,
@@ -220,17 +230,4 @@ export function overviewStore(db: Db): OverviewStore {
       return Number(numDeletedRows);
     },
   };
-}
-
-interface Pageable<Query> {
-  where(column: never, operator: '>', value: never): Query;
-  orderBy(column: never): Query;
-  limit(limit: number): Query;
-}
-
-/** The page of a query that is in the order of that id. */
-function paged<Query>(query: Query & Pageable<Query>, id: string, { after, limit }: Page): Query {
-  const begun = query.where(id as never, '>', after as never) as Query & Pageable<Query>;
-  const ordered = begun.orderBy(id as never) as Query & Pageable<Query>;
-  return ordered.limit(limit);
 }

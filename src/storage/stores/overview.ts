@@ -1,3 +1,5 @@
+import type { AssociationRow } from './verification.ts';
+
 /** Some of many, in the order of their ids. */
 export interface Page {
   /** Those behind that id; 0: from the first on. */
@@ -23,19 +25,6 @@ export interface Counts {
     readonly homeservers: number;
     readonly oldest: number | undefined;
   };
-}
-
-/** An association as it is stored. */
-export interface AssociationRow {
-  readonly id: number;
-  readonly medium: string;
-  readonly address: string;
-  readonly mxid: string;
-  readonly ts: number;
-  readonly notBefore: number;
-  readonly notAfter: number;
-  readonly originServer: string;
-  readonly signedJson: string;
 }
 
 export interface InviteRow {
@@ -88,7 +77,7 @@ export interface OverviewStore {
   associationsOf(mxid: string, page: Page): Promise<AssociationRow[]>;
   /** @param which those of an address, as it is stored, or of a sender; of all without them */
   invites(
-    which: { readonly address?: string; readonly sender?: string; readonly token?: string },
+    which: { readonly address?: string; readonly sender?: string },
     page: Page,
   ): Promise<InviteRow[]>;
   owed(homeserver: string | undefined, page: Page): Promise<OwedRow[]>;

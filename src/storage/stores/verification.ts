@@ -1,7 +1,7 @@
 import type { LookupKey } from './associations.ts';
 
 /** An association that lookups answer, as it stands in the database: whoever wrote it, nothing of it has been checked. */
-export interface StoredAssociation {
+export interface AssociationRow {
   readonly id: number;
   readonly medium: string;
   readonly address: string;
@@ -11,6 +11,10 @@ export interface StoredAssociation {
   readonly notAfter: number;
   readonly originServer: string;
   readonly signedJson: string;
+}
+
+/** The same with the keys by which lookups find it. */
+export interface StoredAssociation extends AssociationRow {
   readonly keys: readonly LookupKey[];
 }
 
