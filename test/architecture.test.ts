@@ -11,6 +11,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   // Of storage only what it is opened with.
   config: ['model', 'platform', 'signing', 'storage'],
   cli: [
+    'app',
     'config',
     'identity',
     'model',
@@ -25,7 +26,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   // Of storage only the interfaces: see below.
   identity: ['model', 'platform', 'signing', 'storage'],
   listeners: ['identity', 'model', 'platform', 'replication'],
-  operations: ['identity', 'model', 'platform', 'storage'],
+  operations: ['config', 'identity', 'model', 'platform', 'storage'],
   processes: ['app', 'config', 'platform', 'storage'],
   replication: ['config', 'identity', 'model', 'platform', 'signing', 'storage'],
   storage: ['model', 'platform'],

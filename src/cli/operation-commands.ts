@@ -1,4 +1,4 @@
-import { createServerKeys } from '../identity/server-keys.ts';
+import { operationContext } from '../app/operating.ts';
 import {
   type AnyOperation,
   InputError,
@@ -6,7 +6,6 @@ import {
   type OperationInput,
 } from '../operations/operation.ts';
 import { OPERATIONS } from '../operations/operations.ts';
-import { systemClock } from '../platform/clock.ts';
 import type { Command, CommandLine } from './command.ts';
 import { UsageError } from './usage-error.ts';
 import { withDatabase } from './with-database.ts';
@@ -18,10 +17,11 @@ const argumentOf = ({ argument }: AnyOperation): string => {
 
 const formOf = (operation: AnyOperation): string => {
   const action = operation.action === undefined ? '' : ` ${operation.action}`;
-  const options = Object.entries(operation.options ?? {})
-    .map(([option, { name }]) => ` [--${option} ${name}]`)
-    .join('');
-  return `cognomen ${operation.resource}${action}${argumentOf(operation)}${options}`;
+  const options = Object.entries(operation.options ?? {}).map(
+    ([option, { name }]) => ` [--${option} ${name}]`,
+  );
+  const flags = Object.keys(operation.flags ?? {}).map((flag) => ` [--${flag}]`);
+  return `cognomen ${operation.resource}${action}${argumentOf(operation)}${[...options, ...flags].join('')}`;
 };
 
 const twoColumns = (rows: readonly (readonly [string, string])[]): string => {
@@ -33,11 +33,12 @@ function helpOf(operations: readonly AnyOperation[]): string {
   const actions = operations.flatMap(({ action, summary }) =>
     action === undefined ? [] : [[action, summary] as const],
   );
-  const described = operations.flatMap(({ argument, options = {} }) => [
+  const described = operations.flatMap(({ argument, options = {}, flags = {} }) => [
     ...(argument ? [[argument.name, argument.about] as const] : []),
     ...Object.entries(options).map(
       ([option, { name, about }]) => [`--${option} ${name}`, about] as const,
     ),
+    ...Object.entries(flags).map(([flag, about]) => [`--${flag}`, about] as const),
   ]);
   const options = [
     ...new Map([...described, ['--json', 'The result as JSON, times in milliseconds']]),
@@ -70,13 +71,15 @@ function understand(
   const isTooMuch = more.length > 0 || (argument !== undefined && operation.argument === undefined);
   const given = Object.entries(own).filter(([option]) => !flags.has(option));
   const foreign = given.find(([option]) => operation.options?.[option] === undefined);
-  if (isMissing || isTooMuch || foreign !== undefined) throw new UsageError(wanted);
+  const known = ['json', ...Object.keys(operation.flags ?? {})];
+  const isForeign = foreign !== undefined || [...flags].some((flag) => !known.includes(flag));
+  if (isMissing || isTooMuch || isForeign) throw new UsageError(wanted);
   const options: Record<string, string> = {};
   for (const [option, values] of given) {
     if (values.length > 1) throw new UsageError(`give --${option} once`);
     options[option] = values[0] ?? '';
   }
-  return { operation: operation as Operation, input: { argument, options } };
+  return { operation: operation as Operation, input: { argument, options, flags } };
 }
 
 /** @throws UsageError where what is asked cannot be understood */
@@ -96,16 +99,14 @@ function commandOf(operations: readonly AnyOperation[]): Command {
     name: first.resource,
     summary: actions === '' ? first.summary : `${first.summary}; ${actions}`,
     options: [...new Set(operations.flatMap(({ options = {} }) => Object.keys(options)))],
-    flags: ['json'],
+    flags: ['json', ...new Set(operations.flatMap(({ flags = {} }) => Object.keys(flags)))],
     help: helpOf(operations),
     takesArguments: true,
     run(line) {
       const { operation, input } = understand(operations, line);
       return withDatabase(line, async ({ config, storage }) => {
-        const keys = createServerKeys(config.general.serverName, config.crypto);
-        const result = await understood(() =>
-          operation.run(input, { storage, keys, clock: systemClock }),
-        );
+        const context = operationContext(config, { storage });
+        const result = await understood(() => operation.run(input, context));
         const text = line.flags.has('json')
           ? JSON.stringify(result, null, 2)
           : operation.text(result);

@@ -8,6 +8,7 @@ import { lines, plain, time } from './text.ts';
 export const listAccounts: Operation<readonly AccountRow[]> = {
   resource: 'accounts',
   action: 'list',
+  kind: 'person',
   summary: 'The accounts, in the order of their user ids',
   options: {
     limit: PAGE_OPTIONS.limit,
@@ -28,6 +29,7 @@ export const listAccounts: Operation<readonly AccountRow[]> = {
 export const logOutAccount: Operation<{ readonly tokens: number }> = {
   resource: 'accounts',
   action: 'logout',
+  kind: 'change',
   summary: 'Ends all access tokens of a user, on every server on this database at once',
   argument: { name: 'MXID', about: 'The Matrix user id', required: true },
   async run({ argument = '' }, { storage }) {

@@ -22,6 +22,7 @@ const seen = ({ token: _token, ...invite }: InviteRow): SeenInvite => invite;
 export const listInvites: Operation<readonly SeenInvite[]> = {
   resource: 'invites',
   action: 'list',
+  kind: 'person',
   summary: 'The invitations that are kept: of all, to an address, or of a user',
   argument: { name: 'ADDRESS|MXID', about: 'To whom, or by whom', required: false },
   options: PAGE_OPTIONS,
@@ -41,6 +42,7 @@ export const listInvites: Operation<readonly SeenInvite[]> = {
 export const cancelInvite: Operation<{ readonly cancelled: number }> = {
   resource: 'invites',
   action: 'cancel',
+  kind: 'change',
   summary: 'Deletes the pending invitations to an address; their keys are valid no more',
   argument: { name: 'ADDRESS', about: 'To whom', required: true },
   async run({ argument = '' }, { storage, clock }) {

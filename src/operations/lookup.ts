@@ -61,6 +61,7 @@ function inForceOf(rows: readonly AssociationRow[], now: number): AssociationRow
 /** Whose an address is, or which addresses a user has. */
 export const lookup: Operation<readonly SeenAssociation[]> = {
   resource: 'lookup',
+  kind: 'person',
   summary:
     'Whose an address is, or which addresses a user has: of which server, since when, signed well',
   argument: {

@@ -1,19 +1,28 @@
+import type { Config } from '../config/config.ts';
 import type { ServerKeys } from '../identity/server-keys.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Storage } from '../storage/stores/index.ts';
 
-/** What an operation works with, beside servers that run. */
+/** What an operation works with: in a server, or in a command beside servers that run. Put together by `app/operating.ts`. */
 export interface OperationContext {
+  readonly config: Config;
   readonly storage: Pick<Storage, 'stores' | 'transaction' | 'logTransaction'>;
   readonly keys: ServerKeys;
   readonly clock: Clock;
 }
 
-/** What it is asked: one argument, and options by name. */
+/** What it is asked: one argument, options by name, and those flags that are set. */
 export interface OperationInput {
   readonly argument: string | undefined;
   readonly options: Readonly<Record<string, string>>;
+  readonly flags: ReadonlySet<string>;
 }
+
+/**
+ * What an operation does: it looks at the whole, or at a person, or it changes something. Decides who may, and of what a
+ * trail is kept.
+ */
+export type Kind = 'overview' | 'person' | 'change';
 
 /** An argument or option that cannot be understood; the message says what is wrong with it. */
 export class InputError extends Error {
@@ -32,11 +41,16 @@ export interface Operation<Result = unknown> {
   readonly resource: string;
   /** What is done with it; undefined where there is but one thing to do. */
   readonly action?: string;
+  readonly kind: Kind;
+  /** Whether it is not for those who may only look, though it changes nothing. */
+  readonly operatorsOnly?: boolean;
   /** What it does, in a sentence. */
   readonly summary: string;
   readonly argument?: Described & { readonly required: boolean };
   /** By their names, without the two dashes. */
   readonly options?: Readonly<Record<string, Described>>;
+  /** What may be said without a value, and what it means, by its name without the two dashes. */
+  readonly flags?: Readonly<Record<string, string>>;
   /** @throws InputError */
   run(input: OperationInput, context: OperationContext): Promise<Result>;
   /** The result, to be read by people; without the end of the last line. */

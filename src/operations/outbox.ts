@@ -9,6 +9,7 @@ const HOMESERVER = { name: 'HOMESERVER', about: 'Its server name' } as const;
 export const listOutbox: Operation<readonly OwedRow[]> = {
   resource: 'outbox',
   action: 'list',
+  kind: 'overview',
   summary: 'What homeservers are still owed: all of them, or one',
   argument: { ...HOMESERVER, required: false },
   options: PAGE_OPTIONS,
@@ -27,6 +28,7 @@ export const listOutbox: Operation<readonly OwedRow[]> = {
 export const retryOutbox: Operation<{ readonly retried: boolean }> = {
   resource: 'outbox',
   action: 'retry',
+  kind: 'change',
   summary: 'Lets a running server tell a homeserver again now',
   argument: { ...HOMESERVER, required: true },
   async run({ argument = '' }, { storage, clock }) {
@@ -46,6 +48,7 @@ export const retryOutbox: Operation<{ readonly retried: boolean }> = {
 export const dropOutbox: Operation<{ readonly dropped: boolean }> = {
   resource: 'outbox',
   action: 'drop',
+  kind: 'change',
   summary: 'Gives up one notice that is owed; its invitations are pending again',
   argument: { name: 'ID', about: 'As outbox list shows it', required: true },
   async run(input, { storage }) {

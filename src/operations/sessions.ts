@@ -7,6 +7,7 @@ import { lines, plain, time } from './text.ts';
 export const listSessions: Operation<readonly SessionRow[]> = {
   resource: 'sessions',
   action: 'list',
+  kind: 'person',
   summary: 'The validation sessions: of all, or of an address',
   argument: { name: 'ADDRESS', about: 'An email address or a phone number', required: false },
   options: PAGE_OPTIONS,
@@ -27,6 +28,7 @@ export const listSessions: Operation<readonly SessionRow[]> = {
 export const deleteSession: Operation<{ readonly deleted: boolean }> = {
   resource: 'sessions',
   action: 'delete',
+  kind: 'change',
   summary: 'Deletes a validation session: its codes work no more, and nothing can be bound by it',
   argument: { name: 'ID', about: 'As sessions list shows it', required: true },
   async run(input, { storage }) {

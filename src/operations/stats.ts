@@ -5,6 +5,7 @@ import { time } from './text.ts';
 /** How much of everything there is. */
 export const stats: Operation<Counts> = {
   resource: 'stats',
+  kind: 'overview',
   summary: 'How many associations, sessions, invitations and accounts there are',
   run: (_input, { storage, keys }) => storage.stores.overview.counts(keys.serverName),
   text: ({ associations, sessions, invitations, accounts, tokens, owed }) =>
