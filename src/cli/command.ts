@@ -21,7 +21,7 @@ export interface Command {
   /** Its own options that have no value, such as `json`. */
   readonly flags?: readonly string[];
   /** What `--help` behind its name prints: how it is called, what it does, its exit statuses. */
-  readonly help?: string;
+  readonly help: string;
   /** Whether something may stand behind its name. */
   readonly takesArguments?: boolean;
   /** Resolves to the exit status. @throws UsageError */

@@ -4,7 +4,8 @@ import { optionsOf } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { UsageError } from './usage-error.ts';
 
-function help(): string {
+/** What `--help` prints where no command is named. */
+export function help(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
   const commands = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
   return `cognomen ${VERSION}, a Matrix identity server

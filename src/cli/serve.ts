@@ -12,10 +12,23 @@ import { serveAsWorker } from '../processes/worker.ts';
 import type { Command, CommandLine } from './command.ts';
 import { orReportFailure } from './report-failure.ts';
 
+const HELP = `Runs the server until it is told to stop. It says on standard error what it does; a first start writes the configuration.
+
+Usage: cognomen serve
+
+Signals:
+  SIGTERM, SIGINT  Stops; requests under way are finished first. Again: at once
+  SIGHUP           Reads the signing keys and the terms anew, and opens the log anew
+  SIGUSR2          With several workers: as cognomen reload
+
+Exit status: 0 stopped, 1 could not start, 2 not understood
+`;
+
 /** Runs the server until it is told to stop. */
 export const serve: Command = {
   name: 'serve',
   summary: 'Run the server (the default)',
+  help: HELP,
   run: serveUntilStopped,
 };
 

@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import { help } from '../../src/cli/run.ts';
 import type { Key } from '../../src/config/keys.ts';
 import { FAMILIES, SECTIONS } from '../../src/config/known-keys.ts';
 import { peerKeys } from '../../src/config/sections/peers.ts';
 import { LIMITS, type LimitDescription } from '../../src/model/limits.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
+import { VERSION } from '../../src/platform/version.ts';
 import { createWorkerMetrics } from '../../src/platform/worker-metrics.ts';
 
 const INTRODUCTIONS: Readonly<Record<string, string>> = {
@@ -124,6 +127,18 @@ loop. With several workers all of them are added up, together with those of the 
 averaged); what a worker counted that is gone stays, but for what a killed one counted since the metrics were last read.
 `;
   await expect(text).toMatchFileSnapshot('../../docs/metrics.md');
+});
+
+test('docs/command-line.md says what --help says', async () => {
+  const block = (text: string) => `\`\`\`text\n${text.trimEnd()}\n\`\`\`\n`;
+  const commands = COMMANDS.map(({ name, help }) => `## \`cognomen ${name}\`\n\n${block(help)}`);
+  const text = `# Command line
+
+What \`cognomen --help\` and \`cognomen COMMAND --help\` print. When to use which: [operations.md](operations.md).
+
+${block(help().replace(VERSION, 'VERSION'))}
+${commands.join('\n')}`;
+  await expect(text).toMatchFileSnapshot('../../docs/command-line.md');
 });
 
 test('docs/limits.md lists every limit', async () => {
