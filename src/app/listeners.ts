@@ -44,10 +44,11 @@ export function createListeners(
   const { accounts, associations, homeservers } = services;
   const { clientFields, connectionTimes, isStopping, metricsText } = options;
   const common = { logger, metrics, connectionTimes };
+  const health = { ping: storage.ping, isStopping };
   const clientOf = clientReader({ ...http, trustedNetworks: limits.trustedNetworks });
 
   async function serveMetrics(listener: Listener): Promise<Listening> {
-    const server = createMetricsServer({ ...common, metricsText });
+    const server = createMetricsServer({ ...common, metricsText, health });
     closing.defer('the metrics listener', () => server.close());
     return listen(server, 'metrics', listener, connectionTimes);
   }
@@ -89,8 +90,7 @@ export function createListeners(
             keys,
             verifyRequest: homeservers.verifyRequest,
             renderPage: delivery.renderPage,
-            ping: storage.ping,
-            isStopping,
+            ...health,
           },
           { ...general, clientHttpBase: http.clientHttpBase, confirmFirst: http.pageAsksFirst },
         ),

@@ -210,6 +210,10 @@ describe.each(ENGINES)('the main job on %s', (engine) => {
     const found = await get(`${v1()}/lookup`, { medium: 'email', address: 'ada@sample.test' });
     expect(found.json.mxid).toBe('@ada:sample.test');
     expect((await get(`${server.url}/health`)).json).toEqual({ status: 'ok' });
+    for (const url of [server.url, server.metricsUrl]) {
+      expect((await get(`${url}/ready`)).json).toEqual({ status: 'ok' });
+      expect((await fetch(`${url}/ready`, { method: 'POST' })).status).toBe(405);
+    }
     const metrics = await get(`${server.metricsUrl}/metrics`);
     expect(metrics.text).toMatch(
       /^sydent_http_received_requests_total\{servlet="LookupServlet",method="GET"\} 1$/m,

@@ -55,6 +55,15 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
     proxy.cut();
     await expect.poll(() => lines('The database cannot be used:')).not.toEqual([]);
     expect(await counted('available')).toBe(0);
+    // For people, but not for clients, in words.
+    const ready = await get(`${server.metricsUrl}/ready`);
+    expect(ready).toMatchObject({ status: 503, json: { reason: 'database' } });
+    expect(ready.json.message).toMatch(/^The database cannot be used: /);
+    expect((await get(`${server.url}/ready`)).json).toEqual({
+      status: 'unavailable',
+      reason: 'database',
+    });
+    expect(await get(`${server.metricsUrl}/health`)).toMatchObject({ status: 200 });
     for (const ask of [account, health, () => bind('meanwhile')]) {
       const { status } = await ask();
       expect(status).toBe(503);

@@ -164,6 +164,9 @@ describe('at SIGTERM', () => {
       503,
       { status: 'unavailable', reason: 'stopping' },
     ]);
+    const metrics = `http://${host}:${ports.metrics}`;
+    expect((await get(`${metrics}/ready`)).json).toMatchObject({ reason: 'stopping' });
+    expect((await get(`${metrics}/health`)).json).toEqual({ status: 'ok' });
     expect((await get(`${url}/_matrix/identity/v2`)).status).toBe(200);
     const inside = await open(ports.internal);
     inside.socket.write(binding(1));

@@ -37,7 +37,7 @@ export const PROCESSES = {
     parse: seconds(0),
     own: true,
     about:
-      'For how many seconds after SIGTERM or SIGINT the server goes on answering while GET /health answers 503, so that a load balancer finds out before connections are refused.',
+      'For how many seconds after SIGTERM or SIGINT the server goes on answering while GET /health and GET /ready answer 503, so that a load balancer finds out before connections are refused.',
   },
 } satisfies Record<string, Key<unknown>>;
 

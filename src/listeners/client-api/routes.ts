@@ -10,7 +10,7 @@ import type { EmailValidation } from '../../identity/validation/email-validation
 import type { PhoneValidation } from '../../identity/validation/phone-validation.ts';
 import type { Validation } from '../../identity/validation/validation.ts';
 import type { Routes } from '../http/api-server.ts';
-import { health } from '../http/health.ts';
+import { healthEndpoints } from '../http/health.ts';
 import { openapi } from '../http/openapi-endpoint.ts';
 import { acceptTerms } from './endpoints/accept-terms.ts';
 import { account } from './endpoints/account.ts';
@@ -125,7 +125,7 @@ export function clientApiRoutes(
   ];
 
   const routes: Routes[] = [
-    { root: '', style: 'v2', endpoints: [health(services.ping, services.isStopping)] },
+    { root: '', style: 'v2', endpoints: healthEndpoints(services) },
     {
       root: ROOT,
       style: 'v2',

@@ -30,6 +30,14 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
         'api/main-job > what was bound is there after a restart',
       ),
     ],
+    'GET /ready': [
+      better(
+        'is not there',
+        'the same as `GET /health`',
+        'load balancers ask by either name',
+        'api/main-job > what was bound is there after a restart',
+      ),
+    ],
     'GET /openapi.json': [
       better(
         'is not there',
