@@ -106,6 +106,7 @@ export function createServices(
     notices,
     limits,
     logged: options.associationLogged,
+    onChange: metrics.associationChanged,
   });
   const homeserverAccounts = createHomeserverAccounts({ storage, clock, random });
   const lookupLimits = createLookupLimits({

@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** What is counted of a database that fails. */
 export interface DatabaseMetrics {
@@ -8,6 +8,20 @@ export interface DatabaseMetrics {
   failed(): void;
   /** What failed is done once more, on another connection. */
   retried(): void;
+  /** A write has waited so many seconds for its turn. */
+  waited(seconds: number): void;
+  /** Whom to ask how many writes wait for their turn, each time the metrics are read. */
+  waiting(measure: () => number): void;
+  /** The same of connections. */
+  connections(measure: () => ConnectionCounts): void;
+}
+
+/** Connections to a database server. */
+export interface ConnectionCounts {
+  readonly used: number;
+  readonly idle: number;
+  /** Those who wait for one. */
+  readonly waiting: number;
 }
 
 /** For who counts nothing. */
@@ -15,6 +29,9 @@ export const NO_DATABASE_METRICS: DatabaseMetrics = {
   available: () => {},
   failed: () => {},
   retried: () => {},
+  waited: () => {},
+  waiting: () => {},
+  connections: () => {},
 };
 
 export function createDatabaseMetrics(registers: Registry[]): DatabaseMetrics {
@@ -41,6 +58,31 @@ export function createDatabaseMetrics(registers: Registry[]): DatabaseMetrics {
     help: 'Of those, what was done once more at once, on another connection',
     registers,
   });
+  const waits = new Histogram({
+    name: 'cognomen_database_write_wait_seconds',
+    help: 'Time that writes waited for their turn: on SQLite all of them, on PostgreSQL those that write the log',
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
+    registers,
+  });
+  const measured: (() => number)[] = [];
+  new Gauge({
+    name: 'cognomen_database_writes_waiting',
+    help: 'Writes that wait for their turn now',
+    registers,
+    collect() {
+      this.set(measured.reduce((sum, measure) => sum + measure(), 0));
+    },
+  });
+  let counts: (() => ConnectionCounts) | undefined;
+  new Gauge({
+    name: 'cognomen_database_connections',
+    help: 'PostgreSQL: connections by state, used or idle, and waiting: those who wait for one',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const [state, count] of Object.entries(counts?.() ?? {})) this.set({ state }, count);
+    },
+  });
   return {
     available(isAvailable) {
       available.set(isAvailable ? 1 : 0);
@@ -48,5 +90,10 @@ export function createDatabaseMetrics(registers: Registry[]): DatabaseMetrics {
     },
     failed: () => failures.inc(),
     retried: () => retries.inc(),
+    waited: (seconds) => waits.observe(seconds),
+    waiting: (measure) => void measured.push(measure),
+    connections(measure) {
+      counts = measure;
+    },
   };
 }

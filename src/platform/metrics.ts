@@ -28,6 +28,8 @@ export interface Metrics {
   httpRequest(measure: HttpRequestMeasure): void;
   readonly database: DatabaseMetrics;
   readonly onbind: OnbindMetrics;
+  /** An address was bound or unbound by this server. */
+  associationChanged(medium: string, change: 'bound' | 'unbound'): void;
   /** A mail handed to the relay, or tried to. */
   emailSent(): void;
   /** A text message handed to the provider, or tried to. */
@@ -44,6 +46,9 @@ export interface Metrics {
   pepperRotation(measure: PepperMeasure): void;
 }
 
+/** Others can be unbound that were bound long ago; what they are called is up to who asks. */
+const KNOWN_MEDIA = new Set(['email', 'msisdn']);
+
 /** The server's metrics, in a registry of their own. docs/metrics.md is generated from it. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
@@ -57,6 +62,12 @@ export function createMetrics(): Metrics {
     registers,
   }).set({ version: VERSION }, 1);
   const httpRequest = createHttpMetrics(registry);
+  const associations = new Counter({
+    name: 'cognomen_associations_total',
+    help: 'Addresses that were bound or unbound at this server, by medium: email, msisdn (phone numbers) or other',
+    labelNames: ['medium', 'change'],
+    registers,
+  });
   const emails = new Counter({
     name: 'sydent_emails_sent_total',
     help: 'Mails handed to the relay, refused ones included',
@@ -110,6 +121,8 @@ export function createMetrics(): Metrics {
     database: createDatabaseMetrics(registers),
     onbind: createOnbindMetrics(registers),
     httpRequest,
+    associationChanged: (medium, change) =>
+      associations.inc({ medium: KNOWN_MEDIA.has(medium) ? medium : 'other', change }),
     emailSent: () => emails.inc(),
     smsSent: (provider, outcome) => sms.inc({ provider, outcome }),
     outboundRequest: (outcome) => outbound.inc({ outcome }),

@@ -86,9 +86,10 @@ export function createCrew(first: CrewSettings, deps: CrewDependencies): Crew {
     const counted = await Promise.all(
       readyOnes().map(async (one) => [one.id, await one.count()] as const),
     );
-    const own = (await metrics.registry.getMetricsAsJSON()) as unknown as MetricsSnapshot;
     // One that has ended meanwhile is counted with those that are gone.
     const there = counted.filter(([worker]) => workers.has(worker));
+    metrics.each(there.flatMap(([worker, said]) => (said ? [[worker, said] as const] : [])));
+    const own = (await metrics.registry.getMetricsAsJSON()) as unknown as MetricsSnapshot;
     const text = await gathered.text(new Map([[0, own], ...there]));
     workers.get(id)?.tell({ kind: 'metrics', id: question, text });
   }

@@ -214,7 +214,18 @@ describe.each(ENGINES)('the main job on %s', (engine) => {
       expect((await get(`${url}/ready`)).json).toEqual({ status: 'ok' });
       expect((await fetch(`${url}/ready`, { method: 'POST' })).status).toBe(405);
     }
+    const again = { medium: 'email', address: 'counted@sample.test', mxid: '@eve:sample.test' };
+    for (const change of ['bind', 'unbind', 'unbind']) {
+      await postJson(`${server.internalUrl}/_matrix/identity/internal/${change}`, again);
+    }
     const metrics = await get(`${server.metricsUrl}/metrics`);
+    expect(metrics.text).toMatch(
+      /^cognomen_associations_total\{medium="email",change="bound"\} 1$/m,
+    );
+    // What was not bound is not unbound.
+    expect(metrics.text).toMatch(
+      /^cognomen_associations_total\{medium="email",change="unbound"\} 1$/m,
+    );
     expect(metrics.text).toMatch(
       /^sydent_http_received_requests_total\{servlet="LookupServlet",method="GET"\} 1$/m,
     );

@@ -125,6 +125,13 @@ ${own.map(({ name, type, help }) => `| \`${name}\` | ${type} | ${help} |`).join(
 Beside them stand the usual ones of the process (\`process_*\`) and of Node.js (\`nodejs_*\`), such as the lag of the event
 loop. With several workers all of them are added up, together with those of the process that looks after them (the lag is
 averaged); what a worker counted that is gone stays, but for what a killed one counted since the metrics were last read.
+
+## To watch it with
+
+[contrib/prometheus/cognomen-alerts.yaml](../contrib/prometheus/cognomen-alerts.yaml) has alert rules for Prometheus
+(\`rule_files\`), [contrib/grafana/cognomen.json](../contrib/grafana/cognomen.json) a dashboard for Grafana (Dashboards, New,
+Import). Both take Prometheus' labels as they come; a test compares them with the metrics above. The same listener answers
+\`GET /ready\` and \`GET /health\` ([operations.md](operations.md#health)).
 `;
   await expect(text).toMatchFileSnapshot('../../docs/metrics.md');
 });

@@ -85,7 +85,13 @@ describe.each(ENGINES)('several workers, %s,', (engine) => {
     expect([...server.answeredBy('/_matrix/identity/api/v1/lookup')].sort()).toEqual(
       workers.sort(),
     );
-    expect(await server.metric('cognomen_http_requests_total')).toBeGreaterThanOrEqual(20);
+    const requests = await server.metric('cognomen_http_requests_total');
+    expect(requests).toBeGreaterThanOrEqual(20);
+    expect(await server.metric('cognomen_worker_http_requests')).toBeGreaterThanOrEqual(requests);
+    for (const of of ['cpu_seconds', 'resident_memory_bytes', 'event_loop_lag_seconds']) {
+      expect(await server.metric(`cognomen_worker_${of}`)).toBeGreaterThan(0);
+    }
+    expect(await server.metric('cognomen_database_write_wait_seconds_count')).toBeGreaterThan(0);
     expect((await readFile(`${folder.path}/sydent.pid`, 'utf8')).trim()).toBe(String(server.pid));
     const told = performance.now();
     expect(await server.stop()).toBe(0);

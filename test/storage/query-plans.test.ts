@@ -68,6 +68,7 @@ test('binding, inviting, looking up and replicating look at no more rows than co
     notices,
     limits,
     logged: () => {},
+    onChange: () => {},
   });
   const rules = { expiry: 1, keyGrace: 1 };
   const room = createInvitationQuota({

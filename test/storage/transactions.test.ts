@@ -125,6 +125,7 @@ describe.each(ENGINES)('a transaction on %s', (engine) => {
     });
     const parts = { storage, keys, clock: new TestClock(), random: secureRandom };
     const woken: string[] = [];
+    const counted: string[] = [];
     const associations = createAssociations({
       ...parts,
       notices: createOnbindNotices({
@@ -136,6 +137,7 @@ describe.each(ENGINES)('a transaction on %s', (engine) => {
       }),
       limits: { most: () => 1, reached: () => false },
       logged: () => void woken.push('pusher'),
+      onChange: (_medium, change) => void counted.push(change),
     });
     const ada = { medium: 'email', address: 'ada@sample.test', typed: 'ada@sample.test' } as const;
     await associations.unbind(ada, '@ada:sample.test');
@@ -145,6 +147,7 @@ describe.each(ENGINES)('a transaction on %s', (engine) => {
     await associations.unbind(ada, '@other:sample.test');
     await associations.unbind(ada, '@ada:sample.test');
     expect(woken.toSorted()).toEqual(['dispatcher', 'pusher', 'pusher']);
+    expect(counted).toEqual(['bound', 'unbound']);
   });
 
   test('that is undone has none of its steps done', async () => {

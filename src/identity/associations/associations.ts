@@ -48,6 +48,8 @@ export interface AssociationsDependencies {
   readonly limits: Pick<Limits, 'most' | 'reached'>;
   /** Told after an entry of the log was committed. */
   readonly logged: () => void;
+  /** Told of each address that was bound or unbound, after that was committed. */
+  readonly onChange: (medium: string, change: 'bound' | 'unbound') => void;
 }
 
 /** So many of the pending invitations are in a bind's answer; the homeserver gets them all. */
@@ -59,7 +61,7 @@ const NOBODY_TOLD = 'mxid names no homeserver that could be told of this binding
 export const LOG_POSITION = 'log_position';
 
 export function createAssociations(deps: AssociationsDependencies): Associations {
-  const { storage, keys, clock, notices, limits, logged } = deps;
+  const { storage, keys, clock, notices, limits, logged, onChange } = deps;
   const { serverName } = keys;
 
   /** In the bind's own transaction: one that is refused, or fails, does not count. */
@@ -95,6 +97,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
       const spellings = keysOfAddress.map(({ spelling }) => spelling);
       const { signed, association, invites } = await storage.logTransaction(async (stores) => {
         stores.onCommit(logged);
+        stores.onCommit(() => onChange(medium, 'bound'));
         if (sid !== undefined) await countBind(stores, sid);
         const now = clock.now();
         const wanted = { spellings, ...notices.pendingAt(now) };
@@ -135,6 +138,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         const own = known.logged.toSorted((a, b) => b.id - a.id)[0];
         if (own?.mxid !== mxid) return;
         stores.onCommit(logged);
+        stores.onCommit(() => onChange(medium, 'unbound'));
         const now = clock.now();
         const ts = dateAfter([own.ts], now);
         const deletion = {

@@ -10,6 +10,8 @@ type Work = (transaction: OpenTransaction) => Promise<unknown>;
 interface Member {
   readonly work: Work;
   readonly key: string;
+  /** Milliseconds since it came. */
+  readonly waited: () => number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -176,16 +178,18 @@ export function transactionsOn(
             .slice(0, MOST)
             .toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
           waiting = waiting.slice(MOST);
+          for (const { waited } of members) engine.metrics.waited(waited() / 1000);
         }
         members = await commit(members, locksLog);
       }
       isRunning = false;
     }
 
+    engine.metrics.waiting(() => waiting.length);
     return (work: Work, key: string) =>
       new Promise<unknown>((resolve, reject) => {
         engine.scope.requireClosed();
-        waiting.push({ work, key, resolve, reject });
+        waiting.push({ work, key, waited: stopwatch(), resolve, reject });
         if (!isRunning) void run();
       });
   }
@@ -198,7 +202,7 @@ export function transactionsOn(
       if (engine.hasOneWriter) return writers(work, '') as ReturnType<typeof work>;
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
       engine.scope.requireClosed();
-      await runAlone({ work, key: '', resolve, reject }, false);
+      await runAlone({ work, key: '', waited: stopwatch(), resolve, reject }, false);
       return promise as ReturnType<typeof work>;
     },
     async logTransaction(work, key = '') {

@@ -88,6 +88,7 @@ export async function openPostgresEngine(
     setUp: isPooled ? undefined : setAll(settings, 'session'),
     logger,
   });
+  metrics.connections(pool.counts);
   logger.info(
     { database: where, tls: options.ssl !== false, pooler: isPooled, preparedStatements: isNamed },
     'Connected to PostgreSQL',

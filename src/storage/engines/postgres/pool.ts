@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Client, Pool, PoolClient, PoolConfig } from 'pg';
 import type { Logger } from 'pino';
 import { stopwatch } from '../../../platform/clock.ts';
+import type { ConnectionCounts } from '../../../platform/database-metrics.ts';
 import { isBroken, isSilent, tooManyConnections } from './errors.ts';
 
 /** Milliseconds between attempts, where the database takes no further connection. */
@@ -15,6 +16,8 @@ export interface Connections {
   query(text: string, parameters: readonly unknown[]): Promise<unknown[]>;
   end(): Promise<void>;
   readonly options: PoolConfig;
+  /** How many there are now. */
+  counts(): ConnectionCounts;
 }
 
 export interface ConnectionsDependencies {
@@ -97,5 +100,10 @@ export function createConnections(deps: ConnectionsDependencies): Connections {
     },
     end: () => pool.end(),
     options: pool.options,
+    counts: () => ({
+      used: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+    }),
   };
 }
