@@ -1,17 +1,58 @@
+import pino from 'pino';
 import type { Config } from '../config/config.ts';
+import { type Associations, createAssociations } from '../identity/associations/associations.ts';
+import { createOnbindNotices } from '../identity/invitations/onbind-notices.ts';
 import { createServerKeys } from '../identity/server-keys.ts';
 import type { OperationContext } from '../operations/operation.ts';
 import { systemClock } from '../platform/clock.ts';
+import { OperatorError } from '../platform/operator-error.ts';
+import { createProgress } from '../platform/progress.ts';
+import { secureRandom } from '../platform/random.ts';
+
+const silent = pino({ level: 'silent' });
+const ignore = () => {};
 
 /** What operations are given: of a server that runs, or, what is missing, made for one command. */
 export function operationContext(
   config: Config,
-  { storage, keys, clock }: Pick<OperationContext, 'storage'> & Partial<OperationContext>,
+  given: Pick<OperationContext, 'storage'> & Partial<OperationContext>,
 ): OperationContext {
-  return {
+  const made = {
     config,
-    storage,
-    keys: keys ?? createServerKeys(config.general.serverName, config.crypto),
-    clock: clock ?? systemClock,
+    keys: createServerKeys(config.general.serverName, config.crypto),
+    clock: systemClock,
+    progress: createProgress({ logger: silent, clock: systemClock }),
+    ...given,
   };
+  return { associations: () => associationsOf(made), ...made };
+}
+
+/** For one command: the servers that run see what it writes, tell homeservers and push to peers. */
+async function associationsOf({
+  config,
+  storage,
+  keys,
+  clock,
+}: Omit<OperationContext, 'associations' | 'progress'>): Promise<Associations> {
+  const pepper = await storage.stores.verification.pepper();
+  if (pepper === undefined) {
+    throw new OperatorError('The database has no pepper yet; start the server once first');
+  }
+  return createAssociations({
+    storage: { logTransaction: storage.logTransaction, pepper },
+    keys,
+    clock,
+    notices: createOnbindNotices({
+      keys,
+      clock,
+      random: secureRandom,
+      logger: silent,
+      metrics: { notice: ignore },
+      expiry: config.email.invites.expiry,
+      added: ignore,
+    }),
+    // They count what sessions bind.
+    limits: { most: () => Number.POSITIVE_INFINITY, reached: () => false },
+    logged: ignore,
+  });
 }

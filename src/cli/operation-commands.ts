@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { operationContext } from '../app/operating.ts';
 import {
   type AnyOperation,
@@ -6,7 +7,10 @@ import {
   type OperationInput,
 } from '../operations/operation.ts';
 import { OPERATIONS } from '../operations/operations.ts';
+import { OperatorError } from '../platform/operator-error.ts';
+import type { Progress } from '../platform/progress.ts';
 import type { Command, CommandLine } from './command.ts';
+import { terminalProgress } from './terminal-progress.ts';
 import { UsageError } from './usage-error.ts';
 import { withDatabase } from './with-database.ts';
 
@@ -15,11 +19,15 @@ const argumentOf = ({ argument }: AnyOperation): string => {
   return argument.required ? ` ${argument.name}` : ` [${argument.name}]`;
 };
 
+const positionalOf = ({ options = {} }: AnyOperation) =>
+  Object.entries(options).find(([, { positional }]) => positional);
+
 const formOf = (operation: AnyOperation): string => {
   const action = operation.action === undefined ? '' : ` ${operation.action}`;
-  const options = Object.entries(operation.options ?? {}).map(
-    ([option, { name }]) => ` [--${option} ${name}]`,
-  );
+  const options = Object.entries(operation.options ?? {}).map(([option, { name, positional }]) => {
+    if (positional) return operation.argument?.required ? ` ${name}` : ` [${name}]`;
+    return ` [--${option} ${name}]`;
+  });
   const flags = Object.keys(operation.flags ?? {}).map((flag) => ` [--${flag}]`);
   return `cognomen ${operation.resource}${action}${argumentOf(operation)}${[...options, ...flags].join('')}`;
 };
@@ -36,7 +44,8 @@ function helpOf(operations: readonly AnyOperation[]): string {
   const described = operations.flatMap(({ argument, options = {}, flags = {} }) => [
     ...(argument ? [[argument.name, argument.about] as const] : []),
     ...Object.entries(options).map(
-      ([option, { name, about }]) => [`--${option} ${name}`, about] as const,
+      ([option, { name, about, positional }]) =>
+        [positional ? name : `--${option} ${name}`, about] as const,
     ),
     ...Object.entries(flags).map(([flag, about]) => [`--${flag}`, about] as const),
   ]);
@@ -66,20 +75,39 @@ function understand(
   const operation = operations.find(({ action }) => action === undefined || action === first);
   if (operation === undefined) throw new UsageError(wanted);
   const rest = operation.action === undefined ? args : others;
-  const [argument, ...more] = rest;
-  const isMissing = operation.argument?.required && argument === undefined;
-  const isTooMuch = more.length > 0 || (argument !== undefined && operation.argument === undefined);
+  const [argument, ...behind] = rest;
+  const second = positionalOf(operation)?.[0];
+  const [value, ...more] = second === undefined ? [undefined, ...behind] : behind;
   const given = Object.entries(own).filter(([option]) => !flags.has(option));
+  if (second !== undefined && value !== undefined) given.push([second, [value]]);
+  const isGiven = given.some(([option]) => option === second);
+  const isMissing =
+    operation.argument?.required && (argument === undefined || (second !== undefined && !isGiven));
+  const isTooMuch = more.length > 0 || (argument !== undefined && operation.argument === undefined);
   const foreign = given.find(([option]) => operation.options?.[option] === undefined);
   const known = ['json', ...Object.keys(operation.flags ?? {})];
   const isForeign = foreign !== undefined || [...flags].some((flag) => !known.includes(flag));
   if (isMissing || isTooMuch || isForeign) throw new UsageError(wanted);
   const options: Record<string, string> = {};
-  for (const [option, values] of given) {
-    if (values.length > 1) throw new UsageError(`give --${option} once`);
-    options[option] = values[0] ?? '';
+  const files: Record<string, AsyncIterable<Uint8Array>> = {};
+  for (const [option, [text = '', ...others]] of given) {
+    if (others.length > 0 || options[option] !== undefined) {
+      throw new UsageError(`give --${option} once`);
+    }
+    if (operation.options?.[option]?.isFile) files[option] = portionsOf(text);
+    else options[option] = text;
   }
-  return { operation: operation as Operation, input: { argument, options, flags } };
+  return { operation: operation as Operation, input: { argument, options, files, flags } };
+}
+
+/** What is in the file, or comes on standard input where it is `-`. @throws OperatorError */
+async function* portionsOf(file: string): AsyncIterable<Uint8Array> {
+  try {
+    yield* file === '-' ? process.stdin : createReadStream(file);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new OperatorError(`${file} cannot be read: ${reason}`, { cause: error });
+  }
 }
 
 /** @throws UsageError where what is asked cannot be understood */
@@ -90,6 +118,9 @@ async function understood<T>(work: () => Promise<T>): Promise<T> {
     throw error instanceof InputError ? new UsageError(error.message) : error;
   }
 }
+
+/** The terminal as it is once there is something to say: what ends at a signal by itself goes on to do so. */
+const onTerminal: Progress = { begin: (...work) => terminalProgress().begin(...work) };
 
 function commandOf(operations: readonly AnyOperation[]): Command {
   const [first] = operations;
@@ -105,7 +136,7 @@ function commandOf(operations: readonly AnyOperation[]): Command {
     run(line) {
       const { operation, input } = understand(operations, line);
       return withDatabase(line, async ({ config, storage }) => {
-        const context = operationContext(config, { storage });
+        const context = operationContext(config, { storage, progress: onTerminal });
         const result = await understood(() => operation.run(input, context));
         const text = line.flags.has('json')
           ? JSON.stringify(result, null, 2)

@@ -1,4 +1,4 @@
-import { foldAddress, type Medium, parseThreePid } from '../model/addresses.ts';
+import { type Medium, parseThreePid, type ThreePid } from '../model/addresses.ts';
 import { parseMxid } from '../model/mxid.ts';
 import type { Page } from '../storage/stores/index.ts';
 import { InputError, type OperationInput } from './operation.ts';
@@ -37,18 +37,31 @@ export type Subject =
   | { readonly kind: 'address'; readonly medium: Medium; readonly address: string }
   | { readonly kind: 'user'; readonly mxid: string };
 
+/** An email address, or a phone number with its calling code. @throws InputError */
+export function parseThreePidOf(text: string): ThreePid {
+  const threepid = threePidIn(text);
+  if (threepid !== undefined) return threepid;
+  throw new InputError(
+    `${JSON.stringify(text)} is no email address, and no phone number with its calling code`,
+  );
+}
+
+function threePidIn(text: string): ThreePid | undefined {
+  const digits = text.replaceAll(/[\s+().-]/g, '');
+  const medium = /^\d+$/.test(digits) ? 'msisdn' : 'email';
+  return parseThreePid(medium, medium === 'msisdn' ? digits : text);
+}
+
 /** An email address, a phone number with its calling code, or a Matrix user id; addresses folded. @throws InputError */
 export function parseSubject(text: string): Subject {
   if (parseMxid(text) !== undefined) return { kind: 'user', mxid: text };
-  const digits = text.replaceAll(/[\s+().-]/g, '');
-  const medium = /^\d+$/.test(digits) ? 'msisdn' : 'email';
-  const threepid = parseThreePid(medium, medium === 'msisdn' ? digits : text);
+  const threepid = threePidIn(text);
   if (threepid === undefined) {
     throw new InputError(
       `${JSON.stringify(text)} is no email address, no phone number with its calling code, and no Matrix user id`,
     );
   }
-  return { kind: 'address', medium, address: foldAddress(medium, threepid.address) };
+  return { kind: 'address', medium: threepid.medium, address: threepid.address };
 }
 
 /** The folded address that the text is. @throws InputError */
@@ -56,4 +69,13 @@ export function parseAddress(text: string): string {
   const subject = parseSubject(text);
   if (subject.kind === 'address') return subject.address;
   throw new InputError(`${JSON.stringify(text)} is a user id, not an address`);
+}
+
+/** The text of an option that may be in a file; undefined when it is not given. */
+export function textOf(
+  { options, files }: OperationInput,
+  name: string,
+): AsyncIterable<Uint8Array> | Iterable<Uint8Array> | undefined {
+  const text = options[name];
+  return files?.[name] ?? (text === undefined ? undefined : [Buffer.from(text)]);
 }

@@ -1,6 +1,8 @@
 import type { Config } from '../config/config.ts';
+import type { Associations } from '../identity/associations/associations.ts';
 import type { ServerKeys } from '../identity/server-keys.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { Progress } from '../platform/progress.ts';
 import type { Storage } from '../storage/stores/index.ts';
 
 /** What an operation works with: in a server, or in a command beside servers that run. Put together by `app/operating.ts`. */
@@ -9,12 +11,18 @@ export interface OperationContext {
   readonly storage: Pick<Storage, 'stores' | 'transaction' | 'logTransaction'>;
   readonly keys: ServerKeys;
   readonly clock: Clock;
+  /** To whom long work is told; it is broken off by that, too. */
+  readonly progress: Progress;
+  /** Binding and unbinding as the server does it, with all that follows from it. */
+  associations(): Promise<Pick<Associations, 'bind' | 'unbind'>>;
 }
 
 /** What it is asked: one argument, options by name, and those flags that are set. */
 export interface OperationInput {
   readonly argument: string | undefined;
   readonly options: Readonly<Record<string, string>>;
+  /** Those options whose text is in a file, to be read in portions: by `textOf`. */
+  readonly files?: Readonly<Record<string, AsyncIterable<Uint8Array>>>;
   readonly flags: ReadonlySet<string>;
 }
 
@@ -35,6 +43,13 @@ interface Described {
   readonly about: string;
 }
 
+export interface DescribedOption extends Described {
+  /** On a command line it may also stand behind the argument, by itself; required where the argument is. */
+  readonly positional?: boolean;
+  /** A text that may be long: a command line names the file that it is in, elsewhere it is the value. */
+  readonly isFile?: boolean;
+}
+
 /** Something that operators look at or do: a file of this folder each, in the list of `operations.ts`. */
 export interface Operation<Result = unknown> {
   /** What it is about: the command's name. */
@@ -48,7 +63,7 @@ export interface Operation<Result = unknown> {
   readonly summary: string;
   readonly argument?: Described & { readonly required: boolean };
   /** By their names, without the two dashes. */
-  readonly options?: Readonly<Record<string, Described>>;
+  readonly options?: Readonly<Record<string, DescribedOption>>;
   /** What may be said without a value, and what it means, by its name without the two dashes. */
   readonly flags?: Readonly<Record<string, string>>;
   /** @throws InputError */

@@ -1,4 +1,5 @@
 import { listAccounts, logOutAccount } from './accounts.ts';
+import { bind, unbind } from './bind.ts';
 import { cancelInvite, listInvites } from './invites.ts';
 import { lookup } from './lookup.ts';
 import type { AnyOperation } from './operation.ts';
@@ -10,6 +11,8 @@ import { stats } from './stats.ts';
 export const OPERATIONS: readonly AnyOperation[] = [
   stats,
   lookup,
+  bind,
+  unbind,
   listInvites,
   cancelInvite,
   listOutbox,

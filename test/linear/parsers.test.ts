@@ -64,6 +64,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   'reads what an operator types, short or by functions in the table': [
     'parseAddress',
     'parseSubject',
+    'parseThreePidOf',
     'plain',
     'readId',
     'secretIn',

@@ -30,9 +30,9 @@ export interface Associations {
   bind(threepid: ThreePid, mxid: string, sid?: number): Promise<BoundAssociation>;
   /**
    * Takes back a binding of the folded address to exactly that user, and what is still owed for it to their
-   * homeserver; anything else changes nothing.
+   * homeserver; anything else changes nothing. Whether there was one.
    */
-  unbind(threepid: { medium: string; address: string }, mxid: string): Promise<void>;
+  unbind(threepid: { medium: string; address: string }, mxid: string): Promise<boolean>;
 }
 
 export type BoundAssociation = SignedAssociation & {
@@ -41,7 +41,7 @@ export type BoundAssociation = SignedAssociation & {
 };
 
 export interface AssociationsDependencies {
-  readonly storage: Storage;
+  readonly storage: Pick<Storage, 'logTransaction' | 'pepper'>;
   readonly keys: ServerKeys;
   readonly clock: Clock;
   readonly notices: Pick<OnbindNotices, 'pendingAt' | 'enqueue' | 'takeBack' | 'sign'>;
@@ -132,11 +132,11 @@ export function createAssociations(deps: AssociationsDependencies): Associations
     },
 
     async unbind(threepid, mxid) {
-      await storage.logTransaction(async (stores) => {
+      return storage.logTransaction(async (stores) => {
         const { medium, address } = threepid;
         const known = await stores.associations.known(threepid, serverName);
         const own = known.logged.toSorted((a, b) => b.id - a.id)[0];
-        if (own?.mxid !== mxid) return;
+        if (own?.mxid !== mxid) return false;
         stores.onCommit(logged);
         stores.onCommit(() => onChange(medium, 'unbound'));
         const now = clock.now();
@@ -152,6 +152,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         };
         await say(stores, deletion, known, now);
         await notices.takeBack(stores, [threepid]);
+        return true;
       }, threepid.address);
     },
   };

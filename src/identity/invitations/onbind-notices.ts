@@ -76,7 +76,7 @@ export interface OnbindNoticesDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly metrics: OnbindMetrics;
+  readonly metrics: Pick<OnbindMetrics, 'notice'>;
   /** Milliseconds that an invitation is pending at most; 0: for ever. */
   readonly expiry: number;
   /** Told when notices have been added, and are committed. */
