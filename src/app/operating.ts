@@ -54,5 +54,6 @@ async function associationsOf({
     // They count what sessions bind.
     limits: { most: () => Number.POSITIVE_INFINITY, reached: () => false },
     logged: ignore,
+    onChange: ignore,
   });
 }
