@@ -5,7 +5,9 @@ import { canSendSms } from '../delivery/sms/sms.ts';
 import { createServerKeys, type RenewableServerKeys } from '../identity/server-keys.ts';
 import { type Buckets, createBuckets } from '../platform/buckets.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
+import { createErrorReports } from '../platform/error-reports.ts';
 import { createLeases, type Leases } from '../platform/leases.ts';
+import type { ReportTo } from '../platform/logger.ts';
 import { createMetrics, type Metrics } from '../platform/metrics.ts';
 import {
   createOutboundClient,
@@ -49,6 +51,8 @@ export interface InfrastructureOptions {
   readonly signal?: AbortSignal | undefined;
   /** The other processes that serve the same clients, where it is not alone. */
   readonly among?: Among | undefined;
+  /** Has errors of the log reported, where that is configured. */
+  readonly reportTo?: ReportTo | undefined;
   /** Where to say how far a long start is, beside the log. */
   readonly terminal?: ((line: string) => void) | undefined;
   /** PEM; in place of the authorities that the system trusts, for outbound requests. */
@@ -90,6 +94,12 @@ export async function openInfrastructure(
     limits: options.outboundLimits,
   });
   closing.defer('outbound connections', () => outbound.close());
+  const { sentry } = config.general;
+  if (sentry !== undefined && options.reportTo !== undefined) {
+    const reports = createErrorReports(sentry, { outbound, clock, random, logger, serverName });
+    options.reportTo(reports);
+    closing.defer('reports of errors', () => reports.settled());
+  }
   const delivery = createDelivery(config, { logger, clock, random, metrics, outbound });
   closing.defer('mail and text messages', () => delivery.close());
   const phoneNumbers = createPhoneNumbers();

@@ -47,6 +47,6 @@ async function serveUntilStopped({ config: files }: CommandLine): Promise<number
     createLogger(general.log, { clock: systemClock, isShared }),
   );
   if (logging === undefined) return 1;
-  dieOfTheUnexpected(logging.logger);
+  dieOfTheUnexpected(logging);
   return general.workers === 1 ? serveAlone(loaded, logging) : supervise(loaded, logging);
 }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { parseDsn, type ReportTarget } from '../platform/error-reports.ts';
 import { withoutTrailing } from '../platform/without-trailing.ts';
 import { pythonFloat, pythonInt } from './numbers.ts';
 
@@ -213,6 +214,14 @@ export function httpUrl(value: string): string {
     !/[#\s]/.test(value);
   if (!plain) throw must('an http:// or https:// URL without user, password and fragment');
   return value;
+}
+
+/** The DSN of a Sentry project. Empty: none. */
+export function dsn(value: string): ReportTarget | undefined {
+  if (value === '') return undefined;
+  const target = parseDsn(value);
+  if (target === undefined) throw must('a DSN of Sentry, such as https://KEY@sentry.example.org/1');
+  return target;
 }
 
 /** A name of a folder in templates.path. Empty: that itself. */

@@ -2,7 +2,7 @@ import { isatty } from 'node:tty';
 import pino, { type Logger } from 'pino';
 import type { Clock } from './clock.ts';
 import { openLogFile } from './log-file.ts';
-import { type LineDestination, writeTogether } from './write-together.ts';
+import { type LineDestination, tellingErrors, writeTogether } from './write-together.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
@@ -17,10 +17,23 @@ export interface Logging {
   readonly logger: Logger;
   /** Writes a line to the terminal that the process was started at, when the log goes to a file. */
   readonly terminal: ((line: string) => void) | undefined;
+  /** Has each line that tells of an error given to that one, too; to one at a time. */
+  readonly reportTo: ReportTo;
+  /** Waits until the one who was told of errors has passed them on. */
+  reported(): Promise<void>;
   /** Opens the log file again under its name; on standard error it changes nothing. */
   reopen(): void;
   close(): Promise<void>;
 }
+
+/** Takes lines that tell of errors, in JSON. */
+export interface ErrorListener {
+  report(line: string): void;
+  /** Waits for what is under way. */
+  settled(): Promise<void>;
+}
+
+export type ReportTo = (listener: ErrorListener | undefined) => void;
 
 const STDERR = 2;
 
@@ -39,7 +52,7 @@ async function prettified(destination: LineDestination, colorize: boolean) {
   // Loaded only here: most servers log JSON.
   const { prettyFactory } = await import('pino-pretty');
   const format = prettyFactory({ colorize, translateTime: 'SYS:standard', ignore: 'hostname' });
-  return { write: (line: string) => destination.write(format(line)) };
+  return (line: string) => destination.write(format(line));
 }
 
 /** The time as the log has it. Many lines are of one millisecond. */
@@ -71,7 +84,9 @@ export async function createLogger(
   const watched = isatty(STDERR);
   const terminal = file === undefined && watched;
   const pretty = options.format === 'pretty' || (options.format === 'auto' && terminal);
+  let listener: ErrorListener | undefined;
   const together = pretty ? undefined : writeTogether(raw, deps.isShared);
+  const write = together?.write ?? (await prettified(raw, terminal));
   const flush = () => together?.flush();
   process.on('exit', flush);
   const logger = pino(
@@ -81,10 +96,14 @@ export async function createLogger(
       formatters: { level: (label) => ({ level: label }), bindings: ({ pid }) => ({ pid }) },
       redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '(hidden)' },
     },
-    together ?? (await prettified(raw, terminal)),
+    tellingErrors(write, (line) => listener?.report(line)),
   );
   return {
     logger,
+    reportTo(given) {
+      listener = given;
+    },
+    reported: async () => listener?.settled(),
     terminal:
       file !== undefined && watched ? (line) => void process.stderr.write(`${line}\n`) : undefined,
     reopen() {

@@ -33,7 +33,8 @@ export async function serveAlone(loaded: LoadedFiles, logging: Logging): Promise
   const stopping = stopSignals(logger, () => phase ?? app?.waitsFor);
   tellStart(loaded, logger);
   try {
-    app = await startApp(config, { logger, signal: stopping, terminal: logging.terminal });
+    const { terminal, reportTo } = logging;
+    app = await startApp(config, { logger, signal: stopping, terminal, reportTo });
     if (isOutdated) await reload(app);
     // Not before: a start that fails because the server runs already would take its pid file away.
     const pidFile = writePidFile(config.general.pidFile, secureRandom);

@@ -1,6 +1,8 @@
+import { setTimeout as passed } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type LoadedConfig, readConfigWithKey } from '../config/load.ts';
 import { surroundings } from '../config/surroundings.ts';
+import type { Logging } from '../platform/logger.ts';
 import { OperatorError } from '../platform/operator-error.ts';
 import { VERSION } from '../platform/version.ts';
 
@@ -37,12 +39,15 @@ export function tellFailedStart(error: unknown, logger: Logger, logPath: string)
   if (logPath !== '') process.stderr.write(`${message}\n`);
 }
 
+/** Milliseconds that the report of an error nobody has handled gets, where errors are reported. */
+const REPORTING = 1000;
+
 /** Ends the process, with a line in the log, after an error that nobody has handled. */
-export function dieOfTheUnexpected(logger: Logger): void {
+export function dieOfTheUnexpected({ logger, reported }: Logging): void {
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
       logger.fatal({ err: error }, 'Stopping after an error nobody expected');
-      process.exit(1);
+      void Promise.race([reported(), passed(REPORTING)]).finally(() => process.exit(1));
     });
   }
 }

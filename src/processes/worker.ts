@@ -39,12 +39,13 @@ export async function serveAsWorker(): Promise<never> {
     );
     process.exit(1);
   });
-  const { logger, terminal } = logging;
-  dieOfTheUnexpected(logger);
+  const { logger, terminal, reportTo } = logging;
+  dieOfTheUnexpected(logging);
   let app: App;
   try {
     const among = link.among({ isFirst: begin.isFirst, file: begin.heldFile });
-    app = await startApp(config, { logger, signal: stopping.signal, terminal, among });
+    const { signal } = stopping;
+    app = await startApp(config, { logger, signal, terminal, reportTo, among });
   } catch (error) {
     const isStopped = isStop(error, stopping.signal);
     if (isStopped) logger.info('Stopped before the start was done; the next start goes on with it');

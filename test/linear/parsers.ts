@@ -54,6 +54,7 @@ import { lookupHash } from '../../src/model/lookup-hash.ts';
 import { homeserverOf, parseMxid } from '../../src/model/mxid.ts';
 import { isReachableName, isSameServer, isServerName } from '../../src/model/server-name.ts';
 import { parseWebClient } from '../../src/model/web-client.ts';
+import { parseDsn } from '../../src/platform/error-reports.ts';
 import { createFingerprint } from '../../src/platform/fingerprint.ts';
 import { parseHostsLine } from '../../src/platform/hosts-file.ts';
 import { ipv6Parts, isLoopback, mappedIpv4 } from '../../src/platform/ip-addresses.ts';
@@ -161,6 +162,7 @@ const KEY_FUNCTIONS = [
   'brand',
   'burst',
   'days',
+  'dsn',
   'homeservers',
   'hours',
   'httpUrl',
@@ -193,6 +195,13 @@ export const PARSERS: readonly Parser[] = [
   },
   { names: ['parseThreePid'], read: (text) => parseThreePid('email', text), ...EMAIL },
   { names: ['parseThreePid'], read: (text) => parseThreePid('msisdn', text) },
+  {
+    names: ['parseDsn'],
+    read: parseDsn,
+    starts: ['', 'https://a@b/', 'https://'],
+    pieces: ['/', '/1', '1', 'a@'],
+    ends: ['', '/1', '/a'],
+  },
   {
     names: ['readThreePid', 'readBound'],
     read: (text) => [readBound('msisdn', text), readThreePid('msisdn', text)],

@@ -14,7 +14,7 @@ async function writesOf(line: string, count: number, isShared?: boolean): Promis
     },
     isShared,
   );
-  for (let each = 0; each < count; each++) log.write(line);
+  for (let each = 0; each < count; each++) log.write(line, false);
   await new Promise((resolve) => setImmediate(resolve));
   expect(all).toBe(line.repeat(count));
   return sizes;

@@ -24,7 +24,7 @@ function spawn(args: string[], env: Record<string, string> = {}, cwd = folder.pa
 }
 
 describe('the command line', () => {
-  test.each([['--help'], ['-h'], ['serve', '--help']])('%s explains', async (...args) => {
+  test.each([['--help'], ['-h'], ['dance', '--help']])('%s explains', async (...args) => {
     const command = spawn(args);
     expect(await command.ended).toBe(0);
     expect(command.log()).toMatch(/Usage: cognomen[\s\S]*serve[\s\S]*--config FILE/);

@@ -1,8 +1,10 @@
 import { isServerName } from '../../model/server-name.ts';
+import type { ReportTarget } from '../../platform/error-reports.ts';
 import {
   addressesWithPort,
   brand,
   days,
+  dsn,
   hours,
   InvalidValueError,
   type Key,
@@ -33,7 +35,8 @@ export interface GeneralConfig extends ProcessesConfig {
   readonly templatesPath: string;
   readonly defaultBrand: string;
   readonly prometheus: Listener | undefined;
-  readonly sentryDsn: string | undefined;
+  /** Where errors are reported to, beside the log. */
+  readonly sentry: ReportTarget | undefined;
   readonly enableV1Associations: boolean;
   readonly enableV1Access: boolean;
   readonly deleteTokensOnBind: boolean;
@@ -123,10 +126,10 @@ export const GENERAL = {
     section,
     name: 'sentry_dsn',
     default: undefined,
-    parse: text,
+    parse: dsn,
     secret: true,
     about:
-      'Sydent reports errors to this Sentry project. Accepted and not used: errors are in the log and in the metrics.',
+      'The Sentry project that errors of the log are reported to, as https://KEY@HOST/PROJECT: the line and the stack, nothing of who asked. Empty: to none.',
   },
   enableV1Associations: {
     section,
@@ -254,7 +257,7 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
     templatesPath: reader.read(GENERAL.templatesPath),
     defaultBrand: reader.read(GENERAL.defaultBrand),
     prometheus: readPrometheus(reader),
-    sentryDsn: reader.read(GENERAL.sentryDsn) || undefined,
+    sentry: reader.read(GENERAL.sentryDsn),
     enableV1Associations: reader.read(GENERAL.enableV1Associations),
     enableV1Access,
     deleteTokensOnBind: reader.read(GENERAL.deleteTokensOnBind),

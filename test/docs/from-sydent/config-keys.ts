@@ -114,10 +114,15 @@ export const KEYS: Readonly<Record<string, Rows>> = {
       ),
     ],
     sentry_dsn: [
-      different(
+      same(
         'errors go to this Sentry project',
-        'accepted and not used; errors are in the log and in the metrics',
-        'no errors, which may hold personal data, leave for a third party',
+        'process/error-reports > go to the Sentry project of the configuration',
+      ),
+      better(
+        'with the request, its arguments and local variables',
+        'the line of the log and the stack, each error once a minute',
+        'addresses, codes and tokens do not leave for a third party',
+        'process/error-reports > go to the Sentry project of the configuration',
       ),
     ],
     enable_v1_associations: [
