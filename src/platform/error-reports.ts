@@ -52,7 +52,10 @@ function framesOf(stack: string): object[] {
       const open = place.lastIndexOf(' (');
       const where = open < 0 ? place.slice('at '.length) : place.slice(open + 2, -1);
       const [column, line, ...file] = where.split(':').reverse();
-      const filename = file.reverse().join(':').replace(/^file:\/\//, '');
+      const filename = file
+        .reverse()
+        .join(':')
+        .replace(/^file:\/\//, '');
       return {
         function: open < 0 ? '?' : place.slice('at '.length, open),
         filename,
