@@ -132,7 +132,7 @@ export async function probeWrites(pg: Library, options: PoolConfig): Promise<voi
 }
 
 /** The options that the server accepts: with `prefer`, TLS where it has that. */
-async function negotiate(pg: Library, config: PostgresConfig): Promise<Way> {
+export async function negotiate(pg: Library, config: PostgresConfig): Promise<Way> {
   const options = connectionOptions(config, await tlsOptions(config));
   try {
     return await probe(pg, options);
