@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ENGINES } from '../support/databases.ts';
 import { get, postJson } from '../support/http.ts';
+import { hashOf, lookUp } from '../support/peppers.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
@@ -38,7 +39,7 @@ describe.runIf(ENGINES.includes('postgres'))('a standby that lookups are read fr
     await primary.stop();
   });
 
-  async function start(readUrl = standby.url): Promise<void> {
+  async function start(readUrl = standby.url, maxLag = 1): Promise<void> {
     const escaped = (url: string) => url.replaceAll('%', '%%');
     const numbered = (text: string) => {
       let number = 0;
@@ -46,7 +47,7 @@ describe.runIf(ENGINES.includes('postgres'))('a standby that lookups are read fr
     };
     server = await startTestServer({
       database: {
-        config: `db.url = ${escaped(primary.url)}\ndb.read_url = ${escaped(readUrl)}`,
+        config: `db.url = ${escaped(primary.url)}\ndb.read_url = ${escaped(readUrl)}\ndb.read_max_lag = ${maxLag}`,
         execute: (text, values = []) => query(primary.url, numbered(text), [...values]),
         drop: async () => {},
       },
@@ -72,10 +73,11 @@ describe.runIf(ENGINES.includes('postgres'))('a standby that lookups are read fr
   };
   const fresh = () => `name${names++}`;
   /** How often the standby has looked for keys. */
-  const scans = async () => {
+  const scans = async (table = 'cognomen_lookup_keys') => {
     const [row] = await query(
       standby.url,
-      "select idx_scan from pg_stat_user_tables where relname = 'cognomen_lookup_keys'",
+      'select idx_scan from pg_stat_user_tables where relname = $1',
+      [table],
     );
     return Number(row?.idx_scan ?? 0);
   };
@@ -128,6 +130,44 @@ describe.runIf(ENGINES.includes('postgres'))('a standby that lookups are read fr
     }
     await untilUsed(2);
     expect(lines(LEFT_OUT)).toHaveLength(1);
+  });
+
+  test('is not asked by a pepper before it has all hashes by that', async () => {
+    await server.stop();
+    await start(standby.url, 30);
+    const token = await server.token('@asks:sample.test');
+    const name = fresh();
+    await bind(name);
+    await untilUsed();
+    const pepper = 'a-pepper-of-another-node';
+    const ask = () => lookUp(server, token, `${name}@sample.test`, pepper);
+    await query(standby.url, 'select pg_wal_replay_pause()');
+    try {
+      // As another node leaves it that has rotated.
+      await query(
+        primary.url,
+        `insert into cognomen_rotated_keys (pepper, lookup_hash, global_id)
+          select 1, $1, global_id from cognomen_lookup_keys where spelling = $2`,
+        [hashOf(`${name}@sample.test`, pepper), `${name}@sample.test`],
+      );
+      await query(
+        primary.url,
+        "insert into cognomen_state (key, value) values ('lookup_peppers', $1)",
+        [JSON.stringify({ current: { number: 1, pepper }, former: [], gone: [] })],
+      );
+      expect(await ask()).toBe('@ada:sample.test');
+      expect(await isUsed()).toBe('1');
+    } finally {
+      await query(standby.url, 'select pg_wal_replay_resume()');
+    }
+    await expect
+      .poll(async () => {
+        expect(await ask()).toBe('@ada:sample.test');
+        return scans('cognomen_rotated_keys');
+      })
+      .toBeGreaterThan(0);
+    await query(primary.url, 'delete from cognomen_rotated_keys');
+    await query(primary.url, "delete from cognomen_state where key = 'lookup_peppers'");
   });
 
   test('that dies is no fault of any request, and is used again when it is back', async () => {

@@ -1,6 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
-import { stopwatch } from '../../platform/clock.ts';
 import type { Db, Engine, KeysByHash, TextList } from '../engines/engine.ts';
 import type {
   FoundAssociation,
@@ -24,8 +23,6 @@ const valid = (db: Db, now: RawBuilder<number>) =>
 const PEPPERS = 8;
 /** Who looks up is told what was so a moment ago, and in any case what this process has written. */
 const LATE = { mayBeLate: true };
-/** Milliseconds after which a replica has all hashes by a pepper: another node may have written them. */
-const HASHES_AGED = 60_000;
 
 export function lookupStore(engine: Engine): (db: Db) => LookupStore {
   const byAddresses = prepare<{ addresses: TextList; now: number }, FoundAssociation>(
@@ -34,7 +31,7 @@ export function lookupStore(engine: Engine): (db: Db) => LookupStore {
     LATE,
   );
   type Hashes = { hashes: TextList; now: number; pepper: number };
-  const foundBy = (table: KeysByHash['table'], options: { readonly mayBeLate: boolean }) =>
+  const foundBy = (table: KeysByHash['table']) =>
     prepare<Hashes, FoundByHash>(
       engine,
       (db, slot) => ({
@@ -47,21 +44,11 @@ export function lookupStore(engine: Engine): (db: Db) => LookupStore {
             and global."notAfter" > ${slot('now')}`.compile(db);
         },
       }),
-      options,
+      LATE,
     );
-  const foundAs = (options: { readonly mayBeLate: boolean }) => ({
-    own: foundBy('cognomen_lookup_keys', options),
-    rotated: foundBy('cognomen_rotated_keys', options),
-  });
-  const [current, late] = [foundAs({ mayBeLate: false }), foundAs(LATE)];
-  /** For how long each pepper has been asked by. */
-  const ages = new Map<number, () => number>();
-  const byHashes = (db: Db, hashes: readonly string[], now: number, pepper: number) => {
-    const age = ages.get(pepper) ?? stopwatch();
-    ages.set(pepper, age);
-    const { own, rotated } = age() < HASHES_AGED ? current : late;
-    return (pepper === 0 ? own : rotated)(db, { hashes: engine.list(hashes), now, pepper });
-  };
+  const [own, rotated] = [foundBy('cognomen_lookup_keys'), foundBy('cognomen_rotated_keys')];
+  const byHashes = (db: Db, hashes: readonly string[], now: number, pepper: number) =>
+    (pepper === 0 ? own : rotated)(db, { hashes: engine.list(hashes), now, pepper });
 
   const signedByAddress = prepare<
     { medium: string; address: string; now: number },
@@ -81,11 +68,14 @@ export function lookupStore(engine: Engine): (db: Db) => LookupStore {
   let askedAt = 0;
   const shared = new LRUCache<number, (hashes: readonly string[]) => Promise<FoundByHash[]>>({
     max: PEPPERS,
-    memoMethod: (pepper) =>
-      sharedReads(
+    memoMethod: (pepper) => {
+      // The primary said that all is hashed by it; a replica may not be as far.
+      engine.requireCurrent();
+      return sharedReads(
         (hashes) => byHashes(engine.db, hashes, askedAt, pepper),
         ({ key }) => key,
-      ),
+      );
+    },
   });
 
   return (db) => ({

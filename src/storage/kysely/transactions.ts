@@ -106,7 +106,7 @@ export function transactionsOn(
       const mayHelpAgain = isLost && done === undefined;
       return { failure: error, mayHelpAlone: hasBegun, mayHelpAgain };
     } finally {
-      if (locksLog) engine.logWritten();
+      if (locksLog) engine.requireCurrent();
     }
   }
 

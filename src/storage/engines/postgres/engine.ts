@@ -168,7 +168,7 @@ export async function openPostgresEngine(
         }
       };
     },
-    logWritten: replicas.logWritten,
+    requireCurrent: replicas.requireCurrent,
     list,
     keysByHash: ({ table, pepper }, hashes) =>
       sql`(select * from ${sql.table(table)} where ${isIn('lookup_hash', hashes)}

@@ -7,10 +7,10 @@ import type { Connections } from './pool.ts';
 
 /** Replicas of the database, for reads that may be a moment late. */
 export interface Replicas {
-  /** One that has all that this process has written to the log, and is not too late; undefined where there is none. */
+  /** One that is not too late, and has all that was required; undefined where there is none. */
   pick(): Pick<Connections, 'query'> | undefined;
-  /** This process has written associations: who asks from now on is to find them. */
-  logWritten(): void;
+  /** Whoever asks from now on is to find all that the primary has by now. */
+  requireCurrent(): void;
   stop(): Promise<void>;
 }
 
@@ -24,13 +24,13 @@ export interface ReplicasDependencies {
   readonly metrics: DatabaseMetrics;
 }
 
-/** Milliseconds between looks at how far they are; after a write of this process sooner. */
+/** Milliseconds between looks at how far they are; sooner after what they must have. */
 const INTERVAL = 200;
 const SOON = 50;
 /** Milliseconds that one which was left out has to be in time before it is used again. */
 const PROBATION = 2000;
-/** So many looks at the primary are remembered, by which a replica's position is dated. */
-const REMEMBERED = 100;
+/** So many looks at the primary are remembered, by which a replica's position is dated: of 30 s at least. */
+const REMEMBERED = 600;
 
 /** Of a physical standby they are the same. */
 const IDENTITY = `select (select system_identifier::text from pg_control_system()) || ' ' || oid as identity
@@ -38,10 +38,10 @@ const IDENTITY = `select (select system_identifier::text from pg_control_system(
 const WRITTEN = "select (pg_current_wal_lsn() - '0/0')::float8 as position";
 const REPLAYED = `select (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() end - '0/0')::float8 as position`;
 
-/** Where the primary was, at that time, when this process had written so often. */
+/** Where the primary was, at that time, when so often its state had been required. */
 interface Sample {
   readonly at: number;
-  readonly writes: number;
+  readonly required: number;
   readonly position: number;
 }
 
@@ -74,14 +74,21 @@ async function oneValue(from: Pick<Connections, 'query'>, query: string): Promis
   return Object.values(row ?? {})[0];
 }
 
+const NONE: Replicas = {
+  pick: () => undefined,
+  requireCurrent: () => {},
+  stop: async () => {},
+};
+
 export function watchReplicas(deps: ReplicasDependencies): Replicas {
+  if (deps.replicas.length === 0) return NONE;
   const { primary, maxLag, logger, metrics } = deps;
   const time = stopwatch();
   const replicas = deps.replicas.map(
     (each): Replica => ({
       ...each,
       connections: undefined,
-      has: { at: Number.NEGATIVE_INFINITY, writes: 0 },
+      has: { at: Number.NEGATIVE_INFINITY, required: 0 },
       isUsed: false,
       inTimeSince: undefined,
       isLookedAt: false,
@@ -90,7 +97,7 @@ export function watchReplicas(deps: ReplicasDependencies): Replicas {
     }),
   );
   let samples: Sample[] = [];
-  let writes = 0;
+  let required = 0;
   let turn = 0;
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
@@ -153,7 +160,7 @@ export function watchReplicas(deps: ReplicasDependencies): Replicas {
   }
 
   async function look(): Promise<void> {
-    const seen = { at: time(), writes };
+    const seen = { at: time(), required };
     try {
       const position = Number(await oneValue(primary, WRITTEN));
       samples = [...samples.slice(1 - REMEMBERED), { ...seen, position }];
@@ -186,14 +193,14 @@ export function watchReplicas(deps: ReplicasDependencies): Replicas {
       for (let tried = 0; tried < replicas.length; tried++) {
         turn = (turn + 1) % replicas.length;
         const replica = replicas[turn];
-        if (replica?.isUsed && isInTime(replica) && replica.has.writes === writes) {
+        if (replica?.isUsed && isInTime(replica) && replica.has.required === required) {
           return replica.connections && used(replica, replica.connections);
         }
       }
       return undefined;
     },
-    logWritten() {
-      writes++;
+    requireCurrent() {
+      required++;
       lookIn(SOON);
     },
     async stop() {
@@ -211,7 +218,7 @@ export function watchReplicas(deps: ReplicasDependencies): Replicas {
           return await connections.query(text, parameters);
         } catch (error) {
           if (reasonOf(error) !== undefined)
-            replica.has = { at: Number.NEGATIVE_INFINITY, writes: 0 };
+            replica.has = { at: Number.NEGATIVE_INFINITY, required: 0 };
           throw error;
         }
       },

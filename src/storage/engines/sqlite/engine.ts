@@ -111,7 +111,7 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
     scope,
     prepare,
     prepareLate: prepare,
-    logWritten: () => {},
+    requireCurrent: () => {},
     list,
     // From the list to its keys: as an `in`, SQLite would make a table of the list first.
     keysByHash: ({ table, pepper }, hashes) =>
