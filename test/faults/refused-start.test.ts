@@ -35,7 +35,10 @@ describe.each(ENGINES)('a start on %s', (engine) => {
     expect(server.logs.join('')).toContain('A newer version has changed the database');
     await server.stop();
     const needed = await database.execute('select name from cognomen_migrations_needed');
-    expect(needed).toEqual([{ name: expect.stringMatching(/^00\d\d-/) }]);
+    expect(needed).toHaveLength(1);
+    expect(await database.execute('select name from cognomen_migrations')).toContainEqual(
+      needed[0],
+    );
   });
 });
 

@@ -12,6 +12,8 @@ import {
   type TestDatabase,
   temporaryFolder,
 } from '../support/databases.ts';
+import { configOf } from '../support/earlier-database.ts';
+import { beginBeside } from '../support/peppers.ts';
 import { type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
 import { startSmtpServer, type TestRelay } from '../support/smtp.ts';
 import { askAnew } from '../support/workers.ts';
@@ -146,6 +148,45 @@ describe.runIf(ENGINES.includes('postgres'))(
         expect((await post(first, '/v2/3pid/bind', { ...proof, mxid: USER })).status).toBe(200);
         for (const node of [0, 1]) expect(await found(node, email)).toEqual([USER, USER]);
       }
+    });
+
+    test('the pepper is not rotated beside the older one', async () => {
+      expect((await internal(0, 'bind', 'seen@sample.test', USER)).status).toBe(200);
+      expect(await beginBeside(configOf(database))).toEqual({ outcome: 'older-nodes' });
+    });
+
+    test('were it rotated, what the older one binds and unbinds has its hash by each pepper', async () => {
+      const [number, pepper] = [1, 'a-pepper-that-the-older-one-does-not-know'];
+      const HOUR = 60 * 60 * 1000;
+      const peppers = {
+        current: { number, pepper },
+        next: { number: 2, pepper: 'to-come', begun: Date.now() },
+        former: [{ number: 0, until: Date.now() + HOUR }],
+        gone: [],
+      };
+      await database.execute(
+        "insert into cognomen_state (key, value) values ('lookup_peppers', ?)",
+        [JSON.stringify(peppers)],
+      );
+      const hashes = async () =>
+        (await database.execute(
+          'select pepper, lookup_hash as hash from cognomen_rotated_keys order by pepper',
+        )) as object[];
+      const address = 'rötated+/@sample.test';
+      const expected = [
+        { pepper: 1, hash: lookupHash(address, 'email', pepper) },
+        { pepper: 2, hash: lookupHash(address, 'email', 'to-come') },
+      ];
+      for (const node of [0, 1]) {
+        expect((await internal(node, 'bind', address, USER)).status).toBe(200);
+        expect(await hashes()).toEqual(expected);
+        const body = { addresses: [expected[0]?.hash], algorithm: 'sha256', pepper };
+        const { mappings } = (await post(1, '/v2/lookup', body)).json;
+        expect(Object.values(mappings)).toEqual([USER]);
+        expect((await internal(0, 'unbind', address, USER)).status).toBe(200);
+        expect(await hashes()).toEqual([]);
+      }
+      await database.execute("delete from cognomen_state where key = 'lookup_peppers'");
     });
 
     test('one that logs out on the older is logged out on the newer', async () => {

@@ -16,7 +16,7 @@ import * as tokensOfAnAccount from './0014-tokens-of-an-account.ts';
 import * as indexOfAnswers from './0015-index-of-answers.ts';
 import { rotatedKeys } from './0016-rotated-keys.ts';
 import * as buckets from './0017-buckets.ts';
-import * as neededTable from './0018-needed-migration.ts';
+import { twoVersions } from './0018-two-versions.ts';
 
 /** Where it is kept which are done. */
 const TABLE = 'cognomen_migrations';
@@ -46,7 +46,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     ...(engine.name === 'sqlite' ? { '0015-index-of-answers': indexOfAnswers } : {}),
     '0016-rotated-keys': rotatedKeys(engine.name),
     ...(engine.name === 'postgres' ? { '0017-buckets': buckets } : {}),
-    '0018-needed-migration': neededTable,
+    '0018-two-versions': twoVersions(engine.name),
   };
 }
 
@@ -65,6 +65,17 @@ export async function hasPendingMigrations(engine: Engine): Promise<boolean> {
   if (!tables.some((table) => table.name === TABLE)) return true;
   const migrations = await migrator(engine).getMigrations();
   return migrations.some((migration) => migration.executedAt === undefined);
+}
+
+const usedByNewer = (migration: string) =>
+  new DatabaseOpenError(
+    `The database was used by a newer version of Cognomen, which made the change ${migration}: run that version or a newer one`,
+  );
+
+/** For what must know of all tables. @throws DatabaseOpenError where a newer version may have added some */
+export async function refuseNewer(engine: Engine): Promise<void> {
+  const unknown = await unknownMigration(engine);
+  if (unknown !== undefined) throw usedByNewer(unknown);
 }
 
 /** A migration that was done by a newer version of this program; undefined when there is none. */
@@ -114,9 +125,7 @@ export async function migrate(engine: Engine, logger: Logger): Promise<void> {
       logger.warn({ migration: unknown }, message);
       return;
     }
-    throw new DatabaseOpenError(
-      `The database was used by a newer version of Cognomen, which made the change ${unknown}: run that version or a newer one`,
-    );
+    throw usedByNewer(unknown);
   }
   const { error, results } = await migrator(engine).migrateToLatest();
   for (const result of results ?? []) {
