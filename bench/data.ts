@@ -113,6 +113,8 @@ export async function fillPostgres(access: PostgresAccess, count: number): Promi
       statementTimeout: 0,
       connectTimeout: 5000,
       startTimeout: 0,
+      replicas: [],
+      readMaxLag: 0,
     },
     dependencies,
   );

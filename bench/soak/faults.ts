@@ -63,7 +63,7 @@ const ofPostgres: Readonly<Record<string, Fault>> = {
     client.on('error', () => {});
     await client.connect();
     await client.query(
-      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cognomen'",
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'cognomen %'",
     );
     await client.end();
   },

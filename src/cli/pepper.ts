@@ -85,6 +85,11 @@ async function rotate(database: OpenDatabase): Promise<void> {
       `Three former peppers work still, and there may be no more; the next rotation is possible from ${time(begun.until)} on`,
     );
   }
+  if (begun.outcome === 'older-nodes') {
+    throw new OperatorError(
+      'Nodes of a version that knows one pepper only use the database: upgrade all of them first',
+    );
+  }
   if (begun.outcome === 'under-way') say('A rotation is under way already; this one goes on');
   const progress = terminalProgress();
   const task = await progress.begin('Rotating the pepper (per cent)', 100);

@@ -74,11 +74,11 @@ export function numberFrom(least: number, otherwise: (value: number) => string) 
 export const port = wholeNumber(0, 65_535);
 
 /** Seconds in the file, milliseconds for the program. */
-export function seconds(min: number) {
+export function seconds(min: number, max = 86_400) {
   return (value: string): number => {
     const number = /^\d+(\.\d+)?$/.test(value) ? Number(value) : Number.NaN;
-    if (number >= min && number <= 86_400) return Math.round(number * 1000);
-    throw must(`a number of seconds from ${min} to 86400`);
+    if (number >= min && number <= max) return Math.round(number * 1000);
+    throw must(`a number of seconds from ${min} to ${max}`);
   };
 }
 

@@ -4,6 +4,8 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 export interface DatabaseMetrics {
   /** Whether it can be used; told when that changes. */
   available(isAvailable: boolean): void;
+  /** Whether that replica is read. */
+  replica(name: string, isUsed: boolean): void;
   /** Something that needed it failed for now. */
   failed(): void;
   /** What failed is done once more, on another connection. */
@@ -27,6 +29,7 @@ export interface ConnectionCounts {
 /** For who counts nothing. */
 export const NO_DATABASE_METRICS: DatabaseMetrics = {
   available: () => {},
+  replica: () => {},
   failed: () => {},
   retried: () => {},
   waited: () => {},
@@ -46,6 +49,12 @@ export function createDatabaseMetrics(registers: Registry[]): DatabaseMetrics {
   const outages = new Counter({
     name: 'cognomen_database_outages_total',
     help: 'Times that the database could not be used',
+    registers,
+  });
+  const replicas = new Gauge({
+    name: 'cognomen_database_replica_used',
+    help: '1 while lookups are read from that standby of db.read_url, 0 while it is left out',
+    labelNames: ['replica'],
     registers,
   });
   const failures = new Counter({
@@ -88,6 +97,7 @@ export function createDatabaseMetrics(registers: Registry[]): DatabaseMetrics {
       available.set(isAvailable ? 1 : 0);
       if (!isAvailable) outages.inc();
     },
+    replica: (replica, isUsed) => replicas.set({ replica }, isUsed ? 1 : 0),
     failed: () => failures.inc(),
     retried: () => retries.inc(),
     waited: (seconds) => waits.observe(seconds),

@@ -30,6 +30,10 @@ export interface PostgresConfig {
   readonly statementTimeout: number;
   /** Milliseconds to wait for a connection. */
   readonly connectTimeout: number;
+  /** Where reads that may be late are read from, with options of their own. */
+  readonly replicas: readonly PostgresConfig[];
+  /** Milliseconds that a replica may be late at most. */
+  readonly readMaxLag: number;
   /** Milliseconds that a start waits for the database to be there. */
   readonly startTimeout: number;
 }

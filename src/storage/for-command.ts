@@ -45,7 +45,10 @@ async function openEngine(
 ): Promise<Engine> {
   if (config.engine === 'postgres') {
     const { openPostgresEngine } = await import('./engines/postgres/engine.ts');
-    return openPostgresEngine({ ...config, poolSize: 1, startTimeout: 0 }, { logger });
+    return openPostgresEngine(
+      { ...config, poolSize: 1, startTimeout: 0, replicas: [] },
+      { logger },
+    );
   }
   const handle = openBeside(config.file);
   const close = () => handle.close();

@@ -271,7 +271,26 @@ describe('values', () => {
       connectTimeout: 5000,
       startTimeout: 60_000,
       preparedStatements: 'auto',
+      replicas: [],
+      readMaxLag: 1000,
     });
+  });
+
+  test('replicas are URLs between commas or blanks, sixteen at most, with the options of the database', () => {
+    const { config } = parse(
+      '[db]\ndb.url = postgres://a@one/data\ndb.pool_size = 3\ndb.read_url = postgres://b@two:5433/data,\n  postgres://c@three/data\ndb.read_max_lag = 2.5',
+    );
+    expect(config.db).toMatchObject({
+      readMaxLag: 2500,
+      replicas: [
+        { host: 'two', port: 5433, user: 'b', poolSize: 3 },
+        { host: 'three', port: 5432, user: 'c', poolSize: 3 },
+      ],
+    });
+    const read = (value: string) => () => parse(`[db]\ndb.read_url = ${value}`);
+    expect(read('mysql://x@y/z')).toThrow('db.read_url');
+    expect(read('postgres://x@y/z '.repeat(17))).toThrow('at most 16 URLs');
+    expect(read('postgres://x@y/z '.repeat(16))).not.toThrow();
   });
 
   test('names that mean nothing are pointed out, with the nearest that does', () => {

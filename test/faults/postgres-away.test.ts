@@ -97,7 +97,7 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
     const ending = (async () => {
       while (!isOver) {
         await database.execute(
-          "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'cognomen' and datname = current_database()",
+          "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'cognomen %' and datname = current_database()",
         );
       }
     })();

@@ -15,11 +15,30 @@ describe.each(ENGINES)('a start on %s', (engine) => {
       '9999-from-the-future',
       '2030-01-01T00:00:00.000Z',
     ]);
+    await database.execute('insert into cognomen_migrations_needed (name) values (?)', [
+      '9999-from-the-future',
+    ]);
     await expect(startTestServer({ database })).rejects.toThrow(
       'The database was used by a newer version of Cognomen, which made the change 9999-from-the-future: run that version or a newer one',
     );
     const names = await database.execute('select name from cognomen_migrations');
     expect(names).toContainEqual({ name: '9999-from-the-future' });
+  });
+
+  test('goes on where a newer version only added what this one can do without', async () => {
+    await (await startTestServer({ database })).stop();
+    await database.execute('insert into cognomen_migrations (name, timestamp) values (?, ?)', [
+      '9999-from-the-future',
+      '2030-01-01T00:00:00.000Z',
+    ]);
+    const server = await startTestServer({ database });
+    expect(server.logs.join('')).toContain('A newer version has changed the database');
+    await server.stop();
+    const needed = await database.execute('select name from cognomen_migrations_needed');
+    expect(needed).toHaveLength(1);
+    expect(await database.execute('select name from cognomen_migrations')).toContainEqual(
+      needed[0],
+    );
   });
 });
 

@@ -216,6 +216,16 @@ describe('cognomen db copy', () => {
     }
   });
 
+  test('a database that a newer version has changed is refused: it may have tables that would stay behind', async () => {
+    await filled(1);
+    inFile(
+      "insert into cognomen_migrations values ('9999-from-the-future', '2030-01-01T00:00:00.000Z')",
+    );
+    const { status, output } = await copy(urlOf(postgres));
+    expect(status).toBe(1);
+    expect(output).toContain('The database was used by a newer version of Cognomen');
+  });
+
   test('a target with something in it, a running server, and what is none are refused', async () => {
     await filled(1);
     const again = await createDatabase('postgres');

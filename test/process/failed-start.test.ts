@@ -30,7 +30,7 @@ test.each(ENGINES)('a start that fails at the end leaves nothing open, on %s', a
     engine === 'sqlite'
       ? []
       : server.database.execute(
-          "select 1 from pg_stat_activity where application_name = 'cognomen' and datname = current_database()",
+          "select 1 from pg_stat_activity where application_name like 'cognomen %' and datname = current_database()",
         );
   await expect.poll(connections).toEqual([]);
   const before = listening();

@@ -132,6 +132,7 @@ describe.each(ENGINES)('those who wait for each other, on %s,', (engine) => {
 /** Stands before PostgreSQL, and breaks the connection over which the next COMMIT comes. */
 async function startBreaker({ host, port }: PostgresConfig, when: 'before' | 'after') {
   let armed = false;
+  let refuses = false;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const behind = connect(port, host);
@@ -149,6 +150,10 @@ async function startBreaker({ host, port }: PostgresConfig, when: 'before' | 'af
         armed = false;
         if (when === 'before') return end();
         breaks = true;
+        // Nor over a connection that is there already.
+        if (refuses)
+          for (const socket of sockets)
+            if (socket !== client && socket !== behind) socket.destroy();
       }
       behind.write(chunk);
     });
@@ -162,8 +167,9 @@ async function startBreaker({ host, port }: PostgresConfig, when: 'before' | 'af
     arm() {
       armed = true;
     },
-    /** Nobody gets through from now on. */
+    /** Nobody gets through once it is broken. */
     refuse() {
+      refuses = true;
       server.close();
     },
     stop() {

@@ -14,7 +14,13 @@ const section = 'db';
 
 type PostgresTarget = Omit<
   PostgresConfig,
-  'poolSize' | 'preparedStatements' | 'statementTimeout' | 'connectTimeout' | 'startTimeout'
+  | 'poolSize'
+  | 'preparedStatements'
+  | 'statementTimeout'
+  | 'connectTimeout'
+  | 'startTimeout'
+  | 'replicas'
+  | 'readMaxLag'
 >;
 
 const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
@@ -62,6 +68,16 @@ function postgresUrl(value: string): PostgresTarget | undefined {
   };
 }
 
+const MOST_REPLICAS = 16;
+
+function replicaUrls(value: string): PostgresTarget[] {
+  const urls = value.split(/[\s,]+/).filter((url) => url !== '');
+  if (urls.length > MOST_REPLICAS) {
+    throw new InvalidValueError(`at most ${MOST_REPLICAS} URLs`);
+  }
+  return urls.flatMap((url) => postgresUrl(url) ?? []);
+}
+
 export const DB = {
   file: {
     section,
@@ -81,6 +97,25 @@ export const DB = {
     own: true,
     about:
       'A PostgreSQL database (14 or newer) instead: postgres://user:password@host:port/database. A % in it is written %%. As parameters it takes sslmode (disable, prefer, require, verify-ca, verify-full), sslrootcert, sslcert and sslkey.',
+  },
+  readUrl: {
+    section,
+    name: 'db.read_url',
+    default: '',
+    parse: replicaUrls,
+    secret: true,
+    own: true,
+    about:
+      'Streaming standbys of that database which lookups are read from, between commas or blanks: URLs as in db.url. One that is away, or late, is left out as long as it is.',
+  },
+  readMaxLag: {
+    section,
+    name: 'db.read_max_lag',
+    default: '1',
+    parse: seconds(0.5, 30),
+    own: true,
+    about:
+      'How many seconds a standby of db.read_url may be late. So much later a lookup finds what another node has bound; what this one has bound it finds at once.',
   },
   poolSize: {
     section,
@@ -146,7 +181,9 @@ export const DB = {
 
 export function readDatabase(reader: ConfigReader): DatabaseConfig {
   const postgres = reader.read(DB.url);
-  const pool = {
+  const replicas = reader.read(DB.readUrl);
+  const common = {
+    readMaxLag: reader.read(DB.readMaxLag),
     poolSize: reader.read(DB.poolSize),
     preparedStatements: reader.read(DB.preparedStatements),
     statementTimeout: reader.read(DB.statementTimeout),
@@ -159,7 +196,9 @@ export function readDatabase(reader: ConfigReader): DatabaseConfig {
     backup: reader.read(DB.backup),
     exclusive: reader.read(DB.exclusive),
   } as const;
-  return postgres === undefined ? sqlite : { ...postgres, ...pool };
+  if (postgres === undefined) return sqlite;
+  const readFrom = replicas.map((target) => ({ ...target, ...common, replicas: [] }));
+  return { ...postgres, ...common, replicas: readFrom };
 }
 
 /** What a bulk copy does with a database: few connections, and no statement is given up. */
@@ -169,6 +208,8 @@ const BULK = {
   statementTimeout: 0,
   connectTimeout: 5000,
   startTimeout: 0,
+  replicas: [],
+  readMaxLag: 0,
 } as const;
 
 /** The same database, for one that copies it. */

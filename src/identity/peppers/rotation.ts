@@ -20,14 +20,17 @@ type RotationStorage = Pick<Storage, 'stores' | 'logTransaction'>;
 export type Begun =
   | { readonly outcome: 'begun' | 'under-way'; readonly number: number }
   /** As many former ones work as may; the first of them ends then. */
-  | { readonly outcome: 'too-many'; readonly until: number };
+  | { readonly outcome: 'too-many'; readonly until: number }
+  /** Nodes of a version run beside that would refuse the new pepper. */
+  | { readonly outcome: 'older-nodes' };
 
 /** Begins a rotation: from now on whatever is bound gets its hashes by the new pepper, too. */
-export const beginRotation = (
+export async function beginRotation(
   storage: RotationStorage,
   { clock, random }: { readonly clock: Clock; readonly random: Random },
-): Promise<Begun> =>
-  storage.logTransaction(async ({ peppers, state }): Promise<Begun> => {
+): Promise<Begun> {
+  if (await storage.stores.peppers.hasOlderPrograms()) return { outcome: 'older-nodes' };
+  return storage.logTransaction(async ({ peppers, state }): Promise<Begun> => {
     const known = await peppers.read();
     if (known.next !== undefined) return { outcome: 'under-way', number: known.next.number };
     if (known.former.length >= MOST_FORMER) {
@@ -40,6 +43,7 @@ export const beginRotation = (
     await forgetWork(state);
     return { outcome: 'begun', number };
   });
+}
 
 /** Puts the new pepper in force once all its hashes are there, and lets the one before it work for that long. */
 export const completeRotation = (

@@ -6,7 +6,7 @@ import type { DatabaseConfig } from '../database-config.ts';
 import { DatabaseOpenError, type Db, type Engine } from '../engines/engine.ts';
 import { putInPlace, refuseExisting } from '../engines/sqlite/copy.ts';
 import type { Schema } from '../kysely/schema.ts';
-import { migrate } from '../migrations/index.ts';
+import { migrate, refuseNewer } from '../migrations/index.ts';
 import { openEngine, type StorageDependencies } from '../open.ts';
 import { refuseUnfinishedCopy } from '../unfinished-copy.ts';
 import { type CopiedTable, compareAll } from './comparison.ts';
@@ -38,6 +38,7 @@ export async function copyDatabase(
 ): Promise<Copied> {
   const source = await openEngine(from, deps);
   try {
+    await refuseNewer(source);
     await migrate(source, deps.logger);
     await refuseUnfinishedCopy(source.db);
     if (to.engine === 'postgres') return await fill(to, source, deps);
@@ -55,6 +56,7 @@ export async function copyDatabase(
 async function fill(to: DatabaseConfig, source: Engine, deps: CopyDependencies): Promise<Copied> {
   const target = await openEngine(to, deps);
   try {
+    await refuseNewer(target);
     await migrate(target, deps.logger);
     return await copyInto(target, source, deps.progress);
   } finally {

@@ -31,6 +31,10 @@ export interface Engine {
    * statements that only read: it waits for none that is open, and sees what is committed.
    */
   prepare(text: string): (parameters: readonly unknown[]) => Promise<unknown[]>;
+  /** The same, for what may be a moment late, but not behind what this process wrote: a replica may be read. */
+  prepareLate(text: string): ReturnType<Engine['prepare']>;
+  /** Whoever reads from now on is to find all that is committed by now, also what may else be late. */
+  requireCurrent(): void;
   /** Several values as one parameter of a statement. */
   list(values: readonly string[]): TextList;
   /** The members of a JSON list that is a parameter, as a table with the column `value`. */

@@ -21,48 +21,61 @@ const valid = (db: Db, now: RawBuilder<number>) =>
 
 /** By so many at once something may be looked up. */
 const PEPPERS = 8;
+/** Who looks up is told what was so a moment ago, and in any case what this process has written. */
+const LATE = { mayBeLate: true };
 
 export function lookupStore(engine: Engine): (db: Db) => LookupStore {
   const byAddresses = prepare<{ addresses: TextList; now: number }, FoundAssociation>(
     engine,
     (db, slot) => valid(db, slot('now')).where(engine.isIn('lookup.spelling', slot('addresses'))),
+    LATE,
   );
   type Hashes = { hashes: TextList; now: number; pepper: number };
   const foundBy = (table: KeysByHash['table']) =>
-    prepare<Hashes, FoundByHash>(engine, (db, slot) => ({
-      compile: () => {
-        const pepper = table === 'cognomen_rotated_keys' ? slot('pepper') : undefined;
-        return sql<FoundByHash>`select lookup.lookup_hash as key, global.id, global.mxid, global.ts
+    prepare<Hashes, FoundByHash>(
+      engine,
+      (db, slot) => ({
+        compile: () => {
+          const pepper = table === 'cognomen_rotated_keys' ? slot('pepper') : undefined;
+          return sql<FoundByHash>`select lookup.lookup_hash as key, global.id, global.mxid, global.ts
           from ${engine.keysByHash({ table, pepper }, slot('hashes'))} cross join ${engine.answers}
           where global.id = lookup.global_id
             and global."notBefore" <= ${slot('now')}
             and global."notAfter" > ${slot('now')}`.compile(db);
-      },
-    }));
-  const [byOwn, byRotated] = [foundBy('cognomen_lookup_keys'), foundBy('cognomen_rotated_keys')];
+        },
+      }),
+      LATE,
+    );
+  const [own, rotated] = [foundBy('cognomen_lookup_keys'), foundBy('cognomen_rotated_keys')];
   const byHashes = (db: Db, hashes: readonly string[], now: number, pepper: number) =>
-    (pepper === 0 ? byOwn : byRotated)(db, { hashes: engine.list(hashes), now, pepper });
+    (pepper === 0 ? own : rotated)(db, { hashes: engine.list(hashes), now, pepper });
 
   const signedByAddress = prepare<
     { medium: string; address: string; now: number },
     FoundSignedAssociation
-  >(engine, (db, slot) =>
-    valid(db, slot('now'))
-      .where('lookup.spelling', '=', slot('address'))
-      .where('global.medium', '=', slot('medium'))
-      .select(['global.notBefore', 'global.notAfter', 'global.originServer'])
-      .select('global.sgAssoc as signedJson'),
+  >(
+    engine,
+    (db, slot) =>
+      valid(db, slot('now'))
+        .where('lookup.spelling', '=', slot('address'))
+        .where('global.medium', '=', slot('medium'))
+        .select(['global.notBefore', 'global.notAfter', 'global.originServer'])
+        .select('global.sgAssoc as signedJson'),
+    LATE,
   );
 
   // Of those who share a statement the last one's time: they ask within milliseconds.
   let askedAt = 0;
   const shared = new LRUCache<number, (hashes: readonly string[]) => Promise<FoundByHash[]>>({
     max: PEPPERS,
-    memoMethod: (pepper) =>
-      sharedReads(
+    memoMethod: (pepper) => {
+      // The primary said that all is hashed by it; a replica may not be as far.
+      engine.requireCurrent();
+      return sharedReads(
         (hashes) => byHashes(engine.db, hashes, askedAt, pepper),
         ({ key }) => key,
-      ),
+      );
+    },
   });
 
   return (db) => ({

@@ -43,6 +43,13 @@ export function pepperStore(engine: Engine): (db: Db) => PepperStore {
         return readPeppers(row?.value);
       },
 
+      async hasOlderPrograms() {
+        if (!engine.isRemote) return false;
+        const { rows } = await sql`select 1 from pg_stat_activity
+          where datname = current_database() and application_name = 'cognomen' limit 1`.execute(db);
+        return rows.length > 0;
+      },
+
       async write(peppers: LookupPeppers) {
         const value = JSON.stringify(peppers);
         await db

@@ -23,12 +23,13 @@ export type Prepared<V, Row> = (db: Db, values: V) => Promise<Row[]>;
 export function prepare<V extends object, Row>(
   engine: Engine,
   build: (db: Engine['db'], slot: SlotOf<V>) => { compile(): CompiledQuery<Row> },
+  { mayBeLate = false }: { readonly mayBeLate?: boolean } = {},
 ): Prepared<V, Row> {
   let compiled: CompiledQuery<Row> | undefined;
   let run: ReturnType<Engine['prepare']> | undefined;
   return async (db, values) => {
     compiled ??= build(engine.db, (name) => sql`${new Slot(name)}`).compile();
-    run ??= engine.prepare(compiled.sql);
+    run ??= mayBeLate ? engine.prepareLate(compiled.sql) : engine.prepare(compiled.sql);
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Slot ? values[parameter.name as keyof V] : parameter,
     );

@@ -105,6 +105,8 @@ export function transactionsOn(
       const isLost = error instanceof UnavailableError && error.connectionLost;
       const mayHelpAgain = isLost && done === undefined;
       return { failure: error, mayHelpAlone: hasBegun, mayHelpAgain };
+    } finally {
+      if (locksLog) engine.requireCurrent();
     }
   }
 

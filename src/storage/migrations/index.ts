@@ -16,9 +16,18 @@ import * as tokensOfAnAccount from './0014-tokens-of-an-account.ts';
 import * as indexOfAnswers from './0015-index-of-answers.ts';
 import { rotatedKeys } from './0016-rotated-keys.ts';
 import * as buckets from './0017-buckets.ts';
+import { twoVersions } from './0018-two-versions.ts';
 
 /** Where it is kept which are done. */
 const TABLE = 'cognomen_migrations';
+
+/**
+ * The newest migration that a program has to know of, to use the database beside this one: those behind it only add what
+ * it can do without. It is one that the minor version before this one has, so that nodes can be upgraded one by one.
+ */
+const NEEDED = '0016-rotated-keys';
+/** Where the database says so, to programs that are older than what changed it. */
+const NEEDED_TABLE = 'cognomen_migrations_needed';
 
 /** In the order they run; never changed once released, only added to. Numbers that are missing were never used. */
 function migrationsFor(engine: Engine): Record<string, Migration> {
@@ -37,6 +46,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     ...(engine.name === 'sqlite' ? { '0015-index-of-answers': indexOfAnswers } : {}),
     '0016-rotated-keys': rotatedKeys(engine.name),
     ...(engine.name === 'postgres' ? { '0017-buckets': buckets } : {}),
+    '0018-two-versions': twoVersions(engine.name),
   };
 }
 
@@ -57,6 +67,17 @@ export async function hasPendingMigrations(engine: Engine): Promise<boolean> {
   return migrations.some((migration) => migration.executedAt === undefined);
 }
 
+const usedByNewer = (migration: string) =>
+  new DatabaseOpenError(
+    `The database was used by a newer version of Cognomen, which made the change ${migration}: run that version or a newer one`,
+  );
+
+/** For what must know of all tables. @throws DatabaseOpenError where a newer version may have added some */
+export async function refuseNewer(engine: Engine): Promise<void> {
+  const unknown = await unknownMigration(engine);
+  if (unknown !== undefined) throw usedByNewer(unknown);
+}
+
 /** A migration that was done by a newer version of this program; undefined when there is none. */
 async function unknownMigration(engine: Engine): Promise<string | undefined> {
   const tables = await engine.db.introspection.getTables();
@@ -67,6 +88,29 @@ async function unknownMigration(engine: Engine): Promise<string | undefined> {
   return done.find(({ name }) => !Object.hasOwn(known, name))?.name;
 }
 
+const needs = (engine: Engine) =>
+  engine.db as unknown as Kysely<{ [NEEDED_TABLE]: { name: string } }>;
+
+/** What a program has to know of, as the newest that has used the database said. */
+async function neededMigration(engine: Engine): Promise<string | undefined> {
+  const tables = await engine.db.introspection.getTables();
+  if (!tables.some((table) => table.name === NEEDED_TABLE)) return undefined;
+  const all = await needs(engine).selectFrom(NEEDED_TABLE).select('name').execute();
+  return all
+    .map(({ name }) => name)
+    .sort()
+    .at(-1);
+}
+
+/** Older programs are told what they have to know of. */
+async function noteNeeded(engine: Engine): Promise<void> {
+  await needs(engine)
+    .insertInto(NEEDED_TABLE)
+    .values({ name: NEEDED })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
 /**
  * Brings our tables up to date, all pending migrations in one transaction.
  * @throws DatabaseOpenError which says why not
@@ -74,9 +118,14 @@ async function unknownMigration(engine: Engine): Promise<string | undefined> {
 export async function migrate(engine: Engine, logger: Logger): Promise<void> {
   const unknown = await unknownMigration(engine);
   if (unknown !== undefined) {
-    throw new DatabaseOpenError(
-      `The database was used by a newer version of Cognomen, which made the change ${unknown}: run that version or a newer one`,
-    );
+    const needed = await neededMigration(engine);
+    if (needed !== undefined && Object.hasOwn(migrationsFor(engine), needed)) {
+      const message =
+        'A newer version has changed the database, in a way that this one goes on with';
+      logger.warn({ migration: unknown }, message);
+      return;
+    }
+    throw usedByNewer(unknown);
   }
   const { error, results } = await migrator(engine).migrateToLatest();
   for (const result of results ?? []) {
@@ -92,4 +141,5 @@ export async function migrate(engine: Engine, logger: Logger): Promise<void> {
       { cause: error },
     );
   }
+  await noteNeeded(engine);
 }

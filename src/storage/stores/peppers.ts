@@ -17,6 +17,8 @@ export interface RotatedHash {
 /** The peppers of lookups, and the hashes by those that are not the one in `hashing_metadata`. */
 export interface PepperStore {
   read(): Promise<LookupPeppers>;
+  /** Whether programs are connected that know of no pepper but the one in `hashing_metadata`. */
+  hasOlderPrograms(): Promise<boolean>;
   /** To be called under the log's lock: who writes keys goes by it. */
   write(peppers: LookupPeppers): Promise<void>;
   /**

@@ -592,6 +592,8 @@ export const PEER_KEYS: Rows = {
 export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   PostgreSQL: [
     'db.url',
+    'db.read_url',
+    'db.read_max_lag',
     'db.pool_size',
     'db.prepared_statements',
     'db.statement_timeout',

@@ -4,6 +4,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { Client, PoolConfig } from 'pg';
 import type { Logger } from 'pino';
 import { stopwatch } from '../../../platform/clock.ts';
+import { VERSION } from '../../../platform/version.ts';
 import type { PostgresConfig } from '../../database-config.ts';
 import { DatabaseOpenError } from '../engine.ts';
 import { isRefused, reasonOf } from './errors.ts';
@@ -46,7 +47,8 @@ function connectionOptions(config: PostgresConfig, ssl: ConnectionOptions | fals
     ...(config.password === undefined ? {} : { password: config.password }),
     database: config.database,
     ssl,
-    application_name: 'cognomen',
+    // Those before it call themselves `cognomen` alone: they are known by it.
+    application_name: `cognomen ${VERSION}`,
     connectionTimeoutMillis: config.connectTimeout,
     keepAlive: true,
     // On this side, for a server that is gone without a word.
@@ -132,7 +134,7 @@ export async function probeWrites(pg: Library, options: PoolConfig): Promise<voi
 }
 
 /** The options that the server accepts: with `prefer`, TLS where it has that. */
-async function negotiate(pg: Library, config: PostgresConfig): Promise<Way> {
+export async function negotiate(pg: Library, config: PostgresConfig): Promise<Way> {
   const options = connectionOptions(config, await tlsOptions(config));
   try {
     return await probe(pg, options);

@@ -8,10 +8,11 @@ import type { Schema } from '../../kysely/schema.ts';
 import { TransactionScope, withinOneTransaction } from '../../kysely/transaction-scope.ts';
 import { CommitUnknownError, type Engine, type TextList } from '../engine.ts';
 import { watchOutages, withOutages } from '../outages.ts';
-import { findWay, NO_WRITE, nameOf, probeWrites } from './connecting.ts';
+import { findWay, NO_WRITE, nameOf, negotiate, probeWrites, type Way } from './connecting.ts';
 import { hasNoConnection, isLost, isReadOnly, reasonOf } from './errors.ts';
 import { type Connections, createConnections } from './pool.ts';
 import { PreparedStatements } from './prepared-statements.ts';
+import { impatient, watchReplicas } from './replicas.ts';
 import { SettingDialect, setAll, settingsOf } from './settings.ts';
 
 /** Names our advisory lock among those of others in the same database. */
@@ -66,31 +67,47 @@ export async function openPostgresEngine(
   // Loaded only here: it is memory that a server on SQLite does without.
   const { default: pg } = await import('pg');
   const where = nameOf(config);
-  const { options, isPooled } = await findWay(pg, config, deps);
+  const way = await findWay(pg, config, deps);
+  const { options, isPooled } = way;
   const settings = settingsOf(config);
   const { preparedStatements } = config;
-  const isNamed = preparedStatements === 'on' || (preparedStatements === 'auto' && !isPooled);
+  const isNamed = (pooled: boolean) =>
+    preparedStatements === 'on' || (preparedStatements === 'auto' && !pooled);
   const statements = new PreparedStatements();
-  const pool = createConnections({
-    pg,
-    options: {
-      ...options,
-      max: config.poolSize,
-      types: {
-        getTypeParser: (oid: number, format?: string) =>
-          oid === INT8 && format !== 'binary'
-            ? (text: string) => Number(text)
-            : pg.types.getTypeParser(oid, format === 'binary' ? 'binary' : 'text'),
-      } as NonNullable<PoolConfig['types']>,
-    },
-    patience: config.connectTimeout,
-    clientOf: isNamed ? (Base) => statements.clientOf(Base) : (Base) => Base,
-    setUp: isPooled ? undefined : setAll(settings, 'session'),
+  const types = {
+    getTypeParser: (oid: number, format?: string) =>
+      oid === INT8 && format !== 'binary'
+        ? (text: string) => Number(text)
+        : pg.types.getTypeParser(oid, format === 'binary' ? 'binary' : 'text'),
+  } as NonNullable<PoolConfig['types']>;
+  const poolOf = ({ options, isPooled }: Way, { poolSize, connectTimeout }: PostgresConfig) =>
+    createConnections({
+      pg,
+      options: { ...options, max: poolSize, types },
+      patience: connectTimeout,
+      clientOf: isNamed(isPooled) ? (Base) => statements.clientOf(Base) : (Base) => Base,
+      setUp: isPooled ? undefined : setAll(settings, 'session'),
+      logger,
+    });
+  const pool = poolOf(way, config);
+  const replicas = watchReplicas({
+    replicas: config.replicas.map((replica) => ({
+      name: `${replica.host}:${replica.port}`,
+      connect: async () => poolOf(await negotiate(pg, impatient(replica)), impatient(replica)),
+    })),
+    primary: pool,
+    maxLag: config.readMaxLag,
     logger,
+    metrics,
   });
   metrics.connections(pool.counts);
   logger.info(
-    { database: where, tls: options.ssl !== false, pooler: isPooled, preparedStatements: isNamed },
+    {
+      database: where,
+      tls: options.ssl !== false,
+      pooler: isPooled,
+      preparedStatements: isNamed(isPooled),
+    },
     'Connected to PostgreSQL',
   );
   const outages = watchOutages({
@@ -136,6 +153,22 @@ export async function openPostgresEngine(
       statements.add(text);
       return (parameters) => read(text, parameters);
     },
+    prepareLate(text) {
+      statements.add(text);
+      return async (parameters) => {
+        scope.requireClosed();
+        const replica = replicas.pick();
+        if (replica === undefined) return read(text, parameters);
+        try {
+          return await replica.query(text, parameters);
+        } catch {
+          // Away, or a conflict with what it replays: the primary has it in any case.
+          metrics.retried();
+          return read(text, parameters);
+        }
+      };
+    },
+    requireCurrent: replicas.requireCurrent,
     list,
     keysByHash: ({ table, pepper }, hashes) =>
       sql`(select * from ${sql.table(table)} where ${isIn('lookup_hash', hashes)}
@@ -163,6 +196,7 @@ export async function openPostgresEngine(
     },
     async close() {
       outages.stop();
+      await replicas.stop();
       await db.destroy();
     },
   };

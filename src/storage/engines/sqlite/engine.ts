@@ -100,14 +100,18 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
   }
   const looking = setInterval(() => requireWritable().catch(() => {}), LOOKS).unref();
 
+  const prepare: Engine['prepare'] = (text) => (parameters) =>
+    reader?.read(text, parameters) ??
+    db.executeQuery(CompiledQuery.raw(text, [...parameters])).then(({ rows }) => rows);
+
   return {
     name: 'sqlite',
     metrics,
     db,
     scope,
-    prepare: (text) => (parameters) =>
-      reader?.read(text, parameters) ??
-      db.executeQuery(CompiledQuery.raw(text, [...parameters])).then(({ rows }) => rows),
+    prepare,
+    prepareLate: prepare,
+    requireCurrent: () => {},
     list,
     // From the list to its keys: as an `in`, SQLite would make a table of the list first.
     keysByHash: ({ table, pepper }, hashes) =>
