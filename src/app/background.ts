@@ -66,7 +66,7 @@ export function startBackground(
   timings: Partial<DispatcherTimings> = {},
 ): Dispatcher {
   const { general, email } = config;
-  const { storage, clock, logger, metrics } = infrastructure;
+  const { storage, clock, logger, metrics, trail } = infrastructure;
   const { validation, accounts, invitations } = services;
   const again = repeater(logger, closing);
 
@@ -80,9 +80,12 @@ export function startBackground(
     const sessions = await validation.deleteOld();
     const tokens = await accounts.deleteUnused();
     const invites = await invitations.deleteOld();
+    const messageEvents = await trail.deleteOld();
     await storage.sharedBuckets?.deleteEmpty();
-    const deleted = sessions + tokens + invites;
-    if (deleted > 0) logger.info({ sessions, tokens, invites }, 'Deleted what was old');
+    const deleted = { sessions, tokens, invites, messageEvents };
+    if (Object.values(deleted).some((count) => count > 0)) {
+      logger.info(deleted, 'Deleted what was old');
+    }
   });
 
   const telling = { ...infrastructure, metrics: metrics.onbind };

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { createDelivery, type Delivery } from '../delivery/delivery.ts';
 import { canSendSms } from '../delivery/sms/sms.ts';
+import { createMessageTrail, type MessageTrail } from '../identity/messages/message-trail.ts';
 import { createServerKeys, type RenewableServerKeys } from '../identity/server-keys.ts';
 import { type Buckets, createBuckets } from '../platform/buckets.ts';
 import { type Clock, systemClock } from '../platform/clock.ts';
@@ -39,6 +40,7 @@ export interface Infrastructure {
   readonly keys: RenewableServerKeys;
   readonly resolver: NameResolver;
   readonly outbound: OutboundClient;
+  readonly trail: MessageTrail;
   readonly delivery: Delivery;
   readonly phoneNumbers: PhoneNumbers;
 }
@@ -100,7 +102,17 @@ export async function openInfrastructure(
     options.reportTo(reports);
     closing.defer('reports of errors', () => reports.settled());
   }
-  const delivery = createDelivery(config, { logger, clock, random, metrics, outbound });
+  const trail = createMessageTrail({
+    storage,
+    clock,
+    // What strangers can have written is bounded in each process for itself.
+    buckets: createBuckets(clock),
+    logger,
+    kept: config.messages.kept,
+    onLeftOut: metrics.trailLeftOut,
+  });
+  closing.defer('the trail of messages', () => trail.stop());
+  const delivery = createDelivery(config, { logger, clock, random, metrics, outbound, trail });
   closing.defer('mail and text messages', () => delivery.close());
   const phoneNumbers = createPhoneNumbers();
   // Now, and not while somebody waits.
@@ -108,5 +120,5 @@ export async function openInfrastructure(
   const leases = createLeases({ clock, random });
   const keys = createServerKeys(serverName, config.crypto);
   const own = { logger, clock, random, metrics, progress, leases };
-  return { ...own, storage, buckets, keys, resolver, outbound, delivery, phoneNumbers };
+  return { ...own, storage, buckets, keys, resolver, outbound, trail, delivery, phoneNumbers };
 }

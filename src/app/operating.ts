@@ -6,8 +6,10 @@ import { createServerKeys } from '../identity/server-keys.ts';
 import type { OperationContext } from '../operations/operation.ts';
 import { systemClock } from '../platform/clock.ts';
 import { OperatorError } from '../platform/operator-error.ts';
+import { createPhoneNumbers } from '../platform/phone-numbers.ts';
 import { createProgress } from '../platform/progress.ts';
 import { secureRandom } from '../platform/random.ts';
+import { testMessages } from './test-messages.ts';
 
 const silent = pino({ level: 'silent' });
 const ignore = () => {};
@@ -24,7 +26,12 @@ export function operationContext(
     progress: createProgress({ logger: silent, clock: systemClock }),
     ...given,
   };
-  return { associations: () => associationsOf(made), ...made };
+  return {
+    associations: () => associationsOf(made),
+    testMessages: testMessages(config, { ...made, logger: silent }),
+    parsePhoneNumber: createPhoneNumbers().parse,
+    ...made,
+  };
 }
 
 /** For one command: the servers that run see what it writes, tell homeservers and push to peers. */
@@ -33,7 +40,7 @@ async function associationsOf({
   storage,
   keys,
   clock,
-}: Omit<OperationContext, 'associations' | 'progress'>): Promise<Associations> {
+}: Pick<OperationContext, 'config' | 'storage' | 'keys' | 'clock'>): Promise<Associations> {
   const pepper = await storage.stores.verification.pepper();
   if (pepper === undefined) {
     throw new OperatorError('The database has no pepper yet; start the server once first');
@@ -53,6 +60,7 @@ async function associationsOf({
     }),
     // They count what sessions bind.
     limits: { most: () => Number.POSITIVE_INFINITY, reached: () => false },
+    trail: { note: ignore },
     logged: ignore,
     onChange: ignore,
   });

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { canSendSms } from '../delivery/sms/sms.ts';
 import { gaveNoSign } from '../homeservers/failures.ts';
 import { createHomeservers, type Homeservers } from '../homeservers/homeservers.ts';
 import type { HomeserverTimings } from '../homeservers/timings.ts';
@@ -19,6 +20,7 @@ import {
 import { createHomeserverRequests } from '../identity/limits/homeserver-requests.ts';
 import { createLimits } from '../identity/limits/limits.ts';
 import { createLookupLimits } from '../identity/limits/lookup-limits.ts';
+import { requestFollower } from '../identity/messages/followed-request.ts';
 import { createNetworkNames, type NetworkNames } from '../identity/network-names.ts';
 import { createPeppersInForce } from '../identity/peppers/peppers-in-force.ts';
 import {
@@ -71,7 +73,7 @@ export function createServices(
   options: ServicesOptions,
 ): Services {
   const { general, http, access, email, sms } = config;
-  const { storage, keys, clock, random, metrics, logger, delivery } = infrastructure;
+  const { storage, keys, clock, random, metrics, logger, trail, delivery } = infrastructure;
   const limits = createLimits({
     settings: config.limits.settings,
     buckets: infrastructure.buckets,
@@ -89,6 +91,8 @@ export function createServices(
     timings: options.homeserverTimings,
   });
 
+  const networkNames = createNetworkNames({ storage, clock, random });
+  const follow = requestFollower(trail, networkNames.of);
   const validation = createValidation(infrastructure);
   const terms = createTerms({ storage, current: options.termsPolicy });
   const { tokenLifetime } = access;
@@ -105,6 +109,7 @@ export function createServices(
     clock,
     notices,
     limits,
+    trail,
     logged: options.associationLogged,
     onChange: metrics.associationChanged,
   });
@@ -133,6 +138,7 @@ export function createServices(
     clock,
     random,
     limits,
+    follow,
     lookup,
     rules: email,
     quota: createInvitationQuota({
@@ -165,6 +171,7 @@ export function createServices(
     emailValidation: createEmailValidation({
       validation,
       limits,
+      follow,
       nextLinkSchemes,
       logger,
       sendVerification: delivery.sendVerification,
@@ -173,6 +180,8 @@ export function createServices(
     phoneValidation: createPhoneValidation({
       validation,
       limits,
+      follow,
+      isOff: !canSendSms(sms),
       nextLinkSchemes,
       logger,
       parsePhoneNumber: infrastructure.phoneNumbers.parse,
@@ -180,6 +189,6 @@ export function createServices(
       rules: sms.rules,
     }),
     unbinding: createUnbinding({ validation, associations }),
-    networkNames: createNetworkNames({ storage, clock, random }),
+    networkNames,
   };
 }

@@ -6,6 +6,7 @@ import type { GeneralConfig } from './sections/general.ts';
 import type { HttpConfig } from './sections/http.ts';
 import type { LimitsConfig } from './sections/limits.ts';
 import type { LookupPepperConfig } from './sections/lookup-pepper.ts';
+import type { MessagesConfig } from './sections/messages.ts';
 import type { PeerConfig } from './sections/peers.ts';
 import type { SmsConfig } from './sections/sms.ts';
 
@@ -22,6 +23,7 @@ export interface Config {
   readonly http: HttpConfig;
   readonly email: EmailConfig;
   readonly sms: SmsConfig;
+  readonly messages: MessagesConfig;
   readonly limits: LimitsConfig;
   readonly lookupPepper: LookupPepperConfig;
   readonly crypto: CryptoConfig;

@@ -8,6 +8,7 @@ import { GENERAL } from './sections/general.ts';
 import { HTTP } from './sections/http.ts';
 import { LIMIT_KEYS, LIMITS_IN_GENERAL } from './sections/limits.ts';
 import { LOOKUP_PEPPER } from './sections/lookup-pepper.ts';
+import { MESSAGES } from './sections/messages.ts';
 import { PEER_PREFIX, peerKeys } from './sections/peers.ts';
 import { SMS, SMS_FAMILIES } from './sections/sms.ts';
 import { type Environment, FILE_SUFFIX, variableOf } from './sources.ts';
@@ -23,6 +24,7 @@ export const SECTIONS: Readonly<Record<string, readonly Key<unknown>[]>> = {
   http: Object.values(HTTP),
   email: Object.values(EMAIL),
   sms: Object.values(SMS),
+  messages: Object.values(MESSAGES),
   limits: LIMIT_KEYS,
   lookup_pepper: Object.values(LOOKUP_PEPPER),
   crypto: Object.values(CRYPTO),

@@ -16,6 +16,7 @@ import { readGeneral } from './sections/general.ts';
 import { readHttp } from './sections/http.ts';
 import { readLimits } from './sections/limits.ts';
 import { readLookupPepper } from './sections/lookup-pepper.ts';
+import { readMessages } from './sections/messages.ts';
 import { readPeers } from './sections/peers.ts';
 import { readSms } from './sections/sms.ts';
 import { createFiles, type Environment, type Secrets } from './sources.ts';
@@ -108,6 +109,7 @@ export function parseSources(sources: readonly Source[], environment: Environmen
     http: readHttp(reader, general.serverName),
     email: readEmail(reader),
     sms: readSms(reader),
+    messages: readMessages(reader),
     limits: readLimits(reader),
     lookupPepper: readLookupPepper(reader),
     crypto: readCrypto(reader),

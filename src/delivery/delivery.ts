@@ -8,10 +8,11 @@ import type { Metrics } from '../platform/metrics.ts';
 import type { OutboundClient } from '../platform/outbound/outbound.ts';
 import type { Random } from '../platform/random.ts';
 import { createMailer } from './mail/mailer.ts';
-import { encodeHeaderText, renderMessage } from './mail/message.ts';
+import { encodeHeaderText, newMessageId, renderMessage } from './mail/message.ts';
 import { pageRenderer } from './pages.ts';
+import { createReporter, type ReporterDependencies } from './reporting.ts';
 import { createSmsSender } from './sms/sms.ts';
-import { createBrands, type TemplateKind } from './templates/brands.ts';
+import { createBrands } from './templates/brands.ts';
 import type { TemplateValues } from './templates/template.ts';
 
 /** Everything that goes out to people: mails, text messages, and the page a mailed link opens. */
@@ -20,7 +21,7 @@ export interface Delivery {
   sendVerification(mail: VerificationMail): Promise<void>;
   /** @throws IdentityError `email-not-sent`, `email-invalid` */
   sendInvitation(mail: InvitationMail): Promise<void>;
-  /** @throws IdentityError `sms-not-sent`, `overloaded` */
+  /** @throws IdentityError `sms-not-sent`, `sms-off`, `overloaded` */
   sendVerificationSms(sms: VerificationSms): Promise<void>;
   readonly renderPage: ReturnType<typeof pageRenderer>;
   /** What is wrong with the templates in use, one line each. */
@@ -34,6 +35,7 @@ export interface DeliveryDependencies {
   readonly random: Random;
   readonly metrics: Metrics;
   readonly outbound: OutboundClient;
+  readonly trail: ReporterDependencies['trail'];
 }
 
 /** What readers still take for a subject, and what on one line, encoded, stays within the 998 octets relays take. */
@@ -68,38 +70,55 @@ export function createDelivery(config: Config, deps: DeliveryDependencies): Deli
     },
     deps,
   );
-  const mailer = createMailer(email, {
-    logger: deps.logger,
-    onAttempt: deps.metrics.emailSent,
-  });
+  const report = createReporter(deps);
+  const mailer = createMailer(email, { onAttempt: deps.metrics.emailSent });
+
+  const smsSender = createSmsSender(sms, { ...deps, report });
 
   async function send(
-    kind: Exclude<TemplateKind, 'page' | 'confirm'>,
-    mail: { to: string; brand: string | undefined; values: TemplateValues },
+    kind: 'verification' | 'invite',
+    mail: { to: string; address: string; brand: string | undefined; values: TemplateValues },
   ): Promise<void> {
     const { from, hostname } = email;
-    await mailer.send(mail.to, async () => {
-      const { render } = await brands.find(kind, mail.brand);
-      return renderMessage(render, { from, hostname, ...mail }, deps);
-    });
+    const messageId = newMessageId(hostname, deps.random);
+    let brand: string | undefined;
+    await mailer.send(
+      mail.to,
+      async () => {
+        const found = await brands.find(kind, mail.brand);
+        brand = found.brand;
+        return renderMessage(found.render, { from, messageId, ...mail }, deps);
+      },
+      ({ outcome, fields, advice }) =>
+        report(
+          {
+            medium: 'email',
+            kind: kind === 'invite' ? 'invitation' : kind,
+            address: mail.address,
+          },
+          { outcome, fields: { messageId, brand, ...fields }, advice },
+        ),
+    );
   }
 
   return {
-    sendVerification: ({ to, brand, link, token, ipAddress }) =>
+    sendVerification: ({ to, address, brand, link, token, ipAddress }) =>
       send('verification', {
         to,
+        address,
         brand,
         values: { link, token, ipaddress: ipAddress ?? 'an unknown location' },
       }),
-    sendInvitation: ({ to, brand, isSpace, values }) => {
+    sendInvitation: ({ to, address, brand, isSpace, values }) => {
       const format = isSpace ? email.inviteSubjectSpace : email.inviteSubject;
       return send('invite', {
         to,
+        address,
         brand,
         values: { ...values, subject_header_value: subjectOf(format, values) },
       });
     },
-    sendVerificationSms: createSmsSender(sms, deps),
+    sendVerificationSms: smsSender.sendCode,
     renderPage: pageRenderer(brands, http.pageContentSecurityPolicy),
     checkTemplates: () => brands.check(),
     close: () => mailer.close(),

@@ -21,6 +21,7 @@ export type IdentityFault =
   | 'session-unknown'
   | 'signature-refused'
   | 'sms-not-sent'
+  | 'sms-off'
   | 'terms-not-accepted'
   | 'terms-unknown'
   | 'token-incorrect'
@@ -53,3 +54,15 @@ export class IdentityError extends Error {
 /** Whether what failed may have gone out all the same. */
 export const isOutcomeUnknown = (error: unknown) =>
   error instanceof IdentityError && error.cause instanceof UnknownOutcomeError;
+
+/** Why a message is refused, for programs: a member of the answer beside the specification's. */
+const REASON = 'org.cognomen.reason';
+
+/** Details of an error that say so. */
+export const reason = (why: string): Record<string, unknown> => ({ [REASON]: why });
+
+/** What the details of an error say so; undefined where they do not. */
+export function reasonOf(error: unknown): string | undefined {
+  const why = error instanceof IdentityError ? error.details[REASON] : undefined;
+  return typeof why === 'string' ? why : undefined;
+}

@@ -1,7 +1,9 @@
 import type { Config } from '../config/config.ts';
 import type { Associations } from '../identity/associations/associations.ts';
+import type { TestMessages } from '../identity/messages/test-messages.ts';
 import type { ServerKeys } from '../identity/server-keys.ts';
 import type { Clock } from '../platform/clock.ts';
+import type { PhoneNumbers } from '../platform/phone-numbers.ts';
 import type { Progress } from '../platform/progress.ts';
 import type { Storage } from '../storage/stores/index.ts';
 
@@ -15,6 +17,8 @@ export interface OperationContext {
   readonly progress: Progress;
   /** Binding and unbinding as the server does it, with all that follows from it. */
   associations(): Promise<Pick<Associations, 'bind' | 'unbind'>>;
+  readonly testMessages: TestMessages;
+  readonly parsePhoneNumber: PhoneNumbers['parse'];
 }
 
 /** What it is asked: one argument, options by name, and those flags that are set. */

@@ -2,15 +2,20 @@ import { listAccounts, logOutAccount } from './accounts.ts';
 import { bind, unbind } from './bind.ts';
 import { cancelInvite, listInvites } from './invites.ts';
 import { lookup } from './lookup.ts';
+import { testMail, testSms } from './message-tests.ts';
 import type { AnyOperation } from './operation.ts';
 import { dropOutbox, listOutbox, retryOutbox } from './outbox.ts';
 import { deleteSession, listSessions } from './sessions.ts';
 import { stats } from './stats.ts';
+import { trace } from './trace.ts';
 
 /** Every operation, in the order of the help. Those of one resource stand together. */
 export const OPERATIONS: readonly AnyOperation[] = [
   stats,
   lookup,
+  trace,
+  testMail,
+  testSms,
   bind,
   unbind,
   listInvites,

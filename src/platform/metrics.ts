@@ -32,6 +32,10 @@ export interface Metrics {
   associationChanged(medium: string, change: 'bound' | 'unbound'): void;
   /** A mail handed to the relay, or tried to. */
   emailSent(): void;
+  /** A message that was to be handed over, whatever came of it. */
+  message(medium: string, kind: string, outcome: string): void;
+  /** Events of the trail of messages that were not written. */
+  trailLeftOut(count: number): void;
   /** A text message handed to the provider, or tried to. */
   smsSent(provider: string, outcome: 'sent' | 'refused' | 'unreachable'): void;
   /** A request to another server: `answered`, or why not. */
@@ -79,6 +83,17 @@ export function createMetrics(): Metrics {
     labelNames: ['provider', 'outcome'],
     registers,
   });
+  const messages = new Counter({
+    name: 'cognomen_messages_total',
+    help: 'Mails (medium email) and text messages (msisdn) by kind (verification, invitation, test) and outcome: sent, refused, unreachable, overloaded (too many wait), or unknown (nobody knows whether it was taken)',
+    labelNames: ['medium', 'kind', 'outcome'],
+    registers,
+  });
+  const leftOut = new Counter({
+    name: 'cognomen_message_events_left_out_total',
+    help: 'Events of the trail of messages that were not written: there were too many at once, or the database was away for long',
+    registers,
+  });
   const outbound = new Counter({
     name: 'cognomen_outbound_requests_total',
     help: 'Requests to homeservers and other servers over HTTP: answered, or the kind of failure',
@@ -124,6 +139,8 @@ export function createMetrics(): Metrics {
     associationChanged: (medium, change) =>
       associations.inc({ medium: KNOWN_MEDIA.has(medium) ? medium : 'other', change }),
     emailSent: () => emails.inc(),
+    message: (medium, kind, outcome) => messages.inc({ medium, kind, outcome }),
+    trailLeftOut: (count) => leftOut.inc(count),
     smsSent: (provider, outcome) => sms.inc({ provider, outcome }),
     outboundRequest: (outcome) => outbound.inc({ outcome }),
     limitExceeded: (limit, enforced) => limits.inc({ limit, enforced: String(enforced) }),

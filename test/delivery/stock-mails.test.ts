@@ -11,7 +11,7 @@ const deps = { clock: new TestClock(), random: secureRandom };
 const options = {
   from: 'Cognomen <a@id.test>',
   to: 'ada@sample.test',
-  hostname: 'id.test',
+  messageId: '<1@id.test>',
   values: {},
 };
 

@@ -16,6 +16,7 @@ const INTRODUCTIONS: Readonly<Record<string, string>> = {
   http: 'The listeners, and what they tell the world of themselves.',
   email: 'Mails and the relay they go through.',
   sms: 'Text messages.',
+  messages: 'What is remembered of mails and text messages.',
   limits: 'How much anybody may do; [limits.md](limits.md) says why, and what is not here.',
   crypto: 'The keys that sign.',
 };

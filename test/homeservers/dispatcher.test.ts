@@ -97,6 +97,7 @@ test.each(ENGINES)(
     const deliver = createNoticeDelivery({
       ...parts,
       keys,
+      trail: { note: () => {} },
       sign,
       rules: { keepDelivered: false, keyGrace: 0 },
       async send(serverName) {

@@ -11,6 +11,7 @@ import { databaseNamed } from '../../src/config/sections/db.ts';
 import { peerKeys } from '../../src/config/sections/peers.ts';
 import { withRotatedKey, withSigningKey } from '../../src/config/signing-key-lines.ts';
 import { asciiDomain, encodeHeaderText } from '../../src/delivery/mail/message.ts';
+import { failureOf, takenBy } from '../../src/delivery/mail/relay-outcome.ts';
 import { inSevenBits, labelled } from '../../src/delivery/mail/transfer-encoding.ts';
 import { headerText, jsonMembers } from '../../src/delivery/sms/provider.ts';
 import { escapeHtml, escapeUrl } from '../../src/delivery/templates/escaping.ts';
@@ -464,6 +465,15 @@ export const PARSERS: readonly Parser[] = [
   },
   { names: ['encodeHeaderText'], read: encodeHeaderText, pieces: ['=?', '?=', '😀'] },
   { names: ['headerText'], read: headerText },
+  {
+    names: ['failureOf', 'takenBy'],
+    read: (text) => {
+      const tlsMode = 'tls' as const;
+      const relay = { host: 'a', port: 1, tlsMode, username: '', password: '', connections: 1 };
+      return [failureOf(new Error(text), relay), takenBy(text)];
+    },
+    pieces: ['https://', 'queued as ', 'id= ', 'InternalId=<', 'certificate', ' relay'],
+  },
   { names: ['parseIni'], read: parseIni, ...INI },
   { names: ['parseIni', 'unknownNames'], read: (text) => unknownNames(parseIni(text)), ...INI },
   {

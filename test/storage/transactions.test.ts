@@ -136,6 +136,7 @@ describe.each(ENGINES)('a transaction on %s', (engine) => {
         added: () => void woken.push('dispatcher'),
       }),
       limits: { most: () => 1, reached: () => false },
+      trail: { note: () => {} },
       logged: () => void woken.push('pusher'),
       onChange: (_medium, change) => void counted.push(change),
     });

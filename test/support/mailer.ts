@@ -1,4 +1,3 @@
-import pino from 'pino';
 import { afterEach } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
 import type { EmailConfig } from '../../src/config/sections/email.ts';
@@ -42,7 +41,7 @@ function emailConfig(lines: string): EmailConfig {
   return config.email;
 }
 
-/** What the mailers logged, and how often they were told to send. */
+/** What the mailers told of their mails, and how often they were told to send. */
 export const seen = { logs: [] as string[], attempts: 0 };
 
 /** A mailer, of ready messages too, for the relay at that port, with further lines of configuration. */
@@ -55,7 +54,6 @@ export function mailer(
   close(): Promise<void>;
 } {
   const created = createMailer(emailConfig(`email.smtpport = ${port}\n${lines}`), {
-    logger: pino({}, { write: (line: string) => void seen.logs.push(line) }),
     onAttempt: () => seen.attempts++,
     ...more,
   });
@@ -63,6 +61,10 @@ export function mailer(
   return {
     ...created,
     send: (to, message) =>
-      created.send(to, typeof message === 'function' ? message : async () => message),
+      created.send(
+        to,
+        typeof message === 'function' ? message : async () => message,
+        (outcome) => void seen.logs.push(JSON.stringify(outcome)),
+      ),
   };
 }

@@ -57,7 +57,15 @@ export function noticesWithin(milliseconds: number): TestServerOptions['homeserv
 /** Lines of configuration by section, beside those every test server has. */
 export type Sections = Partial<
   Record<
-    'general' | 'db' | 'http' | 'email' | 'sms' | 'limits' | 'lookup_pepper' | 'crypto',
+    | 'general'
+    | 'db'
+    | 'http'
+    | 'email'
+    | 'sms'
+    | 'messages'
+    | 'limits'
+    | 'lookup_pepper'
+    | 'crypto',
     string
   >
 >;
@@ -127,6 +135,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       http: `clientapi.http.bind_address = 127.0.0.1\nclientapi.http.port = 0\ninternalapi.http.bind_address = 127.0.0.1\ninternalapi.http.port = 0\nclient_http_base = https://id.test\n${sections.http ?? ''}`,
       email: `email.from = Cognomen <noreply@{hostname}>\nemail.hostname = id.test\nemail.smtphost = 127.0.0.1\nemail.smtpport = ${smtp.port}\n${sections.email ?? 'email.ratelimit_sender.burst = 1000'}`,
       sms: sections.sms ?? '',
+      messages: sections.messages ?? '',
       limits: sections.limits ?? '',
       lookup_pepper: sections.lookup_pepper ?? '',
       crypto: `ed25519.signingkey = ${options.signingKey ?? SIGNING_KEY}\n${sections.crypto ?? ''}`,

@@ -1,9 +1,10 @@
-import type { Logger } from 'pino';
 import type { EmailConfig } from '../../config/sections/email.ts';
-import { IdentityError, UnknownOutcomeError } from '../../model/errors.ts';
+import { IdentityError } from '../../model/errors.ts';
 import { createSemaphore } from '../../platform/semaphore.ts';
+import type { MessageOutcome } from '../reporting.ts';
 import { asciiDomain } from './message.ts';
-import { createRelay, type Extensions } from './relay.ts';
+import { createRelay, type Extensions, type RelayOptions } from './relay.ts';
+import { failureOf, takenBy } from './relay-outcome.ts';
 import { inSevenBits } from './transfer-encoding.ts';
 
 /** Hands messages to the relay. */
@@ -12,20 +13,25 @@ export interface Mailer {
    * Sends a whole message to one address.
    * @param render makes the message once its turn has come: no more are made at once than are sent;
    * what it throws is thrown here
+   * @param report told what became of it, once
    * @throws IdentityError `email-not-sent`; `email-invalid` for an address this relay cannot take.
    */
-  send(to: string, render: () => Promise<Buffer>): Promise<void>;
+  send(
+    to: string,
+    render: () => Promise<Buffer>,
+    report: (outcome: MessageOutcome) => void,
+  ): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface MailerDependencies {
-  readonly logger: Logger;
   /** Called for each message that is tried. */
   readonly onAttempt: () => void;
   /** Milliseconds, where they are not to be the usual ones. */
   readonly timeouts?: Partial<typeof TIMEOUTS>;
   /** PEM; in place of the authorities that the system trusts. */
   readonly trustedCa?: string;
+  readonly onLine?: RelayOptions['onLine'];
 }
 
 const TIMEOUTS = {
@@ -71,16 +77,6 @@ function mailbox(typed: string): string {
   return /^\.|\.\.|\.$/.test(local) ? `"${local}"${address.slice(at)}` : address;
 }
 
-/** What of an SMTP failure can be logged: the relay's answer, not what was sent to it. */
-function describe(error: unknown): object {
-  if (!(error instanceof Error)) return { reason: String(error) };
-  const { code, command, responseCode } = error as Error & Record<string, unknown>;
-  // A relay may repeat what it does not like: the password, the link with its token.
-  if (code === 'EAUTH') return { code, command, responseCode };
-  const reason = error.message.replace(/\bhttps?:\S+/gi, '(link)');
-  return { code, command, responseCode, reason };
-}
-
 const unreachable = () =>
   new IdentityError(
     'email-invalid',
@@ -88,7 +84,7 @@ const unreachable = () =>
   );
 
 export function createMailer(config: EmailConfig, deps: MailerDependencies): Mailer {
-  const { logger, onAttempt } = deps;
+  const { onAttempt, onLine } = deps;
   const timeouts = { ...TIMEOUTS, ...deps.timeouts };
   const { username, password, connections } = config.smtp;
   const credentials = username === '' ? undefined : { user: username, pass: password };
@@ -96,41 +92,49 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
     connection: connectionOptions(config, timeouts, deps.trustedCa),
     credentials,
     connections,
+    onLine,
   });
   const semaphore = createSemaphore({ waiting: { each: MAX_WAITING } });
   const from = mailbox(config.envelopeFrom);
 
-  /** What the caller gets to see of a failure; the log sees more. */
-  function notSent(error: unknown): IdentityError {
+  /** What the caller gets to see of a failure; who is told of outcomes sees more. */
+  function notSent(error: unknown, report: (outcome: MessageOutcome) => void): IdentityError {
+    report(failureOf(error, config.smtp));
     if (error instanceof IdentityError) return error;
-    if (error instanceof UnknownOutcomeError) {
-      logger.error(describe(error.cause), 'The relay did not say whether it took a mail');
-    } else {
-      logger.error(describe(error), 'Mail not sent');
-    }
     return new IdentityError('email-not-sent', 'The mail could not be sent', { cause: error });
   }
 
-  async function hand(to: string, message: Buffer, signal: AbortSignal): Promise<void> {
+  async function hand(
+    to: string,
+    message: Buffer,
+    signal: AbortSignal,
+    report: (outcome: MessageOutcome) => void,
+  ): Promise<void> {
     const isInternational = /[^\x20-\x7e]/.test(to);
     const compose = ({ eightBitMime, smtpUtf8 }: Extensions) => {
       if (isInternational && !smtpUtf8) throw unreachable();
       return eightBitMime ? message : inSevenBits(message);
     };
+    let reply: string;
     try {
-      await relay.send({ from, to }, compose, signal);
+      reply = await relay.send({ from, to }, compose, signal);
     } catch (error) {
-      throw notSent(error);
+      throw notSent(error, report);
     }
+    report(takenBy(reply));
   }
 
-  async function inTurn(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  async function inTurn(
+    signal: AbortSignal,
+    work: () => Promise<void>,
+    report: (outcome: MessageOutcome) => void,
+  ): Promise<void> {
     const { turn, leave } = semaphore.enter('relay', connections, signal);
     try {
       if (await turn) return await work();
-      if (signal.aborted) throw notSent(signal.reason);
+      if (signal.aborted) throw notSent(signal.reason, report);
       const { waiting } = semaphore;
-      logger.error({ waiting }, 'Mail not sent: too many are waiting for the relay');
+      report({ outcome: 'overloaded', fields: { reason: 'too many wait for the relay', waiting } });
       throw new IdentityError('email-not-sent', 'The mail could not be sent; try again later');
     } finally {
       leave();
@@ -138,11 +142,11 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
   }
 
   return {
-    async send(typed, render) {
+    async send(typed, render, report) {
       const to = mailbox(typed);
       onAttempt();
       const signal = AbortSignal.timeout(timeouts.total);
-      await inTurn(signal, async () => hand(to, await render(), signal));
+      await inTurn(signal, async () => hand(to, await render(), signal, report), report);
     },
     close: async () => relay.close(),
   };

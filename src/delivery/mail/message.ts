@@ -9,8 +9,8 @@ export interface MessageOptions {
   readonly from: string;
   /** The recipient as typed. */
   readonly to: string;
-  /** This server's name in Message-IDs. */
-  readonly hostname: string;
+  /** With its angle brackets. */
+  readonly messageId: string;
   readonly values: TemplateValues;
 }
 
@@ -64,6 +64,10 @@ const messageDate = (time: number) => new Date(time).toUTCString().replace('GMT'
 const withoutControls = (value: string) =>
   value.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').toWellFormed();
 
+/** A new id for a message of the server of that name. */
+export const newMessageId = (hostname: string, random: Random) =>
+  `<${random.alphanumeric(32)}@${hostname}>`;
+
 /** The whole message, from its first header on, lines ending in CRLF; what is in 8 bits says so. */
 export function renderMessage(
   render: Render,
@@ -72,7 +76,7 @@ export function renderMessage(
 ): Buffer {
   const values = {
     ...options.values,
-    messageid: `<${random.alphanumeric(32)}@${options.hostname}>`,
+    messageid: options.messageId,
     date: messageDate(clock.now()),
     to: asciiDomain(options.to),
     from: fromHeader(options.from),

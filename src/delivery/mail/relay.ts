@@ -21,13 +21,14 @@ export interface Relay {
    * Sends a message over a connection that is kept, or a new one.
    * @param compose the message as the relay can take it; what it throws is thrown here
    * @param signal gives up
+   * @returns what the relay said as it took the message
    * @throws UnknownOutcomeError when the message was handed over, and no answer came
    */
   send(
     envelope: Envelope,
     compose: (extensions: Extensions) => Buffer,
     signal: AbortSignal,
-  ): Promise<void>;
+  ): Promise<string>;
   /** Closes the connections that are kept; those in use are closed after their message. */
   close(): void;
 }
@@ -38,6 +39,8 @@ export interface RelayOptions {
   readonly credentials: { readonly user: string; readonly pass: string } | undefined;
   /** So many messages are sent at once at the most, and so many connections kept; the relay may take fewer. */
   readonly connections: number;
+  /** Told of each line of a dialogue, without what is secret in it, and of no line of a message. */
+  readonly onLine?: ((from: 'server' | 'relay', line: string) => void) | undefined;
 }
 
 interface Connection {
@@ -51,17 +54,17 @@ interface Connection {
 const MESSAGES_PER_CONNECTION = 100;
 
 /** One step on a connection: it fails with the connection, and when the signal aborts. */
-function step(
+function step<T = unknown>(
   smtp: SMTPConnection,
   signal: AbortSignal,
-  start: (done: (error?: Error | null) => void) => void,
-): Promise<void> {
-  return new Promise<void>((resolve, reject) => {
-    const settle = (error?: unknown) => {
+  start: (done: (error?: Error | null, value?: T) => void) => void,
+): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: unknown, value?: T) => {
       smtp.off('error', settle).off('end', ended);
       signal.removeEventListener('abort', aborted);
       if (error) reject(error);
-      else resolve();
+      else resolve(value);
     };
     // Why it ended is told right after, where it is known.
     const ended = () => setImmediate(() => settle(new Error('The relay closed the connection')));
@@ -92,11 +95,30 @@ const mayHelp = (error: unknown) => {
 const isAnswer = (error: unknown) =>
   typeof (error as { responseCode?: unknown }).responseCode === 'number';
 
+/** What nodemailer tells of a dialogue; the library hides what is secret in it. */
+function dialogueLogger(onLine: NonNullable<RelayOptions['onLine']>) {
+  const from = { client: 'server', server: 'relay' } as const;
+  const ignore = () => {};
+  const debug = ({ tnx }: { tnx?: string }, text: string) => {
+    if (tnx !== 'client' && tnx !== 'server') return;
+    for (const line of text.trimEnd().split(/\r?\n/)) onLine(from[tnx], line);
+  };
+  return {
+    ...{ trace: ignore, debug, info: ignore, warn: ignore, error: ignore, fatal: ignore },
+    level: ignore,
+  };
+}
+
 export function createRelay({
   connection: options,
   credentials,
   connections,
+  onLine,
 }: RelayOptions): Relay {
+  const logging =
+    onLine === undefined
+      ? { logger: false as const }
+      : { logger: dialogueLogger(onLine), transactionLog: true };
   const pool = createConnectionPool<Connection>({
     open,
     mayHelp,
@@ -104,7 +126,7 @@ export function createRelay({
   });
 
   async function open(signal: AbortSignal): Promise<Connection> {
-    const smtp = new SMTPConnection({ ...options, logger: false });
+    const smtp = new SMTPConnection({ ...options, ...logging });
     // One that is kept may fail at any time; then it is no longer kept.
     smtp.on('error', () => {});
     try {
@@ -138,13 +160,14 @@ export function createRelay({
     message: Readable,
     use8BitMime: boolean,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<string> {
     const { smtp } = connection;
+    let taken: { readonly response?: string } | undefined;
     connection.used++;
     try {
       // An envelope of its own: nodemailer writes into it.
       const envelope = { from, to: [to], use8BitMime };
-      await step(smtp, signal, (done) => smtp.send(envelope, message, done));
+      taken = await step(smtp, signal, (done) => smtp.send(envelope, message, done));
     } catch (error) {
       const again = isRefusal(error)
         ? step(smtp, signal, (done) => smtp.reset(done))
@@ -156,6 +179,7 @@ export function createRelay({
       throw error;
     }
     release(connection);
+    return String(taken?.response ?? '');
   }
 
   function composeFor(connection: Connection, compose: (extensions: Extensions) => Buffer): Buffer {

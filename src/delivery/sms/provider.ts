@@ -33,6 +33,7 @@ export interface SmsProviderDependencies {
 export class SmsRefusedError extends Error {
   override readonly name = 'SmsRefusedError';
   readonly receipt: SmsReceipt;
+  readonly status: number;
 
   /** `code` and `description` as the provider gave them, whatever they are. */
   constructor(
@@ -45,6 +46,7 @@ export class SmsRefusedError extends Error {
         .join(', '),
     );
     this.receipt = more.receipt ?? {};
+    this.status = status;
   }
 }
 

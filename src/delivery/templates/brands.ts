@@ -19,6 +19,8 @@ export interface FoundTemplate {
   readonly render: Render;
   /** Whether it is one of those that come with the server. */
   readonly builtIn: boolean;
+  /** The brand that it is of; where one file is for all, the path of that. */
+  readonly brand: string;
 }
 
 export interface Brands {
@@ -89,19 +91,19 @@ export function createBrands(config: BrandsConfig, deps: TemplateFilesDependenci
     if (single) {
       const render = await files.find(single, 'percent');
       if (render === undefined) throw new Error(`The template ${single} is not there`);
-      return { render, builtIn: false };
+      return { render, builtIn: false, brand: single };
     }
     const isName = asked !== undefined && isBrandName(asked);
     for (const brand of new Set([...(isName ? [asked] : []), defaultBrand])) {
       const own = await findIn(path.join(templatesPath, brand), kind);
-      if (own !== undefined) return { render: own, builtIn: isBuiltInFolder };
+      if (own !== undefined) return { render: own, builtIn: isBuiltInFolder, brand };
       if (!BUILT_IN_BRANDS.includes(brand)) continue;
       const stock = await findIn(path.join(BUILT_IN, brand), kind);
-      if (stock !== undefined) return { render: stock, builtIn: true };
+      if (stock !== undefined) return { render: stock, builtIn: true, brand };
     }
     const stock = await findIn(path.join(BUILT_IN, FALLBACK_BRAND), kind);
     if (stock === undefined) throw new Error(`There is no built-in template of kind ${kind}`);
-    return { render: stock, builtIn: true };
+    return { render: stock, builtIn: true, brand: FALLBACK_BRAND };
   }
 
   return {

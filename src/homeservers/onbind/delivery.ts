@@ -5,7 +5,9 @@ import {
   type SignedInvite,
   stillStands,
 } from '../../identity/invitations/onbind-notices.ts';
+import type { MessageTrail } from '../../identity/messages/message-trail.ts';
 import type { ServerKeys } from '../../identity/server-keys.ts';
+import type { Medium } from '../../model/addresses.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { OnbindMetrics } from '../../platform/onbind-metrics.ts';
 import type { Random } from '../../platform/random.ts';
@@ -68,6 +70,7 @@ export interface NoticeDeliveryDependencies {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: OnbindMetrics;
+  readonly trail: Pick<MessageTrail, 'note'>;
   readonly sign: OnbindNotices['sign'];
   readonly send: SendNotice;
   readonly rules: {
@@ -82,7 +85,7 @@ export interface NoticeDeliveryDependencies {
 export type DeliverNotice = (id: number) => Promise<NoticeResult>;
 
 export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverNotice {
-  const { storage, keys, clock, random, logger, metrics, sign, send, rules } = deps;
+  const { storage, keys, clock, random, logger, metrics, trail, sign, send, rules } = deps;
   const { onbindNotices, lookups } = storage.stores;
 
   /** Always the same for the same invitations: what is sent again is what was sent before. */
@@ -153,6 +156,19 @@ export function createNoticeDelivery(deps: NoticeDeliveryDependencies): DeliverN
       ]);
       return kept !== undefined && stands;
     });
+    if (answer.kind !== 'not-sent') {
+      trail.note({
+        event: answer.kind === 'taken' ? 'told' : 'not-told',
+        medium: association.medium as Medium,
+        address: association.address,
+        mxid: association.mxid,
+        details: {
+          homeserver: serverName,
+          invitations: invites.length,
+          reason: 'reason' in answer ? answer.reason : undefined,
+        },
+      });
+    }
     switch (answer.kind) {
       case 'not-now':
         return answer;

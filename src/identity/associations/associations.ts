@@ -11,6 +11,7 @@ import type {
 } from '../../storage/stores/index.ts';
 import type { OnbindNotices, SignedInvite } from '../invitations/onbind-notices.ts';
 import { type Limits, limitExceeded } from '../limits/limits.ts';
+import type { MessageTrail } from '../messages/message-trail.ts';
 import type { ServerKeys } from '../server-keys.ts';
 import { SESSION_LIFETIME } from '../validation/session-codes.ts';
 import { noteReplaced } from './contested.ts';
@@ -46,6 +47,7 @@ export interface AssociationsDependencies {
   readonly clock: Clock;
   readonly notices: Pick<OnbindNotices, 'pendingAt' | 'enqueue' | 'takeBack' | 'sign'>;
   readonly limits: Pick<Limits, 'most' | 'reached'>;
+  readonly trail: Pick<MessageTrail, 'note'>;
   /** Told after an entry of the log was committed. */
   readonly logged: () => void;
   /** Told of each address that was bound or unbound, after that was committed. */
@@ -61,7 +63,7 @@ const NOBODY_TOLD = 'mxid names no homeserver that could be told of this binding
 export const LOG_POSITION = 'log_position';
 
 export function createAssociations(deps: AssociationsDependencies): Associations {
-  const { storage, keys, clock, notices, limits, logged, onChange } = deps;
+  const { storage, keys, clock, notices, limits, logged, onChange, trail } = deps;
   const { serverName } = keys;
 
   /** In the bind's own transaction: one that is refused, or fails, does not count. */
@@ -119,6 +121,8 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         await notices.enqueue(stores, association, known);
         return { signed, association, invites: known.pending };
       }, address);
+      // What the internal API binds had no message before it.
+      if (sid !== undefined) trail.note({ event: 'bound', medium: threepid.medium, address, mxid });
       const isTold = homeserverOf(mxid) !== undefined;
       if (invites.length === 0 && isTold) return signed;
       const answered = invites.slice(0, INVITES_ANSWERED);

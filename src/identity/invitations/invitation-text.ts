@@ -107,6 +107,8 @@ export function hasBlockedWord(
 /** One invitation, with the values for its template. */
 export interface InvitationMail {
   readonly to: string;
+  /** Folded, as it is kept. */
+  readonly address: string;
   readonly brand: string | undefined;
   readonly isSpace: boolean;
   readonly values: Readonly<Record<string, string>>;

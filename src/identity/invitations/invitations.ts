@@ -12,6 +12,7 @@ import type { NewInvite, Storage } from '../../storage/stores/index.ts';
 import { currentMxid, type Lookup } from '../associations/lookup.ts';
 import { type Caller, mailCharges } from '../limits/charges.ts';
 import type { Limits } from '../limits/limits.ts';
+import type { FollowedRequest, FollowRequest } from '../messages/followed-request.ts';
 import type { ServerKeys } from '../server-keys.ts';
 import type { InvitationQuota, Place } from './invitation-quota.ts';
 import { deleteOldInvitations } from './invitation-sweep.ts';
@@ -96,6 +97,7 @@ export interface InvitationRules extends WebClientRules {
 
 export interface InvitationsDependencies {
   readonly limits: Limits;
+  readonly follow: FollowRequest;
   readonly lookup: Lookup;
   readonly storage: Storage;
   readonly keys: ServerKeys;
@@ -174,7 +176,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
 
   function mail(
     request: InvitationRequest,
-    to: string,
+    invited: ThreePid,
     webClient: WebClient,
     secret: { token: string; privateKey: string },
   ): InvitationMail {
@@ -182,7 +184,8 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     const query = new URLSearchParams({ token: secret.token, private_key: secret.privateKey });
     const bracketed = (text: string | undefined) => (text ? `(${text}) ` : '');
     return {
-      to,
+      to: mailboxOf(invited),
+      address: invited.address,
       brand: request.brand,
       isSpace: texts['room_type'] === 'm.space',
       values: {
@@ -226,31 +229,47 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     }
   }
 
+  async function store(
+    request: InvitationRequest,
+    followed: FollowedRequest,
+  ): Promise<StoredInvitation> {
+    const isV1 = request.user === undefined;
+    const webClient = chooseWebClient(request.texts.get(WEB_CLIENT_LOCATION), !isV1);
+    const { invited, place } = await followed.admit(() => check(request));
+    const { address, roomId, sender } = request;
+    const token = random.alphanumeric(TOKEN_LENGTH);
+    const seed = random.bytes(32);
+    const ephemeralKey = base64Url(keyPairFromSeed(seed).publicKey);
+    const message = mail(request, invited, webClient, {
+      token,
+      privateKey: base64Url(seed),
+    });
+    await sendAndKeep(
+      { medium: invited.medium, address: invited.address, roomId, sender, token, isV1 },
+      ephemeralKey,
+      place,
+      () => deps.sendInvitation(message),
+    );
+    deps.onStored();
+    const displayName = redactAddress(address, {
+      username: rules.obfuscateUsernameCharacters,
+      domain: rules.obfuscateDomainCharacters,
+    });
+    return { token, ephemeralKey, displayName };
+  }
+
+  /** Of an address that nobody can have there is nothing to be known later. */
+  function follow({ medium, address, sender, caller, brand }: InvitationRequest): FollowedRequest {
+    const threepid =
+      medium === 'email' || medium === 'msisdn' ? parseThreePid(medium, address) : undefined;
+    if (threepid === undefined) return { run: (work) => work(), admit: (work) => work() };
+    return deps.follow({ threepid, what: 'invitation', caller, sender, brand });
+  }
+
   return {
     async store(request) {
-      const isV1 = request.user === undefined;
-      const webClient = chooseWebClient(request.texts.get(WEB_CLIENT_LOCATION), !isV1);
-      const { invited, place } = await check(request);
-      const { address, roomId, sender } = request;
-      const token = random.alphanumeric(TOKEN_LENGTH);
-      const seed = random.bytes(32);
-      const ephemeralKey = base64Url(keyPairFromSeed(seed).publicKey);
-      const message = mail(request, mailboxOf(invited), webClient, {
-        token,
-        privateKey: base64Url(seed),
-      });
-      await sendAndKeep(
-        { medium: invited.medium, address: invited.address, roomId, sender, token, isV1 },
-        ephemeralKey,
-        place,
-        () => deps.sendInvitation(message),
-      );
-      deps.onStored();
-      const displayName = redactAddress(address, {
-        username: rules.obfuscateUsernameCharacters,
-        domain: rules.obfuscateDomainCharacters,
-      });
-      return { token, ephemeralKey, displayName };
+      const followed = follow(request);
+      return followed.run(() => store(request, followed));
     },
 
     async sign({ mxid, token, privateKey }) {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { IdentityError } from '../../model/errors.ts';
+import { IdentityError, reason } from '../../model/errors.ts';
 import {
   LIMITS,
   type LimitDescription,
@@ -71,6 +71,15 @@ const FAIR_SHARE = 2;
 /** Who did something within the last hour is in a bucket that takes an hour to drain. */
 const LAST_HOUR = { bucket: 'last hour', units: 1, limit: { burst: 1, rateHz: 1 / 3600 } };
 
+/** What there is too much of, where a person who reads it can do something with that. */
+const TOO_MUCH: Partial<Record<LimitName, string>> = {
+  'msisdn.ratelimit': 'text messages to this number',
+  'country.ratelimit': 'text messages to numbers of this country',
+  'sms.account': 'text messages by this account',
+  'sms.network': 'text messages from this network',
+  'sms.daily': 'text messages today',
+};
+
 /** The refusal of what a limit does not let through. */
 export function limitExceeded(limit: LimitName, retryAfterMs: number): IdentityError {
   const whole = wholeOf(limit);
@@ -78,8 +87,8 @@ export function limitExceeded(limit: LimitName, retryAfterMs: number): IdentityE
   const seconds = Math.ceil(retryAfterMs / 1000);
   return new IdentityError(
     'limit-exceeded',
-    `Too many requests: the limit ${name} is reached; try again in ${seconds} s`,
-    { details: { retry_after_ms: retryAfterMs } },
+    `Too many ${TOO_MUCH[limit] ?? 'requests'}: the limit ${name} is reached; try again in ${seconds} s`,
+    { details: { retry_after_ms: retryAfterMs, ...reason(limit) } },
   );
 }
 

@@ -3,6 +3,7 @@ import { mailboxOf, parseThreePid } from '../../model/addresses.ts';
 import { IdentityError } from '../../model/errors.ts';
 import { type Caller, mailCharges } from '../limits/charges.ts';
 import type { Limits } from '../limits/limits.ts';
+import type { FollowRequest } from '../messages/followed-request.ts';
 import { usableNextLink } from './next-link.ts';
 import type { Validation } from './validation.ts';
 
@@ -28,6 +29,8 @@ export interface EmailValidationRequest {
 
 export interface VerificationMail {
   readonly to: string;
+  /** Folded, as it is kept. */
+  readonly address: string;
   readonly brand: string | undefined;
   readonly link: string;
   readonly token: string;
@@ -37,6 +40,7 @@ export interface VerificationMail {
 export interface EmailValidationDependencies {
   readonly validation: Validation;
   readonly limits: Limits;
+  readonly follow: FollowRequest;
   /** Rejects with IdentityError `email-invalid` or `email-not-sent`. */
   readonly sendVerification: (mail: VerificationMail) => Promise<void>;
   /** The URL under which the mailed link is opened: `…/validate/email/submitToken`. */
@@ -61,31 +65,36 @@ export function createEmailValidation(deps: EmailValidationDependencies): EmailV
       if (threepid === undefined) {
         throw new IdentityError('email-invalid', 'email must be one plain address: local@domain');
       }
-      return deps.validation.request({
-        threepid,
-        clientSecret,
-        sendAttempt,
-        nextLink: usableNextLink(request.nextLink, deps),
-        async charge() {
-          await deps.limits.charge(mailCharges(request.caller, threepid.address));
-        },
-        send: (token, sid) => {
-          const query = new URLSearchParams({
-            token,
-            client_secret: clientSecret,
-            sid: String(sid),
-            ...(brand === undefined ? {} : { brand }),
-          });
-          const link = `${deps.submitUrl}?${query}`;
-          return deps.sendVerification({
-            to: mailboxOf(threepid),
-            brand,
-            link,
-            token,
-            ipAddress: request.clientAddress,
-          });
-        },
-      });
+      const { caller } = request;
+      const followed = deps.follow({ threepid, what: 'verification', caller, brand });
+      const send = (token: string, sid: number) => {
+        const query = new URLSearchParams({
+          token,
+          client_secret: clientSecret,
+          sid: String(sid),
+          ...(brand === undefined ? {} : { brand }),
+        });
+        return deps.sendVerification({
+          to: mailboxOf(threepid),
+          address: threepid.address,
+          brand,
+          link: `${deps.submitUrl}?${query}`,
+          token,
+          ipAddress: request.clientAddress,
+        });
+      };
+      return followed.run(() =>
+        deps.validation.request({
+          threepid,
+          clientSecret,
+          sendAttempt,
+          nextLink: usableNextLink(request.nextLink, deps),
+          async charge() {
+            await followed.admit(() => deps.limits.charge(mailCharges(caller, threepid.address)));
+          },
+          send,
+        }),
+      );
     },
   };
 }

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
-import { IdentityError } from '../../model/errors.ts';
+import { IdentityError, reason } from '../../model/errors.ts';
 import type { PhoneNumber } from '../../platform/phone-numbers.ts';
 import { type Caller, messageCharges } from '../limits/charges.ts';
 import type { Limits } from '../limits/limits.ts';
+import type { FollowRequest } from '../messages/followed-request.ts';
 import { type DestinationRules, verdictOn } from './destinations.ts';
 import { usableNextLink } from './next-link.ts';
 import type { Validation } from './validation.ts';
@@ -13,7 +14,7 @@ export interface PhoneValidation {
    * Resolves to the session's id and the number once the message, where one is due, has been taken by
    * the provider.
    * @throws IdentityError `parameter-invalid`, `phone-number-invalid`, `destination-rejected`,
-   * `limit-exceeded`, `sms-not-sent`, `overloaded`
+   * `limit-exceeded`, `sms-off`, `sms-not-sent`, `overloaded`
    */
   request(request: PhoneValidationRequest): Promise<{ sid: number; phone: PhoneNumber }>;
 }
@@ -38,11 +39,17 @@ export interface PhoneValidationDependencies {
   readonly parsePhoneNumber: (number: string, region: string) => Promise<PhoneNumber | undefined>;
   readonly rules: DestinationRules;
   readonly limits: Limits;
+  readonly follow: FollowRequest;
+  /** Whether nobody is there to send text messages. */
+  readonly isOff: boolean;
   /** Rejects with IdentityError `sms-not-sent` or `overloaded`. */
   readonly sendVerification: (sms: VerificationSms) => Promise<void>;
   readonly nextLinkSchemes: readonly string[];
   readonly logger: Logger;
 }
+
+const IS_OFF =
+  'Text messages are asked for, and none are sent: [sms] username is empty, so there is nobody to send them';
 
 export function createPhoneValidation(deps: PhoneValidationDependencies): PhoneValidation {
   function checkDestination(phone: PhoneNumber): void {
@@ -54,7 +61,20 @@ export function createPhoneValidation(deps: PhoneValidationDependencies): PhoneV
       verdict === 'special'
         ? 'Text messages to numbers that may cost more than others are not sent from here'
         : 'Text messages to numbers that begin so are not sent from here',
+      { details: reason('destination-rejected') },
     );
+  }
+
+  let isOffTold = false;
+
+  /** Before anything is charged, or opens a session. */
+  function checkOn(): void {
+    if (!deps.isOff) return;
+    if (!isOffTold) deps.logger.error(IS_OFF);
+    isOffTold = true;
+    throw new IdentityError('sms-off', 'This server sends no text messages', {
+      details: reason('sms-off'),
+    });
   }
 
   return {
@@ -67,16 +87,22 @@ export function createPhoneValidation(deps: PhoneValidationDependencies): PhoneV
         );
       }
       const { msisdn } = phone;
-      checkDestination(phone);
-      const sid = await deps.validation.request({
-        threepid: { medium: 'msisdn', address: msisdn, typed: msisdn },
-        clientSecret,
-        sendAttempt,
-        nextLink: usableNextLink(request.nextLink, deps),
-        async charge() {
-          await deps.limits.charge(messageCharges(request.caller, phone));
-        },
-        send: (code) => deps.sendVerification({ to: phone, code }),
+      const { caller } = request;
+      const threepid = { medium: 'msisdn', address: msisdn, typed: msisdn } as const;
+      const followed = deps.follow({ threepid, what: 'verification', caller });
+      const sid = await followed.run(async () => {
+        checkOn();
+        checkDestination(phone);
+        return deps.validation.request({
+          threepid,
+          clientSecret,
+          sendAttempt,
+          nextLink: usableNextLink(request.nextLink, deps),
+          async charge() {
+            await followed.admit(() => deps.limits.charge(messageCharges(caller, phone)));
+          },
+          send: (code) => deps.sendVerification({ to: phone, code }),
+        });
       });
       return { sid, phone };
     },

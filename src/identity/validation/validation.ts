@@ -5,11 +5,13 @@ import { deleteInBatches } from '../../platform/delete-in-batches.ts';
 import type { Leases } from '../../platform/leases.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Session, SessionStore, Storage } from '../../storage/stores/index.ts';
+import type { MessageTrail } from '../messages/message-trail.ts';
 import { sameSecret } from '../secrets.ts';
 import { nextLinkWithSid } from './next-link.ts';
 import { createSessionClaims } from './session-claims.ts';
-import { CODES, liveCodes, SESSION_LIFETIME, WRONG_GUESSES_ALLOWED } from './session-codes.ts';
+import { CODES, SESSION_LIFETIME, WRONG_GUESSES_ALLOWED } from './session-codes.ts';
 import { createSessionQueue } from './session-queue.ts';
+import { findOwned, isExpired, tryCode } from './trying-codes.ts';
 
 /** Proving that an address is one's own: a code is sent there, and comes back. */
 export interface Validation {
@@ -29,6 +31,8 @@ export interface Validation {
     clientSecret: string,
     code: string,
   ): Promise<{ nextLink: string | undefined }>;
+  /** Takes down that the link of a message was opened, where it is one. Nothing comes of it, whoever opened it. */
+  noteOpened(sid: number, clientSecret: string): Promise<void>;
   /**
    * A session whose address is proven.
    * @throws IdentityError `session-unknown`, `session-expired`, `session-not-validated`
@@ -67,6 +71,7 @@ export interface ValidationDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly leases: Leases;
+  readonly trail: Pick<MessageTrail, 'note'>;
 }
 
 const SESSION_KEPT = 5 * SESSION_LIFETIME;
@@ -91,7 +96,6 @@ export function createValidation(deps: ValidationDependencies): Validation {
   const { storage, clock, random } = deps;
   const claims = createSessionClaims(deps);
   const queue = createSessionQueue();
-  const isExpired = (session: Session) => clock.now() >= session.modifiedAt + SESSION_LIFETIME;
 
   /** The session to go on with, and the one that it was opened in place of. */
   async function open(
@@ -106,7 +110,7 @@ export function createValidation(deps: ValidationDependencies): Validation {
       const current = await sessions.findCurrent(medium, address, clientSecret);
       if (current !== undefined) {
         const startOver =
-          isExpired(current) || (current.validated && sendAttempt > current.sentAttempt);
+          isExpired(current, clock) || (current.validated && sendAttempt > current.sentAttempt);
         if (!startOver) return { session: current, replaced };
         await sessions.retire(current.id);
         replaced = current.id;
@@ -202,24 +206,6 @@ export function createValidation(deps: ValidationDependencies): Validation {
     if (failure !== undefined) throw failure;
   }
 
-  async function findOwned(
-    sessions: SessionStore,
-    sid: number,
-    clientSecret: string,
-  ): Promise<Session> {
-    const session = await sessions.find(sid);
-    if (session === undefined || !sameSecret(clientSecret, session.clientSecret)) {
-      throw new IdentityError(
-        'session-unknown',
-        'There is no validation session with this sid and client_secret',
-      );
-    }
-    if (isExpired(session)) {
-      throw new IdentityError('session-expired', 'The validation session has expired');
-    }
-    return session;
-  }
-
   return {
     async request(request) {
       const claimed = await claimInTurn(request);
@@ -239,34 +225,26 @@ export function createValidation(deps: ValidationDependencies): Validation {
     },
 
     async submit(sid, clientSecret, given) {
-      const outcome = await storage.transaction(async ({ sessions }) => {
-        const session = await findOwned(sessions, sid, clientSecret);
-        const codes = liveCodes(session, await sessions.codes(sid));
-        if (codes.length === 0 && session.wrongGuesses >= WRONG_GUESSES_ALLOWED) {
-          return new IdentityError(
-            'session-expired',
-            'Too many wrong tokens were tried; ask for a new one',
-          );
-        }
-        const matching = codes.filter(({ code }) => sameSecret(given, code))[0];
-        if (matching === undefined) {
-          await sessions.countWrongGuess(sid);
-          return new IdentityError('token-incorrect', 'The token is not the one that was sent');
-        }
-        if (session.validated) return session;
-        if (clock.now() >= matching.createdAt + CODES[session.medium].lifetime) {
-          return new IdentityError('session-expired', 'The token has expired; ask for a new one');
-        }
-        await sessions.markValidated(sid, clock.now());
-        return session;
-      });
+      const { session, event, error } = await storage.transaction(({ sessions }) =>
+        tryCode(sessions, { sid, clientSecret, given }, clock),
+      );
+      const { medium, address, nextLink } = session;
+      if (event !== undefined) deps.trail.note({ event, medium, address });
       // Thrown only now: the wrong guess counted in the transaction has to stay counted.
-      if (outcome instanceof IdentityError) throw outcome;
-      return { nextLink: outcome.nextLink };
+      if (error !== undefined) throw error;
+      return { nextLink };
+    },
+
+    async noteOpened(sid, clientSecret) {
+      // The page is shown all the same where the database is away.
+      const session = await storage.stores.sessions.find(sid).catch(() => undefined);
+      if (session === undefined || !sameSecret(clientSecret, session.clientSecret)) return;
+      const { medium, address } = session;
+      deps.trail.note({ event: 'opened', medium, address });
     },
 
     async validated(sid, clientSecret) {
-      const session = await findOwned(storage.stores.sessions, sid, clientSecret);
+      const session = await findOwned(storage.stores.sessions, { sid, clientSecret }, clock);
       if (!session.validated) {
         throw new IdentityError(
           'session-not-validated',

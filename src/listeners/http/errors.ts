@@ -61,6 +61,7 @@ const FAULTS: Record<
   'session-unknown': [404, 'M_NO_VALID_SESSION'],
   'signature-refused': [403, 'M_FORBIDDEN'],
   'sms-not-sent': [400, 'M_SEND_ERROR'],
+  'sms-off': [400, 'M_THREEPID_MEDIUM_NOT_SUPPORTED', 'M_SEND_ERROR'],
   'terms-not-accepted': [403, 'M_TERMS_NOT_SIGNED'],
   'terms-unknown': [400, 'M_UNKNOWN'],
   'token-incorrect': [400, 'M_TOKEN_INCORRECT'],

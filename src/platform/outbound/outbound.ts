@@ -69,7 +69,7 @@ export interface OutboundDependencies {
   readonly whitelist: readonly string[];
   readonly resolver: NameResolver;
   readonly clock: Clock;
-  readonly metrics: Metrics;
+  readonly metrics: Pick<Metrics, 'outboundRequest' | 'outboundRooms'>;
   readonly logger: Logger;
   /** PEM; in place of the authorities that the system trusts. */
   readonly trustedCa?: string | undefined;

@@ -42,6 +42,7 @@ export const KEYS: Readonly<Record<keyof Schema, readonly string[]>> = {
   cognomen_peers: ['name'],
   cognomen_refused_associations: ['peer', 'association_id'],
   cognomen_received_deletions: ['origin_server', 'medium', 'address'],
+  cognomen_message_events: ['id'],
 };
 
 /** Those whose `id` the database makes. */
@@ -53,6 +54,7 @@ export const NUMBERED = [
   'ephemeral_public_keys',
   'peers',
   'peer_pubkeys',
+  'cognomen_message_events',
 ] as const satisfies readonly (keyof Schema)[];
 
 /** The row of `cognomen_state` that says how far a copy is; it is there until the copy is done and found good. */

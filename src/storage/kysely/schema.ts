@@ -216,4 +216,21 @@ export interface Schema {
     origin_id: number;
     received_ts: number;
   };
+  /** What became of messages. */
+  cognomen_message_events: {
+    id: Generated<number>;
+    medium: string;
+    /** Folded. */
+    address: string;
+    event: string;
+    first_ts: number;
+    last_ts: number;
+    times: number;
+    /** The user in it. */
+    mxid: string | null;
+    /** JSON. */
+    details: string;
+    /** Those of the same key are one row. */
+    same: string | null;
+  };
 }

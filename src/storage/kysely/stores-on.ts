@@ -8,6 +8,7 @@ import { associationStore } from './associations.ts';
 import { ephemeralKeyStore } from './ephemeral-keys.ts';
 import { invitationStore } from './invitations.ts';
 import { lookupStore } from './lookups.ts';
+import { messageEventStore } from './message-events.ts';
 import { networkKeyStore } from './network-keys.ts';
 import { onbindNoticeStore } from './onbind-notices.ts';
 import { overviewStore } from './overview.ts';
@@ -39,6 +40,7 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     accounts: accounts(db),
     networkKeys: networkKeyStore(db),
     invitations: invitationStore(engine, db),
+    messageEvents: messageEventStore(db),
     onbindNotices: onbindNotices(db),
     state: state(db),
     adoption: adoptionStore(engine, db, writer),

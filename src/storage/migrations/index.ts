@@ -17,6 +17,7 @@ import * as indexOfAnswers from './0015-index-of-answers.ts';
 import { rotatedKeys } from './0016-rotated-keys.ts';
 import * as buckets from './0017-buckets.ts';
 import { twoVersions } from './0018-two-versions.ts';
+import { messageEvents } from './0019-message-events.ts';
 
 /** Where it is kept which are done. */
 const TABLE = 'cognomen_migrations';
@@ -47,6 +48,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0016-rotated-keys': rotatedKeys(engine.name),
     ...(engine.name === 'postgres' ? { '0017-buckets': buckets } : {}),
     '0018-two-versions': twoVersions(engine.name),
+    '0019-message-events': messageEvents(engine.name),
   };
 }
 

@@ -487,9 +487,9 @@ export const KEYS: Readonly<Record<string, Rows>> = {
       ),
       better(
         'empty: the request fails at OpenMarket',
-        'empty: 400 `M_SEND_ERROR`, and OpenMarket is not asked; or another provider (`sms.provider`)',
+        'empty: 400 `M_SEND_ERROR` (version 2: `M_THREEPID_MEDIUM_NOT_SUPPORTED`), and OpenMarket is not asked; or another provider (`sms.provider`)',
         'a server without an account says so',
-        'delivery/sms > is not asked when the configuration names no account',
+        'api/phone > without an account at a provider a request says that nothing can be sent',
       ),
     ],
     password: [
@@ -611,6 +611,7 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   'how many processes serve': ['workers'],
   'how the server stops': ['shutdown.delay'],
   'rotating the pepper of lookups': ['rotation_days', 'grace_hours'],
+  'what became of messages': ['kept_days'],
   'access tokens': ['access_token.lifetime_days', 'access_token.in_query'],
   'limits that Sydent does not have': [
     'limits.enforce',

@@ -18,6 +18,7 @@ export const validateMsisdnRequestToken = (validation: PhoneValidation) =>
       'parameter-invalid',
       'phone-number-invalid',
       'sms-not-sent',
+      'sms-off',
     ],
     answer: anObject({ success: aBoolean, sid: aString, msisdn: aString, intl_fmt: aString }),
     fields: {

@@ -89,13 +89,15 @@ export function validateSubmitTokenPages(
       method: 'GET',
       path,
       summary: 'The link in the message: asks for a click',
-      handle: (_args, { brand, signed }) =>
-        page(200, {
+      async handle(args, { brand, signed }) {
+        await validation.noteOpened(args.sid, args.client_secret);
+        return page(200, {
           brand,
           message: QUESTION[medium],
           // Relative, whatever a proxy has put before it.
           action: `submitToken/confirm?${signed.uri.split('?')[1] ?? ''}`,
-        }),
+        });
+      },
     }),
     endpoint({
       ...common,
