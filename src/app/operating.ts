@@ -9,15 +9,19 @@ import { OperatorError } from '../platform/operator-error.ts';
 import { createPhoneNumbers } from '../platform/phone-numbers.ts';
 import { createProgress } from '../platform/progress.ts';
 import { secureRandom } from '../platform/random.ts';
-import { testMessages } from './test-messages.ts';
+import { type TestMessagesOptions, testMessages } from './test-messages.ts';
 
 const silent = pino({ level: 'silent' });
 const ignore = () => {};
 
-/** What operations are given: of a server that runs, or, what is missing, made for one command. */
+/**
+ * What operations are given: of a server that runs, or, what is missing, made for one command.
+ * @param telling where a server tells of the messages that they send
+ */
 export function operationContext(
   config: Config,
   given: Pick<OperationContext, 'storage'> & Partial<OperationContext>,
+  telling: Pick<TestMessagesOptions, 'logger' | 'metrics'> = { logger: silent },
 ): OperationContext {
   const made = {
     config,
@@ -28,7 +32,7 @@ export function operationContext(
   };
   return {
     associations: () => associationsOf(made),
-    testMessages: testMessages(config, { ...made, logger: silent }),
+    testMessages: testMessages(config, { ...made, ...telling }),
     parsePhoneNumber: createPhoneNumbers().parse,
     ...made,
   };

@@ -105,6 +105,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'createServerKeys',
     'giveUpOld',
     'isOrigin',
+    'inSnakeCase',
     'newMessageId',
     'noteRefusals',
     'openFile',
