@@ -90,8 +90,8 @@ const WORDS: Record<MessageEventName, (details: Details, mxid: string | undefine
 };
 
 function line({ event, first, last, times, mxid, details }: Trail['events'][number]): string {
-  const words = WORDS[event as MessageEventName]?.(details, mxid) ?? plain(event);
-  return `${time(first)}  ${words}${times > 1 ? ` (${times} times, last ${time(last)})` : ''}`;
+  const words = WORDS[event as MessageEventName]?.(details, mxid) ?? event;
+  return `${time(first)}  ${plain(words)}${times > 1 ? ` (${times} times, last ${time(last)})` : ''}`;
 }
 
 /** What became of the mails or text messages to an address. */

@@ -177,7 +177,7 @@ describe.each(ENGINES)('why a message did not arrive, on %s:', (engine) => {
 
   test('it was an invitation: sent, or refused as the address is bound', async () => {
     await invite(server, 'dee@sample.test');
-    await bind(server, 'dee@sample.test', '@dee:nowhere.sample.test');
+    await bind(server, 'dee@sample.test', '@dee:elsewhere.sample.test');
     await postJson(`${v1()}/store-invite`, { ...INVITE, address: 'DEE@sample.test' });
     const all = await events('dee@sample.test', 4);
     expect(all.map(({ event }: { event: string }) => event).sort()).toEqual([
