@@ -9,9 +9,11 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url));
 const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   '.': ['cli'],
   // Of storage only what it is opened with.
+  checks: ['config', 'delivery', 'platform', 'replication', 'storage'],
   config: ['model', 'platform', 'signing', 'storage'],
   cli: [
     'app',
+    'checks',
     'config',
     'identity',
     'model',
