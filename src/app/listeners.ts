@@ -63,6 +63,7 @@ export function createListeners(
       clientFields,
       authenticate: accounts.authenticate,
       queryTokens: http.queryAccessTokens,
+      noteOldWay: services.oldWays.note,
     });
     closing.defer(`the ${api.name} listener`, () => server.close());
     const key = api.name === 'internal' ? PORT_KEYS.internal : PORT_KEYS.client;

@@ -128,6 +128,35 @@ describe.each(ENGINES)('what operators ask, beside a server that runs on %s,', (
     ).toHaveLength(1);
   });
 
+  test('what became of one invitation, and to give it up', async () => {
+    await invite(server, 'bob@sample.test');
+    await invite(server, 'bob@sample.test', { sender: '@cyd:sample.test' });
+    const [first, second] = await json('invites', 'list');
+    const shown = await json('invites', 'show', String(first.id));
+    expect(shown).toMatchObject({ id: first.id, address: 'bob@sample.test' });
+    expect(shown.expires_at - shown.receivedAt).toBe(server.config.email.invites.expiry);
+    expect(JSON.stringify(shown)).not.toContain('token');
+    expect(await run('invites', 'expire', String(first.id))).toMatchObject({
+      status: 0,
+      output: 'given up\n',
+    });
+    for (const action of ['show', 'expire']) {
+      expect(await run('invites', action, String(first.id))).toMatchObject({ status: 1 });
+      expect(await run('invites', action, 'many')).toMatchObject({ status: 2 });
+    }
+    const grace = await database(
+      'select valid_until from cognomen_invite_keys where valid_until is not null',
+    );
+    expect(grace).toHaveLength(1);
+    await bind(server, 'bob@sample.test', '@bob:nowhere.sample.test');
+    expect(await json('invites', 'show', String(second.id))).toMatchObject({
+      bound_to: '@bob:nowhere.sample.test',
+      notice: expect.any(Number),
+    });
+    // It is on its way: outbox drop gives that up.
+    expect(await run('invites', 'expire', String(second.id))).toMatchObject({ status: 1 });
+  });
+
   test('what homeservers are owed, to try one now, and to give it up', async () => {
     await bind(server, 'ada@sample.test', '@ada:nowhere.sample.test');
     await expect.poll(async () => (await json('outbox', 'list'))[0]?.attempts).toBeGreaterThan(0);
