@@ -9,24 +9,15 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url));
 const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   '.': ['cli'],
   // Of storage only what it is opened with.
+  checks: ['config', 'delivery', 'identity', 'model', 'platform', 'replication', 'storage'],
   config: ['model', 'platform', 'signing', 'storage'],
-  cli: [
-    'app',
-    'config',
-    'identity',
-    'model',
-    'operations',
-    'platform',
-    'processes',
-    'replication',
-    'storage',
-  ],
+  cli: ['app', 'checks', 'config', 'identity', 'operations', 'platform', 'processes', 'storage'],
   delivery: ['config', 'identity', 'model', 'platform'],
   homeservers: ['identity', 'model', 'platform', 'signing', 'storage'],
   // Of storage only the interfaces: see below.
   identity: ['model', 'platform', 'signing', 'storage'],
   listeners: ['identity', 'model', 'platform', 'replication'],
-  operations: ['config', 'identity', 'model', 'platform', 'storage'],
+  operations: ['checks', 'config', 'identity', 'model', 'platform', 'replication', 'storage'],
   processes: ['app', 'config', 'platform', 'storage'],
   replication: ['config', 'identity', 'model', 'platform', 'signing', 'storage'],
   storage: ['model', 'platform'],

@@ -89,6 +89,7 @@ async function start(config: Config, deps: AppDependencies, closing: Closing): P
   if (isFirst) await services.validation.recover();
   closing.defer('claims on validation sessions', services.validation.stop);
   await services.networkNames.renew();
+  if (isFirst) await services.oldWays.begin();
   startOwnBackground(infrastructure, services, closing);
 
   let isStopping = false;

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { Listener } from '../config/listener.ts';
+import { type Listener, PORT_KEYS } from '../config/listener.ts';
 import { clientApiRoutes } from '../listeners/client-api/routes.ts';
 import { warningOfAddresses } from '../listeners/http/address-warnings.ts';
 import { type ApiServerOptions, createApiServer } from '../listeners/http/api-server.ts';
@@ -50,7 +50,7 @@ export function createListeners(
   async function serveMetrics(listener: Listener): Promise<Listening> {
     const server = createMetricsServer({ ...common, metricsText, health });
     closing.defer('the metrics listener', () => server.close());
-    return listen(server, 'metrics', listener, connectionTimes);
+    return listen(server, 'metrics', { ...listener, key: PORT_KEYS.metrics }, connectionTimes);
   }
 
   async function serve(
@@ -63,9 +63,11 @@ export function createListeners(
       clientFields,
       authenticate: accounts.authenticate,
       queryTokens: http.queryAccessTokens,
+      noteOldWay: services.oldWays.note,
     });
     closing.defer(`the ${api.name} listener`, () => server.close());
-    return listen(server, api.name, listener, connectionTimes);
+    const key = api.name === 'internal' ? PORT_KEYS.internal : PORT_KEYS.client;
+    return listen(server, api.name, { ...listener, key }, connectionTimes);
   }
 
   return {

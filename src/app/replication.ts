@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
+import { PORT_KEYS } from '../config/listener.ts';
 import type { ReplicationListenerConfig } from '../config/sections/replication-listener.ts';
 import type { ServerKeys } from '../identity/server-keys.ts';
 import type { ConnectionTimes } from '../listeners/http/connections.ts';
@@ -77,7 +78,8 @@ export async function serveReplication(
       clientFields,
       connectionTimes,
     });
-    const listening = await listen(server.app, 'replication', listener, connectionTimes);
+    const at = { ...listener, key: PORT_KEYS.replication };
+    const listening = await listen(server.app, 'replication', at, connectionTimes);
     return {
       listening,
       wake: replication.wake,

@@ -22,6 +22,7 @@ import { createLimits } from '../identity/limits/limits.ts';
 import { createLookupLimits } from '../identity/limits/lookup-limits.ts';
 import { requestFollower } from '../identity/messages/followed-request.ts';
 import { createNetworkNames, type NetworkNames } from '../identity/network-names.ts';
+import { createOldWays, type OldWays } from '../identity/old-ways.ts';
 import { createPeppersInForce } from '../identity/peppers/peppers-in-force.ts';
 import {
   createEmailValidation,
@@ -34,6 +35,7 @@ import {
 import { createValidation, type Validation } from '../identity/validation/validation.ts';
 import { ROOT } from '../listeners/client-api/routes.ts';
 import type { TermsPolicy } from '../model/terms.ts';
+import { logFailure } from '../platform/unavailable.ts';
 import type { Infrastructure } from './infrastructure.ts';
 
 /** The services of the domain, each built once. */
@@ -51,6 +53,7 @@ export interface Services {
   readonly invitations: Invitations;
   readonly notices: OnbindNotices;
   readonly networkNames: NetworkNames;
+  readonly oldWays: OldWays;
   readonly homeserverAccounts: HomeserverAccounts;
 }
 
@@ -94,7 +97,11 @@ export function createServices(
   const networkNames = createNetworkNames({ storage, clock, random });
   const follow = requestFollower(trail, networkNames.of);
   const validation = createValidation(infrastructure);
-  const terms = createTerms({ storage, current: options.termsPolicy });
+  const terms = createTerms({
+    storage,
+    current: options.termsPolicy,
+    trustedHomeservers: access.termsTrustedHomeservers,
+  });
   const { tokenLifetime } = access;
   const accounts = createAccounts({ storage, clock, random, terms, tokenLifetime });
   const notices = createOnbindNotices({
@@ -190,5 +197,11 @@ export function createServices(
     }),
     unbinding: createUnbinding({ validation, associations }),
     networkNames,
+    oldWays: createOldWays({
+      storage,
+      clock,
+      onUse: metrics.oldWay,
+      onFailure: (error) => logFailure(logger, error, 'Noting the use of an old way failed'),
+    }),
   };
 }

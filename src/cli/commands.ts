@@ -5,7 +5,6 @@ import { db } from './db.ts';
 import { generateKey } from './generate-key.ts';
 import { key } from './key.ts';
 import { operationCommands } from './operation-commands.ts';
-import { peers } from './peers.ts';
 import { pepper } from './pepper.ts';
 import { reload } from './reload.ts';
 import { serve } from './serve.ts';
@@ -20,6 +19,5 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   key,
   pepper,
   db,
-  peers,
   ...operationCommands,
 ];

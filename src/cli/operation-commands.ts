@@ -12,7 +12,7 @@ import type { Progress } from '../platform/progress.ts';
 import type { Command, CommandLine } from './command.ts';
 import { terminalProgress } from './terminal-progress.ts';
 import { UsageError } from './usage-error.ts';
-import { withDatabase } from './with-database.ts';
+import { type OpenDatabase, withDatabase } from './with-database.ts';
 
 const argumentOf = ({ argument }: AnyOperation): string => {
   if (argument === undefined) return '';
@@ -24,10 +24,12 @@ const positionalOf = ({ options = {} }: AnyOperation) =>
 
 const formOf = (operation: AnyOperation): string => {
   const action = operation.action === undefined ? '' : ` ${operation.action}`;
-  const options = Object.entries(operation.options ?? {}).map(([option, { name, positional }]) => {
-    if (positional) return operation.argument?.required ? ` ${name}` : ` [${name}]`;
-    return ` [--${option} ${name}]`;
-  });
+  const options = Object.entries(operation.options ?? {}).map(
+    ([option, { name, positional, isList }]) => {
+      if (positional) return operation.argument?.required ? ` ${name}` : ` [${name}]`;
+      return ` [--${option} ${name}]${isList ? '...' : ''}`;
+    },
+  );
   const flags = Object.keys(operation.flags ?? {}).map((flag) => ` [--${flag}]`);
   return `cognomen ${operation.resource}${action}${argumentOf(operation)}${[...options, ...flags].join('')}`;
 };
@@ -90,11 +92,13 @@ function understand(
   if (isMissing || isTooMuch || isForeign) throw new UsageError(wanted);
   const options: Record<string, string> = {};
   const files: Record<string, AsyncIterable<Uint8Array>> = {};
-  for (const [option, [text = '', ...others]] of given) {
+  for (const [option, values] of given) {
+    const { isFile, isList } = operation.options?.[option] ?? {};
+    const [text = '', ...others] = isList ? [values.join()] : values;
     if (others.length > 0 || options[option] !== undefined) {
       throw new UsageError(`give --${option} once`);
     }
-    if (operation.options?.[option]?.isFile) files[option] = portionsOf(text);
+    if (isFile) files[option] = portionsOf(text);
     else options[option] = text;
   }
   return { operation: operation as Operation, input: { argument, options, files, flags } };
@@ -135,7 +139,7 @@ function commandOf(operations: readonly AnyOperation[]): Command {
     takesArguments: true,
     run(line) {
       const { operation, input } = understand(operations, line);
-      return withDatabase(line, async ({ config, storage }) => {
+      const perform = async ({ config, storage }: OpenDatabase) => {
         const context = operationContext(config, { storage, progress: onTerminal });
         const result = await understood(() => operation.run(input, context));
         const text = line.flags.has('json')
@@ -143,7 +147,8 @@ function commandOf(operations: readonly AnyOperation[]): Command {
           : operation.text(result);
         process.stdout.write(`${text}\n`);
         return (operation.found?.(result) ?? true) ? 0 : 1;
-      });
+      };
+      return withDatabase(line, perform, operation.worksWithoutDatabase);
     },
   };
 }

@@ -2,6 +2,7 @@ import pino from 'pino';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/load.ts';
 import { surroundings } from '../config/surroundings.ts';
+import { OperatorError } from '../platform/operator-error.ts';
 import { openForCommand } from '../storage/for-command.ts';
 import type { Storage } from '../storage/stores/index.ts';
 import type { CommandLine } from './command.ts';
@@ -13,18 +14,35 @@ export interface OpenDatabase {
   readonly storage: Pick<Storage, 'stores' | 'transaction' | 'logTransaction'>;
 }
 
+/** In place of a database that cannot be opened: whatever it is asked throws why. */
+const unopened = (error: OperatorError): OpenDatabase['storage'] & { close(): Promise<void> } => ({
+  get stores(): never {
+    throw error;
+  },
+  transaction: () => Promise.reject(error),
+  logTransaction: () => Promise.reject(error),
+  close: async () => {},
+});
+
 /**
  * Does a command's work on the database of the configuration, also while a server is running on it.
+ * @param worksWithout whether to do it where the database cannot be opened, too: what it asks of it throws then
  * @returns the exit status: what the work resolves to, or 1 when it failed
  * @throws UsageError
  */
 export async function withDatabase(
   line: CommandLine,
   work: (database: OpenDatabase) => Promise<number>,
+  worksWithout = false,
 ): Promise<number> {
   const status = await orReportFailure(async () => {
     const { config } = await readConfig(line.config, surroundings());
-    const storage = await openForCommand(config.db, pino({ level: 'silent' }));
+    const storage = await openForCommand(config.db, pino({ level: 'silent' })).catch(
+      (error: unknown) => {
+        if (worksWithout && error instanceof OperatorError) return unopened(error);
+        throw error;
+      },
+    );
     try {
       return await work({ config, storage });
     } finally {

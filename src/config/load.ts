@@ -27,14 +27,21 @@ export class ConfigError extends OperatorError {
   override readonly name = 'ConfigError';
   readonly file: string;
   readonly problems: readonly string[];
+  /** What was read all the same, with defaults where something is wrong: to look for what else is. */
+  readonly read: Pick<LoadedConfig, 'config' | 'warnings'> | undefined;
 
-  constructor(file: string, problems: readonly string[], options?: ErrorOptions) {
+  constructor(
+    file: string,
+    problems: readonly string[],
+    options?: ErrorOptions & { readonly read?: ConfigError['read'] },
+  ) {
     super(
       [`The configuration ${file} cannot be used:`, ...problems.map((p) => `  ${p}`)].join('\n'),
       options,
     );
     this.file = file;
     this.problems = problems;
+    this.read = options?.read;
   }
 }
 
@@ -116,15 +123,17 @@ export function parseSources(sources: readonly Source[], environment: Environmen
     peers: readPeers(reader),
   };
   checkWorkers(reader, config);
-  if (reader.problems.length > 0) {
-    throw new ConfigError(config.files.join(', '), [...new Set(reader.problems)]);
-  }
   const unknown = [
     ...unknownNames(files.merged),
     ...unknownVariables(files.merged, environment.env),
   ];
+  const warnings = [...unknown, ...reader.warnings];
+  if (reader.problems.length > 0) {
+    const read = { config, warnings };
+    throw new ConfigError(config.files.join(', '), [...new Set(reader.problems)], { read });
+  }
   const { values, readSecrets: secrets } = reader;
-  return { config, warnings: [...unknown, ...reader.warnings], values, secrets };
+  return { config, warnings, values, secrets };
 }
 
 /** The same of one file. @throws ConfigError */

@@ -12,7 +12,7 @@ import { encodeHeaderText, newMessageId, renderMessage } from './mail/message.ts
 import { pageRenderer } from './pages.ts';
 import { createReporter, type ReporterDependencies } from './reporting.ts';
 import { createSmsSender } from './sms/sms.ts';
-import { createBrands } from './templates/brands.ts';
+import { type Brands, createBrands } from './templates/brands.ts';
 import type { TemplateValues } from './templates/template.ts';
 
 /** Everything that goes out to people: mails, text messages, and the page a mailed link opens. */
@@ -56,9 +56,12 @@ function subjectOf(format: string, values: TemplateValues): string {
   return encodeHeaderText(cutSubject(subject));
 }
 
-export function createDelivery(config: Config, deps: DeliveryDependencies): Delivery {
-  const { email, general, http, sms } = config;
-  const brands = createBrands(
+/** The templates that the configuration names. */
+export function brandsOf(
+  { email, general, http }: Config,
+  deps: Pick<DeliveryDependencies, 'clock' | 'logger'>,
+): Brands {
+  return createBrands(
     {
       templatesPath: general.templatesPath,
       defaultBrand: general.defaultBrand,
@@ -70,6 +73,11 @@ export function createDelivery(config: Config, deps: DeliveryDependencies): Deli
     },
     deps,
   );
+}
+
+export function createDelivery(config: Config, deps: DeliveryDependencies): Delivery {
+  const { email, http, sms } = config;
+  const brands = brandsOf(config, deps);
   const report = createReporter(deps);
   const mailer = createMailer(email, { onAttempt: deps.metrics.emailSent });
 
@@ -120,7 +128,7 @@ export function createDelivery(config: Config, deps: DeliveryDependencies): Deli
     },
     sendVerificationSms: smsSender.sendCode,
     renderPage: pageRenderer(brands, http.pageContentSecurityPolicy),
-    checkTemplates: () => brands.check(),
+    checkTemplates: async () => [...(await brands.missing()), ...(await brands.check())],
     close: () => mailer.close(),
   };
 }

@@ -1,5 +1,6 @@
-import type { InviteRow } from '../storage/stores/index.ts';
-import { PAGE_OPTIONS, parseAddress, parseSubject, readPage } from './input.ts';
+import { currentMxid } from '../identity/associations/lookup.ts';
+import type { InviteRow, Stores } from '../storage/stores/index.ts';
+import { PAGE_OPTIONS, parseAddress, parseSubject, readId, readPage } from './input.ts';
 import type { Operation } from './operation.ts';
 import { lines, plain, time } from './text.ts';
 
@@ -36,6 +37,80 @@ export const listInvites: Operation<readonly SeenInvite[]> = {
     return (await storage.stores.overview.invites(which, readPage(input))).map(seen);
   },
   text: (all) => lines(all, (invite) => shown({ ...invite, token: '' }), 'none'),
+};
+
+const ID = { name: 'ID', about: 'As invites list shows it', required: true } as const;
+
+/** The invitation of that id, whatever became of it. */
+async function inviteOf(
+  { overview }: Pick<Stores, 'overview'>,
+  id: number,
+): Promise<InviteRow | undefined> {
+  const [found] = await overview.invites({}, { after: id - 1, limit: 1 });
+  return found?.id === id ? found : undefined;
+}
+
+/** One invitation, with what is to become of it; times in milliseconds. */
+export interface ShownInvite extends SeenInvite {
+  /** When it is given up where nobody turns up; undefined: never, or it is delivered. */
+  readonly expires_at: number | undefined;
+  /** To whom its address is bound by now: whose homeserver is told, or was. */
+  readonly bound_to: string | undefined;
+}
+
+/** What is known of an invitation. */
+export const showInvite: Operation<ShownInvite | null> = {
+  resource: 'invites',
+  action: 'show',
+  kind: 'person',
+  summary:
+    'One invitation: its state, until when it is kept, and to whom its address is bound by now',
+  argument: ID,
+  async run(input, { storage, config, clock }) {
+    const invite = await inviteOf(storage.stores, readId('the id', input));
+    if (invite === undefined) return null;
+    const { medium, address, receivedAt, deliveredAt } = invite;
+    const { expiry } = config.email.invites;
+    const isKept = deliveredAt !== undefined || receivedAt === undefined || expiry === 0;
+    return {
+      ...seen(invite),
+      expires_at: isKept ? undefined : receivedAt + expiry,
+      bound_to: await currentMxid(storage.stores.lookups, medium, address, clock.latest()),
+    };
+  },
+  text: (invite) =>
+    invite === null
+      ? 'there is no such invitation'
+      : [
+          shown({ ...invite, token: '' }),
+          `kept until  ${invite.expires_at === undefined ? 'it is cancelled' : time(invite.expires_at)}`,
+          `bound to  ${invite.bound_to === undefined ? 'nobody' : plain(invite.bound_to)}`,
+        ].join('\n'),
+  found: (invite) => invite !== null,
+};
+
+/** Gives one up, as its time would. */
+export const expireInvite: Operation<{ readonly expired: boolean }> = {
+  resource: 'invites',
+  action: 'expire',
+  kind: 'change',
+  summary:
+    'Gives up one pending invitation now, as its time would; its key stays valid for the usual grace',
+  argument: ID,
+  async run(input, { storage, config, clock }) {
+    const id = readId('the id', input);
+    const keysUntil = clock.now() + config.email.invites.keyGrace;
+    const expired = await storage.logTransaction(async (stores) => {
+      const invite = await inviteOf(stores, id);
+      const isPending = invite?.deliveredAt === undefined && invite?.notice === undefined;
+      if (invite === undefined || !isPending) return false;
+      await stores.invitations.remove([invite.token], keysUntil);
+      return true;
+    });
+    return { expired };
+  },
+  text: ({ expired }) => (expired ? 'given up' : 'there is no such pending invitation'),
+  found: ({ expired }) => expired,
 };
 
 /** Takes back what was invited, before its owner turns up. */

@@ -50,6 +50,8 @@ interface Described {
 export interface DescribedOption extends Described {
   /** On a command line it may also stand behind the argument, by itself; required where the argument is. */
   readonly positional?: boolean;
+  /** It may be given several times; an operation gets the values with commas between them. */
+  readonly isList?: boolean;
   /** A text that may be long: a command line names the file that it is in, elsewhere it is the value. */
   readonly isFile?: boolean;
 }
@@ -65,6 +67,8 @@ export interface Operation<Result = unknown> {
   readonly operatorsOnly?: boolean;
   /** What it does, in a sentence. */
   readonly summary: string;
+  /** Whether it is to run where the database cannot be opened, too: what it asks of it throws then. */
+  readonly worksWithoutDatabase?: boolean;
   readonly argument?: Described & { readonly required: boolean };
   /** By their names, without the two dashes. */
   readonly options?: Readonly<Record<string, DescribedOption>>;

@@ -1,16 +1,19 @@
 import { listAccounts, logOutAccount } from './accounts.ts';
 import { bind, unbind } from './bind.ts';
-import { cancelInvite, listInvites } from './invites.ts';
+import { doctor } from './doctor.ts';
+import { cancelInvite, expireInvite, listInvites, showInvite } from './invites.ts';
 import { lookup } from './lookup.ts';
 import { testMail, testSms } from './message-tests.ts';
 import type { AnyOperation } from './operation.ts';
 import { dropOutbox, listOutbox, retryOutbox } from './outbox.ts';
+import { addPeer, disablePeer, enablePeer, listPeers, removePeer, showPeers } from './peers.ts';
 import { deleteSession, listSessions } from './sessions.ts';
 import { stats } from './stats.ts';
 import { trace } from './trace.ts';
 
 /** Every operation, in the order of the help. Those of one resource stand together. */
 export const OPERATIONS: readonly AnyOperation[] = [
+  doctor,
   stats,
   lookup,
   trace,
@@ -19,10 +22,18 @@ export const OPERATIONS: readonly AnyOperation[] = [
   bind,
   unbind,
   listInvites,
+  showInvite,
+  expireInvite,
   cancelInvite,
   listOutbox,
   retryOutbox,
   dropOutbox,
+  listPeers,
+  showPeers,
+  addPeer,
+  removePeer,
+  enablePeer,
+  disablePeer,
   listSessions,
   deleteSession,
   listAccounts,

@@ -42,6 +42,8 @@ export interface Metrics {
   outboundRequest(outcome: string): void;
   /** A request that met a limit when it was reached: refused, or let through because limits only report. */
   limitExceeded(limit: string, enforced: boolean): void;
+  /** A request that needs what can be switched off: `v1`, or `query_token`. */
+  oldWay(way: string): void;
   /** Whom to ask how full the rooms of outbound requests are, each time the metrics are read. */
   outboundRooms(measure: () => readonly OutboundRoom[]): void;
   /** Where a homeserver is to be found: already known, or asked for. */
@@ -106,6 +108,12 @@ export function createMetrics(): Metrics {
     labelNames: ['limit', 'enforced'],
     registers,
   });
+  const oldWays = new Counter({
+    name: 'cognomen_old_ways_total',
+    help: 'Requests that need what can be switched off: v1 (version 1 of the API, without the links of mails), query_token (an access token in the query string)',
+    labelNames: ['way'],
+    registers,
+  });
   let rooms: () => readonly OutboundRoom[] = () => [];
   new Gauge({
     name: 'cognomen_outbound_places_in_use',
@@ -143,6 +151,7 @@ export function createMetrics(): Metrics {
     trailLeftOut: (count) => leftOut.inc(count),
     smsSent: (provider, outcome) => sms.inc({ provider, outcome }),
     outboundRequest: (outcome) => outbound.inc({ outcome }),
+    oldWay: (way) => oldWays.inc({ way }),
     limitExceeded: (limit, enforced) => limits.inc({ limit, enforced: String(enforced) }),
     outboundRooms(measure) {
       rooms = measure;

@@ -19,6 +19,7 @@ import type {
 } from '../storage/stores/index.ts';
 import { verifiersOf } from './peers.ts';
 import { parseAssociation, UNUSABLE, type Unusable } from './received-association.ts';
+import { noteReceived, type ReceivedRule } from './received-tally.ts';
 
 /** An association as a peer sent it, by its id there. */
 export interface PushedAssociation {
@@ -62,6 +63,13 @@ type Received =
 interface LeftOut {
   readonly kind: Unusable;
   readonly id: number;
+}
+
+/** How many there are of each kind. */
+function countsOf(leftOut: readonly LeftOut[]): Partial<Record<Unusable, number>> {
+  const counts: Partial<Record<Unusable, number>> = {};
+  for (const { kind } of leftOut) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
 }
 
 /** So many ids of what was left out are in the log, once a push. */
@@ -130,7 +138,11 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
   }
 
   /** Runs of bindings and of deletions one after the other, so that what came later has its way. */
-  async function store(peer: Peer, received: readonly Received[]): Promise<void> {
+  async function store(
+    peer: Peer,
+    received: readonly Received[],
+    counts: Readonly<Partial<Record<ReceivedRule, number>>>,
+  ): Promise<void> {
     await storage.logTransaction(async (stores) => {
       const now = clock.now();
       // The first that is not taken.
@@ -154,13 +166,13 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
       }
       if (deleted.length > 0) await unbound(stores, deleted);
       if (stored.length > 0) await bound(stores, stored);
+      await noteReceived(stores.state, peer.name, counts, now);
     });
   }
 
   function noteLeftOut(peer: Peer, leftOut: readonly LeftOut[]): void {
     if (leftOut.length === 0) return;
-    const reasons: Partial<Record<Unusable, number>> = {};
-    for (const { kind } of leftOut) reasons[kind] = (reasons[kind] ?? 0) + 1;
+    const reasons = countsOf(leftOut);
     for (const kind of UNUSABLE) metrics.leftOut(peer.name, kind, reasons[kind] ?? 0);
     logger.warn(
       {
@@ -190,9 +202,13 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
       }
       await yieldToEventLoop();
     }
-    if (refused.length > 0) return refused;
-    if (received.length > 0) await store(peer, inFewRuns(received));
+    if (refused.length > 0) {
+      await store(peer, [], { signature: refused.length });
+      return refused;
+    }
     const deletions = received.filter(({ kind }) => kind === 'unbind').length;
+    const taken = { bound: received.length - deletions, deleted: deletions };
+    await store(peer, inFewRuns(received), { ...countsOf(leftOut), ...taken });
     metrics.received(peer.name, received.length - deletions, deletions);
     noteLeftOut(peer, leftOut);
     return [];

@@ -38,10 +38,11 @@ export function openBeside(file: string): Database.Database {
   }
 }
 
-async function openEngine(
+/** @throws DatabaseOpenError */
+export async function openBesideOthers(
   config: DatabaseConfig,
   logger: Logger,
-  writeTurn: WriteTurn | undefined,
+  writeTurn?: WriteTurn | undefined,
 ): Promise<Engine> {
   if (config.engine === 'postgres') {
     const { openPostgresEngine } = await import('./engines/postgres/engine.ts');
@@ -66,7 +67,7 @@ export async function openForCommand(
   logger: Logger,
   writeTurn?: WriteTurn,
 ): Promise<Pick<Storage, 'stores' | 'transaction' | 'logTransaction' | 'close'>> {
-  const engine = await openEngine(config, logger, writeTurn);
+  const engine = await openBesideOthers(config, logger, writeTurn);
   try {
     if (await hasPendingMigrations(engine)) {
       throw new DatabaseOpenError(

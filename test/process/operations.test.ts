@@ -1,4 +1,8 @@
+import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { operationContext } from '../../src/app/operating.ts';
+import { showInvite } from '../../src/operations/invites.ts';
+import { openForCommand } from '../../src/storage/for-command.ts';
 import { runCommand } from '../support/commands.ts';
 import { ENGINES } from '../support/databases.ts';
 import { postJson } from '../support/http.ts';
@@ -126,6 +130,45 @@ describe.each(ENGINES)('what operators ask, beside a server that runs on %s,', (
     expect(
       await database('select public_key from cognomen_invite_keys where valid_until is null'),
     ).toHaveLength(1);
+  });
+
+  test('what became of one invitation, and to give it up', async () => {
+    await invite(server, 'bob@sample.test');
+    await invite(server, 'bob@sample.test', { sender: '@cyd:sample.test' });
+    const [first, second] = await json('invites', 'list');
+    const shown = await json('invites', 'show', String(first.id));
+    expect(shown).toMatchObject({ id: first.id, address: 'bob@sample.test' });
+    // Here they are kept for ever.
+    expect(shown).not.toHaveProperty('expires_at');
+    const { config } = server;
+    const invites = { ...config.email.invites, expiry: 1000 };
+    const storage = await openForCommand(config.db, pino({ level: 'silent' }));
+    const expiring = { ...config, email: { ...config.email, invites } };
+    const input = { argument: String(first.id), options: {}, flags: new Set<string>() };
+    expect(await showInvite.run(input, operationContext(expiring, { storage }))).toMatchObject({
+      expires_at: shown.receivedAt + 1000,
+    });
+    await storage.close();
+    expect(JSON.stringify(shown)).not.toContain('token');
+    expect(await run('invites', 'expire', String(first.id))).toMatchObject({
+      status: 0,
+      output: 'given up\n',
+    });
+    for (const action of ['show', 'expire']) {
+      expect(await run('invites', action, String(first.id))).toMatchObject({ status: 1 });
+      expect(await run('invites', action, 'many')).toMatchObject({ status: 2 });
+    }
+    const grace = await database(
+      'select valid_until from cognomen_invite_keys where valid_until is not null',
+    );
+    expect(grace).toHaveLength(1);
+    await bind(server, 'bob@sample.test', '@bob:nowhere.sample.test');
+    expect(await json('invites', 'show', String(second.id))).toMatchObject({
+      bound_to: '@bob:nowhere.sample.test',
+      notice: expect.any(Number),
+    });
+    // It is on its way: outbox drop gives that up.
+    expect(await run('invites', 'expire', String(second.id))).toMatchObject({ status: 1 });
   });
 
   test('what homeservers are owed, to try one now, and to give it up', async () => {

@@ -59,7 +59,7 @@ describe('the command line', () => {
       crypto: `ed25519.signingkey = ${generate.log().trim()}`,
       general: 'log.levle = INFO',
     });
-    const check = spawn(['check-config', '-c', file]);
+    const check = spawn(['check-config', '--offline', '-c', file]);
     expect(await check.ended).toBe(0);
     expect(check.log()).toMatch(/did you mean log\.level\?[\s\S]*is good/);
   });

@@ -168,7 +168,7 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   await storage.stores.ownAssociations.otherNames(SERVER_NAME);
   await pruneLog(storage, clock, logger);
 
-  const terms = createTerms({ storage, current: () => undefined });
+  const terms = createTerms({ storage, current: () => undefined, trustedHomeservers: [] });
   const tokenLifetime = 1000;
   const accounts = createAccounts({ storage, clock, random: secureRandom, terms, tokenLifetime });
   // One is deleted, that the statements for it are seen.

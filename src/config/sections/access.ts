@@ -10,6 +10,8 @@ export interface AccessConfig {
   readonly lookupAllowNone: boolean;
   /** Lower case: those whose users share no limit of lookups. */
   readonly lookupTrustedHomeservers: readonly string[];
+  /** Lower case: those whose users need not accept the terms here. */
+  readonly termsTrustedHomeservers: readonly string[];
 }
 
 const section = 'general';
@@ -41,6 +43,15 @@ export const ACCESS = {
     own: true,
     about:
       'Homeservers, between commas, to which the limit lookup.homeserver does not apply. Those in homeserver_allow_list are trusted in any case.',
+  },
+  termsTrusted: {
+    section,
+    name: 'terms.trusted_homeservers',
+    default: '',
+    parse: trustedHomeservers,
+    own: true,
+    about:
+      'Homeservers, between commas, whose users need not accept the terms here: their operator did, or has them accept these.',
   },
   registerBurst: {
     section,
@@ -103,5 +114,6 @@ export function readAccess(reader: ConfigReader): AccessConfig {
     tokenLifetime: reader.read(ACCESS.accessTokenLifetime),
     lookupAllowNone: reader.read(ACCESS.allowNone),
     lookupTrustedHomeservers: reader.read(ACCESS.trustedHomeservers),
+    termsTrustedHomeservers: reader.read(ACCESS.termsTrusted),
   };
 }

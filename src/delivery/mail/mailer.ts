@@ -83,14 +83,23 @@ const unreachable = () =>
     'Mail cannot be sent to addresses with such characters from here',
   );
 
+const credentialsOf = ({ smtp: { username: user, password: pass } }: EmailConfig) =>
+  user === '' ? undefined : { user, pass };
+
+/** Connects to the relay as for a mail, with TLS and login, and leaves again. @throws what keeps from that */
+export async function greetRelay(config: EmailConfig, signal: AbortSignal): Promise<void> {
+  const connection = connectionOptions(config, TIMEOUTS, undefined);
+  const relay = createRelay({ connection, credentials: credentialsOf(config), connections: 1 });
+  await relay.greet(signal);
+}
+
 export function createMailer(config: EmailConfig, deps: MailerDependencies): Mailer {
   const { onAttempt, onLine } = deps;
   const timeouts = { ...TIMEOUTS, ...deps.timeouts };
-  const { username, password, connections } = config.smtp;
-  const credentials = username === '' ? undefined : { user: username, pass: password };
+  const { connections } = config.smtp;
   const relay = createRelay({
     connection: connectionOptions(config, timeouts, deps.trustedCa),
-    credentials,
+    credentials: credentialsOf(config),
     connections,
     onLine,
   });

@@ -29,6 +29,8 @@ export interface Relay {
     compose: (extensions: Extensions) => Buffer,
     signal: AbortSignal,
   ): Promise<string>;
+  /** Connects as for a message, with TLS and login, and leaves again. @throws what keeps from that */
+  greet(signal: AbortSignal): Promise<void>;
   /** Closes the connections that are kept; those in use are closed after their message. */
   close(): void;
 }
@@ -211,6 +213,10 @@ export function createRelay({
             : error;
         }
       }
+    },
+    async greet(signal) {
+      const { smtp } = await open(signal);
+      smtp.quit();
     },
     close() {
       for (const { smtp } of pool.close()) smtp.quit();

@@ -29,12 +29,16 @@ export interface Brands {
    * TemplateError when it is rendered and cannot be used.
    */
   find(kind: TemplateKind, brand: string | undefined): Promise<FoundTemplate>;
+  /** What the configuration names and is not there, one line each. */
+  missing(): Promise<string[]>;
   /** Tries every brand's templates; what is wrong with them, one line each. */
   check(): Promise<string[]>;
 }
 
 const BUILT_IN = fileURLToPath(new URL('../../../res', import.meta.url));
 const BUILT_IN_BRANDS = ['matrix-org', 'vector-im'];
+/** Where templates are looked for when nothing is said. */
+const USUAL_PATH = 'res';
 const FALLBACK_BRAND = 'matrix-org';
 
 /** The files of a kind, the first that exists wins. */
@@ -108,6 +112,23 @@ export function createBrands(config: BrandsConfig, deps: TemplateFilesDependenci
 
   return {
     find,
+    async missing() {
+      const entries = await readdir(templatesPath).catch(() => undefined);
+      const isKnown = [...BUILT_IN_BRANDS, ...(entries ?? []), ''].includes(defaultBrand);
+      return [
+        // Of that name there need not be one.
+        ...(entries === undefined && templatesPath !== USUAL_PATH
+          ? [
+              `[general] templates.path = ${templatesPath}: the folder cannot be read; the templates that come with the server are used`,
+            ]
+          : []),
+        ...(isKnown
+          ? []
+          : [
+              `[general] brand.default = ${defaultBrand}: there is no such brand in ${templatesPath}, and none is built in; ${FALLBACK_BRAND} is used`,
+            ]),
+      ];
+    },
     async check() {
       const faults = new Set<string>();
       const folders = await readdir(templatesPath).catch(() => []);

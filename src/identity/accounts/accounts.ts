@@ -115,7 +115,7 @@ export function createAccounts(deps: AccountsDependencies): Accounts {
 
     async authenticate(token, needs) {
       const { userId, consentVersion } = await find(token);
-      if (needs === 'accepted-terms' && !terms.areAccepted(consentVersion)) {
+      if (needs === 'accepted-terms' && !terms.areAccepted(userId, consentVersion)) {
         throw new IdentityError('terms-not-accepted', 'Please accept the terms of service first');
       }
       return userId;

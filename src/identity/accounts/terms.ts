@@ -1,4 +1,5 @@
 import { IdentityError } from '../../model/errors.ts';
+import { parseMxid } from '../../model/mxid.ts';
 import type { TermsDocument, TermsPolicy } from '../../model/terms.ts';
 import type { Storage } from '../../storage/stores/index.ts';
 
@@ -11,20 +12,24 @@ export interface Terms {
    * @throws IdentityError `terms-unknown` when one belongs to no document.
    */
   accept(userId: string, urls: readonly string[]): Promise<void>;
-  /** Whether whoever accepted that version of the terms has accepted those in force. */
-  areAccepted(consentVersion: string | undefined): boolean;
+  /**
+   * Whether the user may go on: who accepted that version has accepted the terms in force, or need not accept any here.
+   */
+  areAccepted(userId: string, consentVersion: string | undefined): boolean;
 }
 
 export interface TermsDependencies {
   readonly storage: Storage;
   /** The terms in force now; undefined when there are none. */
   readonly current: () => TermsPolicy | undefined;
+  /** Lower case: homeservers whose users need not accept them here. */
+  readonly trustedHomeservers: readonly string[];
 }
 
 const urlsOf = (document: TermsDocument) =>
   Object.values(document.languages).map((language) => language.url);
 
-export function createTerms({ storage, current }: TermsDependencies): Terms {
+export function createTerms({ storage, current, trustedHomeservers }: TermsDependencies): Terms {
   return {
     policies() {
       const documents = Object.entries(current()?.documents ?? {});
@@ -52,9 +57,11 @@ export function createTerms({ storage, current }: TermsDependencies): Terms {
       });
     },
 
-    areAccepted(consentVersion) {
+    areAccepted(userId, consentVersion) {
       const policy = current();
-      return policy === undefined || policy.masterVersion === consentVersion;
+      if (policy === undefined || policy.masterVersion === consentVersion) return true;
+      const homeserver = parseMxid(userId)?.serverName.toLowerCase();
+      return homeserver !== undefined && trustedHomeservers.includes(homeserver);
     },
   };
 }

@@ -84,22 +84,23 @@ export function clientApiRoutes(
     renderPage: services.renderPage,
     confirmFirst: switches.confirmFirst,
   };
-  const emailPages = validateSubmitTokenPages('email', pages);
-  const msisdnPages = validateSubmitTokenPages('msisdn', pages);
+  const pagesOfLinks = [
+    ...validateSubmitTokenPages('email', pages),
+    ...validateSubmitTokenPages('msisdn', pages),
+  ];
   const binding = bind(validation, services.associations);
   const unbinding = unbind(services.unbinding, services.verifyRequest);
   const sessions = [
     validateEmailRequestToken(services.emailValidation),
     validateSubmitToken('email', validation),
-    ...emailPages,
     validateMsisdnRequestToken(services.phoneValidation),
     validateSubmitToken('msisdn', validation),
-    ...msisdnPages,
     getValidated3pid(validation),
   ];
 
+  // Those who look whether the server is there need no version, and links in mails are this server's own.
+  const v1ForAll = [ping('V1Servlet'), ...pagesOfLinks];
   const v1 = [
-    ping('V1Servlet'),
     ...sessions,
     lookup(services.lookup),
     bulkLookup(services.lookup),
@@ -116,6 +117,7 @@ export function clientApiRoutes(
     account,
     accountLogout(services.accounts),
     ...sessions,
+    ...pagesOfLinks,
     hashDetails(services.lookup),
     lookupMapped(services.lookup),
     binding,
@@ -137,7 +139,10 @@ export function clientApiRoutes(
     // Room events and mails already sent refer to these under v1, whether or not the rest of it is served.
     { root: `${ROOT}/api/v1`, style: 'v1', endpoints: [...keyEndpoints, signing] },
     ...(switches.enableV1Access
-      ? [{ root: `${ROOT}/api/v1`, style: 'v1' as const, endpoints: v1 }]
+      ? [
+          { root: `${ROOT}/api/v1`, style: 'v1' as const, endpoints: v1ForAll },
+          { root: `${ROOT}/api/v1`, style: 'v1' as const, endpoints: v1, isOldWay: true },
+        ]
       : []),
     { root: `${ROOT}/v2`, style: 'v2', endpoints: v2 },
   ];

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import type { Logger } from 'pino';
+import type { OldWay } from '../../identity/old-ways.ts';
 import { isBrandName } from '../../model/brand.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { CORS, send } from './answers.ts';
@@ -29,6 +30,8 @@ export interface Routes {
   readonly root: string;
   readonly style: ArgumentStyle;
   readonly endpoints: readonly Endpoint[];
+  /** Whether they are what clients of version 1 need, and nobody else. */
+  readonly isOldWay?: boolean;
   /** In the API description, where it is not the version. */
   readonly tag?: string;
   /** Whether the listener wants a token of its own, for the API description. */
@@ -53,6 +56,8 @@ export interface ApiServerOptions {
   readonly authenticate?: Authenticate;
   /** Whether a GET may carry its access token in the query string. */
   readonly queryTokens?: boolean;
+  /** Told of requests that need what can be switched off. */
+  readonly noteOldWay?: (way: OldWay) => void;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Where they are not to be the usual ones. */
@@ -120,6 +125,7 @@ function handler(
   version: ArgumentStyle,
   options: ApiServerOptions,
   clientOf: ClientOf,
+  isOldWay: boolean,
 ) {
   const tokenOf = tokenReader(options.queryTokens ?? false);
   const needs = version === 'v2' ? endpoint.needs : undefined;
@@ -134,8 +140,11 @@ function handler(
       endpoint.queryIsEnough && isComplete(endpoint.fields, parseQuery(query)) ? query : undefined;
     const signed = signedRequest(request);
     const protects = needs !== undefined && queryAlone === undefined;
-    const accessToken = protects ? tokenOf(signed, query) : undefined;
+    const found = protects ? tokenOf(signed, query) : undefined;
+    const accessToken = found?.token;
     const user = protects ? await authenticate?.(accessToken, needs) : undefined;
+    if (found?.inQuery) options.noteOldWay?.('query_token');
+    if (isOldWay) options.noteOldWay?.('v1');
     const { address, network, networks } = clientOf(request);
     const context: RequestContext = {
       version,
@@ -179,7 +188,7 @@ function refuseWebPages({ headers }: FastifyRequest): void {
 
 function register(app: FastifyInstance, options: ApiServerOptions, clientOf: ClientOf): void {
   const methodsByUrl = new Map<string, Set<HTTPMethods>>();
-  for (const { root, style, endpoints } of options.routes) {
+  for (const { root, style, endpoints, isOldWay = false } of options.routes) {
     for (const endpoint of endpoints) {
       const url = `${root}${endpoint.path}`;
       const methods = methodsByUrl.get(url) ?? new Set<HTTPMethods>();
@@ -189,7 +198,7 @@ function register(app: FastifyInstance, options: ApiServerOptions, clientOf: Cli
       const runs: HTTPMethods[] =
         endpoint.method === 'GET' && !endpoint.changesOnGet ? ['GET', 'HEAD'] : [endpoint.method];
       const { bodyLimit = BODY_LIMIT } = endpoint;
-      const run = handler(endpoint, style, options, clientOf);
+      const run = handler(endpoint, style, options, clientOf, isOldWay);
       app.route({ method: runs, url, config, bodyLimit, handler: run });
       for (const method of runs) methods.add(method);
       if (endpoint.changesOnGet) {

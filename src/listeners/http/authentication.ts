@@ -31,11 +31,18 @@ export function requireToken(authorization: string | undefined, token: string): 
   });
 }
 
+/** A request's access token. */
+export interface FoundToken {
+  readonly token: string | undefined;
+  readonly inQuery: boolean;
+}
+
 /** How to find a request's access token: in its header, or in the query string of a GET. */
 export function tokenReader(queryTokens: boolean) {
-  return ({ method, authorization }: SignedRequest, query: string): string | undefined => {
+  return ({ method, authorization }: SignedRequest, query: string): FoundToken => {
     const bearer = bearerOf(authorization[0]);
-    if (bearer !== undefined || method !== 'GET' || !queryTokens) return bearer;
-    return query.includes('access_token=') ? parseQuery(query).get('access_token') : undefined;
+    const mayBeInQuery = bearer === undefined && method === 'GET' && queryTokens;
+    if (!mayBeInQuery || !query.includes('access_token=')) return { token: bearer, inQuery: false };
+    return { token: parseQuery(query).get('access_token'), inQuery: true };
   };
 }

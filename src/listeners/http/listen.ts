@@ -2,6 +2,7 @@ import { Server as NetServer } from 'node:net';
 import { setTimeout as passed } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { OperatorError } from '../../platform/operator-error.ts';
+import { describeProcesses, listenersAt } from '../../platform/other-processes.ts';
 import { type ConnectionTimes, connectionOptions, watchConnections } from './connections.ts';
 
 /** Milliseconds for which connections are kept that nothing comes over, when others are to serve their clients. */
@@ -11,6 +12,8 @@ const LINGER = 3000;
 export interface ListenAddress {
   readonly address: string;
   readonly port: number;
+  /** The configuration key of the port, for who has to mend it. */
+  readonly key?: string | undefined;
 }
 
 /** A server that listens. */
@@ -27,21 +30,26 @@ export interface Listening extends ListenAddress {
 }
 
 /** What the system says of an address where nothing can listen, for the operator; other errors stay as they are. */
-function cannotListen(name: string, error: unknown): unknown {
+function cannotListen(name: string, { port, key }: ListenAddress, error: unknown): unknown {
   const isSystems = error instanceof Error && 'syscall' in error;
   if (!isSystems) return error;
-  return new OperatorError(`The ${name} listener cannot listen: ${error.message}`, {
-    cause: error,
-  });
+  const isTaken = 'code' in error && error.code === 'EADDRINUSE';
+  const holders = isTaken ? describeProcesses(listenersAt(port)) : '';
+  const message = [
+    `The ${name} listener cannot listen${key === undefined ? '' : ` (${key})`}: ${error.message}`,
+    ...(holders === '' ? [] : [`in use by ${holders}`]),
+  ].join(', ');
+  return new OperatorError(message, { cause: error });
 }
 
 /** Starts listening, and says so; where the machine has no IPv6, `::` means every IPv4 address. @throws OperatorError */
 export async function listen(
   app: FastifyInstance,
   name: string,
-  { address, port }: ListenAddress,
+  where: ListenAddress,
   times?: Partial<ConnectionTimes>,
 ): Promise<Listening> {
+  const { address, port } = where;
   const connections = watchConnections(app.server, connectionOptions(times).stop);
   app.addHook('preClose', async () => connections.stop());
   const listenTextResolver = (url: string) => `The ${name} API listens at ${url}`;
@@ -49,9 +57,9 @@ export async function listen(
     await app.listen({ host: address, port, listenTextResolver });
   } catch (error) {
     const noIpv6 = error instanceof Error && 'code' in error && error.code === 'EAFNOSUPPORT';
-    if (!noIpv6 || address !== '::') throw cannotListen(name, error);
+    if (!noIpv6 || address !== '::') throw cannotListen(name, where, error);
     await app.listen({ host: '0.0.0.0', port, listenTextResolver }).catch((reason: unknown) => {
-      throw cannotListen(name, reason);
+      throw cannotListen(name, where, reason);
     });
   }
   const bound = app.server.address();

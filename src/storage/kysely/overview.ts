@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Db } from '../engines/engine.ts';
+import type { Db, Engine } from '../engines/engine.ts';
 import type { OverviewStore } from '../stores/index.ts';
 import { isOrigin, keyedAssociations } from './queries/keyed-associations.ts';
 
@@ -16,8 +16,13 @@ const COLUMNS = [
   'global.sgAssoc as signedJson',
 ] as const;
 
+interface Vitals {
+  readonly bytes: number;
+  readonly time: number | null;
+}
+
 /** @param db also outside of a transaction: what is counted need not be of one moment */
-export function overviewStore(db: Db): OverviewStore {
+export function overviewStore(engine: Engine, db: Db): OverviewStore {
   const countOf = async (table: 'accounts' | 'tokens') => {
     const { count } = await db
       .selectFrom(table)
@@ -77,6 +82,15 @@ export function overviewStore(db: Db): OverviewStore {
           oldest: orUndefined(owed.oldest),
         },
       };
+    },
+
+    async vitals() {
+      const query =
+        engine.name === 'sqlite'
+          ? sql<Vitals>`select page_count * page_size as bytes, null as time from pragma_page_count(), pragma_page_size()`
+          : sql<Vitals>`select pg_database_size(current_database()) as bytes, (extract(epoch from clock_timestamp()) * 1000)::float8 as time`;
+      const { rows } = await query.execute(db);
+      return { bytes: Number(rows[0]?.bytes), time: orUndefined(rows[0]?.time ?? null) };
     },
 
     associationsAt: (medium, address) =>

@@ -46,7 +46,7 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     adoption: adoptionStore(engine, db, writer),
     ownAssociations: ownAssociationStore(engine, db, writer),
     respelling: respellingStore(db),
-    overview: overviewStore(db),
+    overview: overviewStore(engine, db),
     peers: peerStore(engine, db),
     peppers: peppers(db),
     replicated: replicatedStore(engine, db, writer),

@@ -80,6 +80,8 @@ export interface OverviewStore {
     which: { readonly address?: string; readonly sender?: string },
     page: Page,
   ): Promise<InviteRow[]>;
+  /** What the database says of itself: bytes, and its time in milliseconds where it has one of its own. */
+  vitals(): Promise<{ readonly bytes: number; readonly time: number | undefined }>;
   owed(homeserver: string | undefined, page: Page): Promise<OwedRow[]>;
   /** Lets a homeserver be told again now; false when nothing is owed to it. */
   retryNow(homeserver: string, now: number): Promise<boolean>;

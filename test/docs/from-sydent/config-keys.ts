@@ -628,6 +628,7 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     ...LIMIT_KEYS.map(({ name }) => name),
   ],
   'addresses in plain text': ['lookup.allow_none'],
+  'users who need not accept the terms here': ['terms.trusted_homeservers'],
   'proxies in front': ['trusted_proxies'],
   'who may use the internal API': ['internalapi.token'],
   'the page of a mailed link, and where it leads': [

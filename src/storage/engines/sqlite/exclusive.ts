@@ -1,15 +1,14 @@
-import {
-  closeSync,
-  existsSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { Clock } from '../../../platform/clock.ts';
+import {
+  describeProcesses,
+  listing,
+  type OtherProcess,
+  processIds,
+  processOf,
+} from '../../../platform/other-processes.ts';
 import { readPidFile } from '../../../platform/pid-file.ts';
 import { DatabaseOpenError } from '../engine.ts';
 
@@ -20,27 +19,12 @@ const POLL_INTERVAL = 100;
 /** Access modes of open(2): anything but read-only can write. */
 const O_ACCMODE = 0o3;
 
-interface Process {
-  readonly pid: number;
-  readonly command: string;
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-  } catch {
-    return '';
-  }
-}
-
 /** Other processes that have the file open for writing, as far as this one may see (Linux only). */
-function writersOf(file: string): Process[] {
+function writersOf(file: string): OtherProcess[] {
   const target = statSync(file, { throwIfNoEntry: false });
   if (target === undefined) return [];
-  const pids = listing('/proc').filter(
-    (name) => /^\d+$/.test(name) && Number(name) !== process.pid,
-  );
-  return pids
+  return processIds()
+    .filter((pid) => pid !== process.pid)
     .filter((pid) =>
       listing(`/proc/${pid}/fd`).some((fd) => {
         try {
@@ -57,24 +41,16 @@ function writersOf(file: string): Process[] {
         }
       }),
     )
-    .map((pid) => ({ pid: Number(pid), command: commandOf(Number(pid)) }));
-}
-
-function listing(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
+    .map(processOf);
 }
 
 /** A Sydent of another user, whose files we may not see: its pid file and command line tell. */
-function sydentByPidFile(pidFile: string): Process[] {
+function sydentByPidFile(pidFile: string): OtherProcess[] {
   const pid = readPidFile(pidFile);
   if (pid === undefined || pid === process.pid) return [];
   const hidden = listing(`/proc/${pid}`).length > 0 && listing(`/proc/${pid}/fd`).length === 0;
-  const command = commandOf(pid);
-  return hidden && /sydent/i.test(command) ? [{ pid, command }] : [];
+  const other = processOf(pid);
+  return hidden && /sydent/i.test(other.command) ? [other] : [];
 }
 
 async function patiently<T>(clock: Clock, attempt: () => T | undefined): Promise<T | undefined> {
@@ -87,9 +63,6 @@ async function patiently<T>(clock: Clock, attempt: () => T | undefined): Promise
   }
   return undefined;
 }
-
-const describe = (processes: readonly Process[]) =>
-  processes.map(({ pid, command }) => `process ${pid}${command && ` (${command})`}`).join(', ');
 
 const isBusy = (error: unknown) =>
   error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY');
@@ -132,7 +105,7 @@ export async function lockFile(file: string, clock: Clock): Promise<{ release():
     );
   }
   handle.close();
-  const holders = describe(writersOf(lock)) || 'another process';
+  const holders = describeProcesses(writersOf(lock)) || 'another process';
   throw new DatabaseOpenError(
     `The database ${file} is in use by ${holders}. A SQLite file serves one server at a time: stop the other one first, or use PostgreSQL (db.url) for several`,
   );
@@ -144,14 +117,14 @@ export async function refuseForeignWriters(
   pidFile: string,
   clock: Clock,
 ): Promise<void> {
-  let writers: Process[] = [];
+  let writers: OtherProcess[] = [];
   const alone = await patiently(clock, () => {
     writers = [...writersOf(file), ...(pidFile === '' ? [] : sydentByPidFile(pidFile))];
     return writers.length === 0 ? true : undefined;
   });
   if (alone) return;
   throw new DatabaseOpenError(
-    `The database ${file} is in use by ${describe(writers)}. Stop that first: Sydent and Cognomen must not run on one file at the same time. (If it only copies the file, set [db] db.exclusive = false)`,
+    `The database ${file} is in use by ${describeProcesses(writers)}. Stop that first: Sydent and Cognomen must not run on one file at the same time. (If it only copies the file, set [db] db.exclusive = false)`,
   );
 }
 

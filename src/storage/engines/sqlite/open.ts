@@ -72,7 +72,7 @@ function openReader(file: string): Database.Database {
 }
 
 /** The version of Sydent's schema in the file, 0 for an empty one. @throws DatabaseOpenError */
-function checkIsSydent(handle: Database.Database, file: string): number {
+export function checkIsSydent(handle: Database.Database, file: string): number {
   const tables = tableNames(handle).filter((name) => !name.startsWith('sqlite_'));
   const version = Number(handle.pragma('user_version', { simple: true }));
   if (version > SYDENT_USER_VERSION) {
@@ -100,9 +100,12 @@ function resolve(file: string): string {
     return realpathSync(absolute);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new DatabaseOpenError(`The database ${file} cannot be created: ${reason}`, {
-      cause: error,
-    });
+    throw new DatabaseOpenError(
+      `The database ${file} cannot be created ([db] db.file): ${reason}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
