@@ -75,7 +75,6 @@ async function start(config: Config, deps: AppDependencies, closing: Closing): P
   const infrastructure = await openInfrastructure(config, deps, closing);
   const isFirst = among?.isFirst ?? true;
   if (isFirst) await adoptSydentData(infrastructure);
-  for (const warning of await infrastructure.delivery.checkTemplates()) logger.warn(warning);
 
   let leading: Leading | undefined;
   const services = createServices(config, infrastructure, {
@@ -117,6 +116,8 @@ async function start(config: Config, deps: AppDependencies, closing: Closing): P
   if (among === undefined) await lead();
   // Last, when all else is there.
   const client = await listenersFor(closing).serveClients();
+  // It only warns, and takes a tenth of the time of a start.
+  for (const warning of await infrastructure.delivery.checkTemplates()) logger.warn(warning);
   const addresses = () => ({
     client,
     ...(leading?.addresses ?? { internal: undefined, metrics: undefined, replication: undefined }),

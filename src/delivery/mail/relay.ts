@@ -1,7 +1,13 @@
+import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
-import SMTPConnection from 'nodemailer/lib/smtp-connection';
+import type SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { UnknownOutcomeError } from '../../model/errors.ts';
 import { createConnectionPool } from './connection-pool.ts';
+
+// Not imported: nodemailer would import `node:http`, of which platform/node-http.ts tells the cost.
+const Connection: typeof SMTPConnection = createRequire(import.meta.url)(
+  'nodemailer/lib/smtp-connection',
+);
 
 /** Who sends to whom, as SMTP is told. */
 export interface Envelope {
@@ -45,7 +51,7 @@ export interface RelayOptions {
   readonly onLine?: ((from: 'server' | 'relay', line: string) => void) | undefined;
 }
 
-interface Connection {
+interface KeptConnection {
   readonly smtp: SMTPConnection;
   readonly extensions: Extensions;
   /** Messages that it was used for. */
@@ -121,14 +127,14 @@ export function createRelay({
     onLine === undefined
       ? { logger: false as const }
       : { logger: dialogueLogger(onLine), transactionLog: true };
-  const pool = createConnectionPool<Connection>({
+  const pool = createConnectionPool<KeptConnection>({
     open,
     mayHelp,
     retire: ({ smtp }) => smtp.quit(),
   });
 
-  async function open(signal: AbortSignal): Promise<Connection> {
-    const smtp = new SMTPConnection({ ...options, ...logging });
+  async function open(signal: AbortSignal): Promise<KeptConnection> {
+    const smtp = new Connection({ ...options, ...logging });
     // One that is kept may fail at any time; then it is no longer kept.
     smtp.on('error', () => {});
     try {
@@ -148,7 +154,7 @@ export function createRelay({
     }
   }
 
-  function release(connection: Connection): void {
+  function release(connection: KeptConnection): void {
     const { smtp } = connection;
     if (smtp.destroyed) return;
     if (connection.used >= MESSAGES_PER_CONNECTION) smtp.quit();
@@ -157,7 +163,7 @@ export function createRelay({
 
   /** Sends it over that connection, which then is kept or closed. */
   async function deliver(
-    connection: Connection,
+    connection: KeptConnection,
     { from, to }: Envelope,
     message: Readable,
     use8BitMime: boolean,
@@ -184,7 +190,10 @@ export function createRelay({
     return String(taken?.response ?? '');
   }
 
-  function composeFor(connection: Connection, compose: (extensions: Extensions) => Buffer): Buffer {
+  function composeFor(
+    connection: KeptConnection,
+    compose: (extensions: Extensions) => Buffer,
+  ): Buffer {
     try {
       return compose(connection.extensions);
     } catch (error) {

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isBrandName } from '../../model/brand.ts';
+import { PACKAGE_FOLDER } from '../../platform/package-folder.ts';
 import type { Render, TemplateValues } from './template.ts';
 import { createTemplateFiles, type TemplateFilesDependencies } from './template-files.ts';
 
@@ -35,7 +35,7 @@ export interface Brands {
   check(): Promise<string[]>;
 }
 
-const BUILT_IN = fileURLToPath(new URL('../../../res', import.meta.url));
+const BUILT_IN = path.join(PACKAGE_FOLDER, 'res');
 const BUILT_IN_BRANDS = ['matrix-org', 'vector-im'];
 /** Where templates are looked for when nothing is said. */
 const USUAL_PATH = 'res';

@@ -1,5 +1,6 @@
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { STATUS_CODES } from '../../platform/node-http.ts';
 import { ApiError, connectionError } from './errors.ts';
 
 type Headers = Readonly<Record<string, string>>;

@@ -1,6 +1,7 @@
-import { Agent, type ClientRequest, type RequestOptions } from 'node:http';
+import type { ClientRequest, RequestOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Agent } from '../node-http.ts';
 
 /** What a request says of the connection it wants. */
 export interface ConnectionOptions extends RequestOptions {

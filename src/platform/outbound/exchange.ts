@@ -1,4 +1,5 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { request as httpRequest } from '../node-http.ts';
 import { VERSION } from '../version.ts';
 import { type ConnectionOptions, type IdleLimits, OutboundAgent } from './agent.ts';
 import type { Dial, Route } from './dialer.ts';

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { temporaryFolder } from '../support/databases.ts';
+import { spawnCognomen, writeConfig } from '../support/process.ts';
+
+/** Runs in the server: writes down, at its end, which files it loaded as modules, and what of Node. */
+const WRITES_DOWN = `
+  import { writeFileSync } from 'node:fs';
+  import { registerHooks } from 'node:module';
+  const files = [];
+  registerHooks({
+    load(url, context, next) {
+      if (url.startsWith('file:')) files.push(url);
+      return next(url, context);
+    },
+  });
+  process.on('exit', () =>
+    writeFileSync('loaded.json', JSON.stringify({ files, node: process.moduleLoadList })));`;
+
+// How long a start takes is mostly how much it loads, and that is the same on every machine.
+test('a start on SQLite loads itself in one piece, and nothing that it does not need', async () => {
+  const folder = await temporaryFolder();
+  onTestFinished(folder.remove);
+  const { file } = await writeConfig(folder.path, { general: 'log.path = sydent.log' });
+  const server = spawnCognomen(['serve', '-c', file], {
+    cwd: folder.path,
+    env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(WRITES_DOWN)}` },
+  });
+  onTestFinished(() => server.stop('SIGKILL').then(() => {}));
+  const log = path.join(folder.path, 'sydent.log');
+  await expect.poll(() => readFile(log, 'utf8').catch(() => '')).toContain('Ready');
+  expect(await server.stop()).toBe(0);
+
+  const { files, node } = JSON.parse(
+    await readFile(path.join(folder.path, 'loaded.json'), 'utf8'),
+  ) as { files: string[]; node: string[] };
+  const own = files.filter((url) => url.includes('/dist/') && !url.includes('/node_modules/'));
+  // The start of it, nearly all, and what SQLite and PostgreSQL have in common.
+  expect(own.length).toBeLessThanOrEqual(3);
+  const packages = files.map((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1]);
+  expect(new Set(packages)).toContain('fastify');
+  const spared = ['kysely', 'pg', 'google-libphonenumber', 'pino-pretty', 'yaml'];
+  expect(packages.filter((name) => name !== undefined && spared.includes(name))).toEqual([]);
+  // 308 when this was written.
+  expect(files.length).toBeLessThan(330);
+  // Node's fetch, which comes with an import of node:http.
+  expect(node.filter((name) => name.includes('undici/undici'))).toEqual([]);
+});
