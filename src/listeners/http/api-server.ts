@@ -89,15 +89,24 @@ function headerValues({ raw: { rawHeaders } }: FastifyRequest, name: string): st
 }
 
 /** The parts are taken from the request when they are asked for: most endpoints need few. */
-function signedRequest(request: FastifyRequest): SignedRequest {
-  return {
-    method: request.method,
-    uri: request.raw.url ?? '',
-    get authorization() {
-      return headerValues(request, 'authorization');
-    },
-    content: () => parseJson(request.body as Buffer | undefined),
-  };
+class Signed implements SignedRequest {
+  readonly method: string;
+  readonly uri: string;
+  readonly #request: FastifyRequest;
+
+  constructor(request: FastifyRequest) {
+    this.method = request.method;
+    this.uri = request.raw.url ?? '';
+    this.#request = request;
+  }
+
+  get authorization(): string[] {
+    return headerValues(this.#request, 'authorization');
+  }
+
+  content() {
+    return parseJson(this.#request.body as Buffer | undefined);
+  }
 }
 
 declare module 'fastify' {
@@ -138,7 +147,7 @@ function handler(
     const query = queryOf(request);
     const queryAlone =
       endpoint.queryIsEnough && isComplete(endpoint.fields, parseQuery(query)) ? query : undefined;
-    const signed = signedRequest(request);
+    const signed = new Signed(request);
     const protects = needs !== undefined && queryAlone === undefined;
     const found = protects ? tokenOf(signed, query) : undefined;
     const accessToken = found?.token;

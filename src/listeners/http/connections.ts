@@ -75,6 +75,8 @@ interface Connection {
  */
 export function watchConnections(server: Server, grace: number): WatchedConnections {
   const connections = new Map<string, Connection>();
+  /** By what requests know their connection by: to name it for each would take longer than all else that is done here. */
+  const ofSocket = new WeakMap<Socket, Connection>();
   let isLeaving = false;
   let isStopping = false;
   let isGraceOver = false;
@@ -99,8 +101,11 @@ export function watchConnections(server: Server, grace: number): WatchedConnecti
   });
   server.on('request', (request, response) => {
     const { socket } = request;
-    const connection = connections.get(keyOf(socket));
-    connection?.requests.set(request, response);
+    const connection = ofSocket.get(socket) ?? connections.get(keyOf(socket));
+    if (connection !== undefined) {
+      ofSocket.set(socket, connection);
+      connection.requests.set(request, response);
+    }
     if (isLeaving) response.shouldKeepAlive = false;
     response.once('close', () => {
       connection?.requests.delete(request);

@@ -44,10 +44,15 @@ export const unbind = (unbinding: Unbinding, verifyRequest: VerifyRequest) =>
       client_secret: optional(clientSecret),
     },
     async handle(args, { signed, caller }) {
+      const { method, uri } = signed;
+      const signedBy = () => {
+        const { authorization } = signed;
+        return verifyRequest({ method, uri, authorization, content: signed.content() }, caller);
+      };
       const proof =
         args.sid !== undefined && args.client_secret !== undefined
           ? { sid: args.sid, clientSecret: args.client_secret }
-          : { signedBy: () => verifyRequest({ ...signed, content: signed.content() }, caller) };
+          : { signedBy };
       await unbinding.unbind(args.threepid, args.mxid, proof);
       return {};
     },
