@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { SourceMap } from 'node:module';
 import path from 'node:path';
 import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
@@ -51,6 +52,39 @@ test('a start on SQLite loads itself in one piece, and nothing that it does not 
   expect(files.length).toBeLessThan(330);
   // Node's fetch, which comes with an import of node:http.
   expect(node.filter((name) => name.includes('undici/undici'))).toEqual([]);
+});
+
+const ROOT = path.join(import.meta.dirname, '../..');
+const DIST = path.join(ROOT, 'dist');
+
+test('what is built is of this project and Kysely, whose licence is beside it, and its lines are known by their sources', async () => {
+  const names = await readdir(DIST);
+  const sources = new Set<string>();
+  for (const name of names.filter((one) => one.endsWith('.map'))) {
+    const map = JSON.parse(await readFile(path.join(DIST, name), 'utf8'));
+    for (const source of map.sources) sources.add(path.relative(ROOT, path.join(DIST, source)));
+  }
+  const ofOthers = [...sources].filter((one) => !one.startsWith('src/'));
+  const packages = ofOthers.map(
+    (one) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(one)?.[1] ?? one,
+  );
+  expect(new Set(packages.filter((one) => !one.startsWith('\0')))).toEqual(new Set(['kysely']));
+  const licence = (file: string) => readFile(path.join(ROOT, file), 'utf8');
+  expect(await licence('dist/LICENSE-kysely')).toBe(await licence('node_modules/kysely/LICENSE'));
+
+  const text = "'Ready'";
+  for (const name of names.filter((one) => one.endsWith('.js'))) {
+    const lines = (await readFile(path.join(DIST, name), 'utf8')).split('\n');
+    const line = lines.findIndex((one) => one.includes('"Ready"') || one.includes(text));
+    if (line < 0) continue;
+    const map = new SourceMap(JSON.parse(await readFile(path.join(DIST, `${name}.map`), 'utf8')));
+    const entry = map.findEntry(line, lines[line]?.search(/["']Ready/) ?? 0);
+    const file = path.join(DIST, 'originalSource' in entry ? entry.originalSource : '');
+    const original = (await readFile(file, 'utf8')).split('\n');
+    expect(original['originalLine' in entry ? entry.originalLine : -1]).toContain(text);
+    return;
+  }
+  expect.unreachable('No built file says that the server is ready');
 });
 
 test('the thread that hashes with a new pepper begins from the built program, too', async () => {
