@@ -72,7 +72,7 @@ export interface LookupDependencies {
   readonly allowNone: boolean;
 }
 
-/** So many keys are looked up in one statement, and before each statement others get their turn. */
+/** So many keys are looked up in one statement, and before each statement and the answer others get their turn. */
 const BATCH = 500;
 
 /** Medium and address of `address medium`; undefined when it is nothing of that kind. */
@@ -110,6 +110,7 @@ export function createLookup(deps: LookupDependencies): Lookup {
         if (isNewer(association, newest.get(name))) newest.set(name, association);
       }
     }
+    if (queried.length > BATCH) await yieldToEventLoop();
     return newest;
   }
 

@@ -1,3 +1,4 @@
+import { yieldToEventLoop } from '../../platform/yield-to-event-loop.ts';
 import { ApiError, badJson } from './errors.ts';
 
 /** The most that a body may hold. */
@@ -69,10 +70,16 @@ export function parseJson(
   }
 }
 
+/** So many members are written before others get their turn. */
+const BATCH = 500;
+
 /** The JSON of an object whose members are all texts: for many, which would take long to be made an object first. */
-export function jsonOfTexts(members: Iterable<readonly [name: string, value: string]>): string {
+export async function jsonOfTexts(
+  members: readonly (readonly [name: string, value: string])[],
+): Promise<string> {
   let json = '';
-  for (const [name, value] of members) {
+  for (const [index, [name, value]] of members.entries()) {
+    if (index % BATCH === BATCH - 1) await yieldToEventLoop();
     json += `${json === '' ? '' : ','}${JSON.stringify(name)}:${JSON.stringify(value)}`;
   }
   return `{${json}}`;

@@ -17,6 +17,6 @@ export const lookupMapped = (lookups: Lookup) =>
     fields: { addresses: texts, algorithm: text, pepper: text },
     async handle(args, { caller }) {
       const mappings = await lookups.findMapped(args, caller);
-      return new JsonText(`{"mappings":${jsonOfTexts(mappings)}}`);
+      return new JsonText(`{"mappings":${await jsonOfTexts(mappings)}}`);
     },
   });
