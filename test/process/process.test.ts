@@ -33,7 +33,7 @@ describe('the command line', () => {
   test('a command explains itself', async () => {
     const command = spawn(['peers', '--help']);
     expect(await command.ended).toBe(0);
-    expect(command.log()).toMatch(/peers add NAME --key KEY[\s\S]*Exit status/);
+    expect(command.log()).toMatch(/peers add NAME[\s\S]*--key KEY[\s\S]*Exit status/);
   });
 
   test('--version', async () => {
