@@ -1,4 +1,6 @@
 import { listAccounts, logOutAccount } from './accounts.ts';
+import { createToken, listTokens, revokeToken } from './admin-tokens.ts';
+import { listAudit } from './audit.ts';
 import { bind, unbind } from './bind.ts';
 import { cancelInvite, listInvites } from './invites.ts';
 import { lookup } from './lookup.ts';
@@ -27,4 +29,8 @@ export const OPERATIONS: readonly AnyOperation[] = [
   deleteSession,
   listAccounts,
   logOutAccount,
+  createToken,
+  listTokens,
+  revokeToken,
+  listAudit,
 ];
