@@ -16,7 +16,8 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   homeservers: ['identity', 'model', 'platform', 'signing', 'storage'],
   // Of storage only the interfaces: see below.
   identity: ['model', 'platform', 'signing', 'storage'],
-  listeners: ['identity', 'model', 'platform', 'replication'],
+  listeners: ['identity', 'model', 'operations', 'platform', 'replication'],
+  openid: ['config', 'identity', 'platform'],
   operations: ['checks', 'config', 'identity', 'model', 'platform', 'replication', 'storage'],
   processes: ['app', 'config', 'platform', 'storage'],
   replication: ['config', 'identity', 'model', 'platform', 'signing', 'storage'],

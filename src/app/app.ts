@@ -19,7 +19,10 @@ import { createServices, type ServicesOptions } from './services.ts';
 export interface App {
   /** Where it really listens: port 0 in the configuration means any. */
   readonly addresses: Readonly<
-    { client: Listener } & Record<'internal' | 'metrics' | 'replication', Listener | undefined>
+    { client: Listener } & Record<
+      'internal' | 'metrics' | 'admin' | 'replication',
+      Listener | undefined
+    >
   >;
   /** Does from now on what one process of several does for all. Rejects when it cannot; then nothing has changed. */
   lead(): Promise<void>;
@@ -42,6 +45,13 @@ export interface App {
   /** What close() waits for. */
   readonly waitsFor: string | undefined;
 }
+
+const NOT_LEADING = {
+  internal: undefined,
+  metrics: undefined,
+  admin: undefined,
+  replication: undefined,
+};
 
 /** Milliseconds that requests under way get to finish when the server stops. */
 const DRAIN_LIMIT = 10_000;
@@ -120,7 +130,7 @@ async function start(config: Config, deps: AppDependencies, closing: Closing): P
   for (const warning of await infrastructure.delivery.checkTemplates()) logger.warn(warning);
   const addresses = () => ({
     client,
-    ...(leading?.addresses ?? { internal: undefined, metrics: undefined, replication: undefined }),
+    ...(leading?.addresses ?? NOT_LEADING),
   });
   const listening = () => Object.values(addresses()).filter((one) => one !== undefined);
   let waitsFor: string | undefined;

@@ -7,6 +7,7 @@ import {
   startDispatcher,
 } from '../homeservers/onbind/dispatcher.ts';
 import { dateTokens } from '../identity/adoption/tokens.ts';
+import { deleteOldTrail } from '../identity/operators/trail.ts';
 import { repeat } from '../platform/repeat.ts';
 import { logFailure } from '../platform/unavailable.ts';
 import { pruneLog } from '../replication/pruning.ts';
@@ -20,6 +21,8 @@ const CLEANUP_INTERVAL = 10 * 60 * 1000;
 const ROTATION_INTERVAL = 1000;
 const PRUNING_INTERVAL = 60 * 60 * 1000;
 const RENEWAL_INTERVAL = 60 * 60 * 1000;
+/** So long tokens of operators that have ended are listed. */
+const ENDED_TOKENS_KEPT = 30 * 24 * 60 * 60 * 1000;
 const COUNTING_INTERVAL = 6 * 60 * 60 * 1000;
 
 /** Does what nobody waits for: a failure is logged, unless what it needs is away, which is told once for all. */
@@ -82,7 +85,9 @@ export function startBackground(
     const invites = await invitations.deleteOld();
     const messageEvents = await trail.deleteOld();
     await storage.sharedBuckets?.deleteEmpty();
-    const deleted = { sessions, tokens, invites, messageEvents };
+    const audit = await deleteOldTrail(storage, clock.now() - config.admin.auditKept);
+    await storage.stores.adminTokens.removeEnded(clock.now() - ENDED_TOKENS_KEPT);
+    const deleted = { sessions, tokens, invites, messageEvents, audit };
     if (Object.values(deleted).some((count) => count > 0)) {
       logger.info(deleted, 'Deleted what was old');
     }

@@ -11,7 +11,7 @@ import type { Services } from './services.ts';
 /** What one process does for all that serve the same clients. */
 export interface Leading {
   readonly addresses: Readonly<
-    Record<'internal' | 'metrics' | 'replication', Listening | undefined>
+    Record<'internal' | 'metrics' | 'admin' | 'replication', Listening | undefined>
   >;
   /** Homeservers are owed something new, and it is committed. */
   noticesAdded(): void;

@@ -1,5 +1,8 @@
 import type { Config } from '../config/config.ts';
 import { type Listener, PORT_KEYS } from '../config/listener.ts';
+import { createAdmission } from '../identity/operators/admission.ts';
+import { letIn } from '../listeners/admin-api/let-in.ts';
+import { adminApiRoutes } from '../listeners/admin-api/routes.ts';
 import { clientApiRoutes } from '../listeners/client-api/routes.ts';
 import { warningOfAddresses } from '../listeners/http/address-warnings.ts';
 import { type ApiServerOptions, createApiServer } from '../listeners/http/api-server.ts';
@@ -9,9 +12,15 @@ import { type Listening, listen } from '../listeners/http/listen.ts';
 import type { ClientFields } from '../listeners/http/request-lines.ts';
 import { internalApiRoutes } from '../listeners/internal-api/routes.ts';
 import { createMetricsServer } from '../listeners/metrics/server.ts';
+import { OPERATIONS } from '../operations/operations.ts';
 import type { Closing } from './closing.ts';
 import type { Infrastructure } from './infrastructure.ts';
+import { operationContext } from './operating.ts';
 import type { Services } from './services.ts';
+import { testMessages } from './test-messages.ts';
+
+/** Each may take a while, and holds up the others of its kind alone. */
+const OPERATIONS_AT_ONCE = 8;
 
 export interface ListenersOptions {
   /** What the log says of who asks. */
@@ -28,18 +37,19 @@ export interface ListenersOptions {
 export interface Listeners {
   /** Listens for clients. */
   serveClients(): Promise<Listening>;
-  /** Listens for internal tools, and for who reads the metrics, where that is configured. */
-  serveOperators(): Promise<Record<'internal' | 'metrics', Listening | undefined>>;
+  /** Listens for internal tools, for operators, and for who reads the metrics, where that is configured. */
+  serveOperators(): Promise<Record<'internal' | 'metrics' | 'admin', Listening | undefined>>;
 }
 
 /** @param closing stops listening again */
 export function createListeners(
   config: Config,
-  { logger, metrics, clock, keys, storage, delivery }: Infrastructure,
+  infrastructure: Infrastructure,
   services: Services,
   options: ListenersOptions,
   closing: Closing,
 ): Listeners {
+  const { logger, metrics, clock, random, keys, storage, delivery, buckets } = infrastructure;
   const { general, http, limits } = config;
   const { accounts, associations, homeservers } = services;
   const { clientFields, connectionTimes, isStopping, metricsText } = options;
@@ -55,7 +65,7 @@ export function createListeners(
 
   async function serve(
     listener: Listener,
-    api: Pick<ApiServerOptions, 'name' | 'routes' | 'webClients' | 'clientOf' | 'token'>,
+    api: Pick<ApiServerOptions, 'name' | 'routes' | 'webClients' | 'clientOf' | 'token' | 'letIn'>,
   ): Promise<Listening> {
     const server = createApiServer({
       ...common,
@@ -70,8 +80,37 @@ export function createListeners(
     return listen(server, api.name, { ...listener, key }, connectionTimes);
   }
 
+  async function serveAdmin(listener: Listener): Promise<Listening> {
+    const { oidc } = config.admin;
+    const issuer = oidc && (await import('../openid/issuer.ts')).createIssuer(oidc, infrastructure);
+    const admission = createAdmission({
+      storage,
+      clock,
+      buckets,
+      issuer,
+      onExceeded: (limit) => metrics.limitExceeded(limit, true),
+    });
+    const context = operationContext(config, {
+      storage,
+      keys,
+      clock,
+      random,
+      associations: async () => associations,
+      testMessages: testMessages(config, { storage, clock, logger, metrics }),
+      parsePhoneNumber: infrastructure.phoneNumbers.parse,
+    });
+    return serve(listener, {
+      name: 'admin',
+      routes: adminApiRoutes(OPERATIONS, { context, atOnce: OPERATIONS_AT_ONCE }),
+      webClients: 'refused',
+      clientOf,
+      letIn: letIn(admission),
+    });
+  }
+
   return {
     serveOperators: async () => ({
+      admin: config.admin.listener && (await serveAdmin(config.admin.listener)),
       metrics: general.prometheus && (await serveMetrics(general.prometheus)),
       internal:
         http.internalApi &&

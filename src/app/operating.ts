@@ -27,6 +27,7 @@ export function operationContext(
     config,
     keys: createServerKeys(config.general.serverName, config.crypto),
     clock: systemClock,
+    random: secureRandom,
     progress: createProgress({ logger: silent, clock: systemClock }),
     ...given,
   };

@@ -7,9 +7,11 @@ import {
   type OperationInput,
 } from '../operations/operation.ts';
 import { OPERATIONS } from '../operations/operations.ts';
+import { runRecorded } from '../operations/recorded.ts';
 import { OperatorError } from '../platform/operator-error.ts';
 import type { Progress } from '../platform/progress.ts';
 import type { Command, CommandLine } from './command.ts';
+import { commandUser } from './command-user.ts';
 import { terminalProgress } from './terminal-progress.ts';
 import { UsageError } from './usage-error.ts';
 import { type OpenDatabase, withDatabase } from './with-database.ts';
@@ -141,12 +143,16 @@ function commandOf(operations: readonly AnyOperation[]): Command {
       const { operation, input } = understand(operations, line);
       const perform = async ({ config, storage }: OpenDatabase) => {
         const context = operationContext(config, { storage, progress: onTerminal });
-        const result = await understood(() => operation.run(input, context));
+        const result = await understood(() =>
+          runRecorded(operation, input, context, commandUser()),
+        );
         const text = line.flags.has('json')
           ? JSON.stringify(result, null, 2)
           : operation.text(result);
         process.stdout.write(`${text}\n`);
-        return (operation.found?.(result) ?? true) ? 0 : 1;
+        const isWell =
+          (operation.found?.(result) ?? true) && (operation.succeeded?.(result) ?? true);
+        return isWell ? 0 : 1;
       };
       return withDatabase(line, perform, operation.worksWithoutDatabase);
     },

@@ -1,5 +1,6 @@
 import type { DatabaseConfig } from '../storage/database-config.ts';
 import type { AccessConfig } from './sections/access.ts';
+import type { AdminConfig } from './sections/admin.ts';
 import type { CryptoConfig } from './sections/crypto.ts';
 import type { EmailConfig } from './sections/email.ts';
 import type { GeneralConfig } from './sections/general.ts';
@@ -26,6 +27,7 @@ export interface Config {
   readonly messages: MessagesConfig;
   readonly limits: LimitsConfig;
   readonly lookupPepper: LookupPepperConfig;
+  readonly admin: AdminConfig;
   readonly crypto: CryptoConfig;
   /** By the peer's name: the sections `[peer.NAME]`. */
   readonly peers: ReadonlyMap<string, PeerConfig>;

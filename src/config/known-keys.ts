@@ -1,6 +1,7 @@
 import type { Key } from './keys.ts';
 import { DEFAULT_SECTION, type IniFile } from './parser.ts';
 import { ACCESS } from './sections/access.ts';
+import { ADMIN } from './sections/admin.ts';
 import { CRYPTO } from './sections/crypto.ts';
 import { DB } from './sections/db.ts';
 import { EMAIL } from './sections/email.ts';
@@ -27,6 +28,7 @@ export const SECTIONS: Readonly<Record<string, readonly Key<unknown>[]>> = {
   messages: Object.values(MESSAGES),
   limits: LIMIT_KEYS,
   lookup_pepper: Object.values(LOOKUP_PEPPER),
+  admin: Object.values(ADMIN),
   crypto: Object.values(CRYPTO),
 };
 

@@ -9,6 +9,7 @@ import { unknownNames, unknownVariables } from './known-keys.ts';
 import { ConfigSyntaxError, type IniFile, parseIni } from './parser.ts';
 import { createReader, type ReadValue } from './reader.ts';
 import { readAccess } from './sections/access.ts';
+import { readAdmin } from './sections/admin.ts';
 import { CRYPTO, readCrypto } from './sections/crypto.ts';
 import { readDatabase } from './sections/db.ts';
 import { readEmail } from './sections/email.ts';
@@ -119,6 +120,7 @@ export function parseSources(sources: readonly Source[], environment: Environmen
     messages: readMessages(reader),
     limits: readLimits(reader),
     lookupPepper: readLookupPepper(reader),
+    admin: readAdmin(reader),
     crypto: readCrypto(reader),
     peers: readPeers(reader),
   };

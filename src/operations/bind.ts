@@ -1,5 +1,14 @@
 import { type BoundMany, bindingInForce, bindMany } from '../identity/associations/bind-many.ts';
 import { foldAddress, type ThreePid } from '../model/addresses.ts';
+import {
+  aBoolean,
+  aList,
+  anInteger,
+  anObject,
+  aString,
+  eitherOf,
+  type Schema,
+} from '../model/json-schema.ts';
 import { homeserverOf, LONGEST_MXID, parseMxid } from '../model/mxid.ts';
 import { textLines } from '../platform/text-lines.ts';
 import { parseThreePidOf, textOf } from './input.ts';
@@ -107,6 +116,20 @@ async function bindOne(
   return { medium, address, mxid, replaced, homeserver: homeserverOf(mxid) };
 }
 
+const BOUND = anObject(
+  { medium: aString, address: aString, mxid: aString },
+  { replaced: aString, homeserver: aString },
+);
+const BOUND_LINES = anObject({
+  dry_run: aBoolean,
+  lines: anInteger,
+  bound: anInteger,
+  replaced: anInteger,
+  unchanged: anInteger,
+  failed: anInteger,
+  failures: aList(anObject({ line: anInteger, reason: aString })),
+});
+
 /** Binds without validation: the operator knows whose an address is. */
 export const bind: Operation<Bound | BoundLines> = {
   resource: 'bind',
@@ -122,6 +145,7 @@ export const bind: Operation<Bound | BoundLines> = {
     mxid: MXID,
     from: { name: 'FILE', about: 'Binds what stands in it (- is standard input)', isFile: true },
   },
+  result: eitherOf(BOUND, BOUND_LINES) as Schema<Bound | BoundLines>,
   flags: { 'dry-run': 'Only looks what would become of it' },
   async run(input, context) {
     const isDry = input.flags.has('dry-run');
@@ -149,7 +173,7 @@ export const bind: Operation<Bound | BoundLines> = {
       .filter((part) => part !== '')
       .join('\n');
   },
-  found: (result) => !('failed' in result) || result.failed === 0,
+  succeeded: (result) => !('failed' in result) || result.failed === 0,
 };
 
 /** Takes back a binding. */
@@ -159,6 +183,7 @@ export const unbind: Operation<{ readonly unbound: boolean }> = {
   summary: 'Takes back a binding of this server to exactly that user; peers are told',
   argument: { name: 'ADDRESS', about: 'As it is bound', required: true },
   options: { mxid: { ...MXID, about: 'As it is bound' } },
+  result: anObject({ unbound: aBoolean }),
   async run({ argument = '', options: { mxid = '' } }, context) {
     if (Buffer.byteLength(mxid) > LONGEST_MXID) throw new InputError('That user id is too long');
     const { medium, address } = boundAddress(argument);

@@ -94,5 +94,5 @@ export const doctor: Operation<Diagnosis> = {
       ),
       VERDICTS[state],
     ].join('\n'),
-  found: ({ state }) => state !== 'problem',
+  succeeded: ({ state }) => state !== 'problem',
 };

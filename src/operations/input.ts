@@ -12,13 +12,20 @@ export const PAGE_OPTIONS = {
   after: { name: 'ID', about: 'Only those behind that id: the last of the page before' },
 } as const;
 
-function wholeNumber(name: string, text: string, most: number): number {
+/** @throws InputError */
+export function wholeNumber(name: string, text: string, most: number): number {
   const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= 0 && number <= most) return number;
-  throw new InputError(`${name} must be a whole number from 0 to ${most}`);
+  throw new InputError(
+    `${name} must be a whole number from 0 to ${most}`,
+    name.startsWith('the ') ? undefined : name,
+  );
 }
 
-/** @throws InputError */
+/**
+ * How many a list has at most.
+ * @throws InputError
+ */
 export const readLimit = ({ options }: OperationInput): number =>
   wholeNumber('limit', options['limit'] ?? String(DEFAULT_LIMIT), MOST);
 
@@ -31,6 +38,19 @@ export const readPage = (input: OperationInput): Page => ({
 /** The id that the argument is. @throws InputError */
 export const readId = (name: string, { argument = '' }: OperationInput): number =>
   wholeNumber(name, argument, Number.MAX_SAFE_INTEGER);
+
+/**
+ * Milliseconds since the epoch, of a day or a time as ISO 8601 has them; where nothing is said of the zone it is UTC.
+ * @throws InputError
+ */
+export function readTime(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const isIso = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)?)?$/.test(text);
+  const isZoned = !text.includes('T') || /(Z|[+-]\d\d:\d\d)$/.test(text);
+  const time = isIso ? Date.parse(isZoned ? text : `${text}Z`) : Number.NaN;
+  if (!Number.isNaN(time)) return time;
+  throw new InputError(`${option} must be a time such as 2026-11-27T14:00:00Z`, option);
+}
 
 /** Whom an operation is about. */
 export type Subject =
@@ -62,6 +82,17 @@ export function parseSubject(text: string): Subject {
     );
   }
   return { kind: 'address', medium: threepid.medium, address: threepid.address };
+}
+
+/** An address as it is stored, or a user id; any other text as it is. */
+export function subjectOf(text: string): string {
+  try {
+    const subject = parseSubject(text);
+    return subject.kind === 'user' ? subject.mxid : subject.address;
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return text;
+  }
 }
 
 /** The folded address that the text is. @throws InputError */

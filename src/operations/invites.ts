@@ -1,4 +1,5 @@
 import { currentMxid } from '../identity/associations/lookup.ts';
+import { aList, anInteger, anObject, aString, type Described } from '../model/json-schema.ts';
 import type { InviteRow, Stores } from '../storage/stores/index.ts';
 import { PAGE_OPTIONS, parseAddress, parseSubject, readId, readPage } from './input.ts';
 import type { Operation } from './operation.ts';
@@ -7,17 +8,31 @@ import { lines, plain, time } from './text.ts';
 /** Looked at in one transaction. */
 const AT_ONCE = 100;
 
-const stateOf = ({ deliveredAt, notice }: InviteRow) => {
+/** What is kept of an invitation; the token, which proves whose it is, is nobody's business. Times in milliseconds. */
+const INVITE = anObject(
+  { id: anInteger, medium: aString, address: aString, room_id: aString, sender: aString },
+  { received_at: anInteger, delivered_at: anInteger, notice: anInteger },
+);
+export type SeenInvite = Described<typeof INVITE>;
+
+const seen = (row: InviteRow): SeenInvite => ({
+  id: row.id,
+  medium: row.medium,
+  address: row.address,
+  room_id: row.roomId,
+  sender: row.sender,
+  received_at: row.receivedAt,
+  delivered_at: row.deliveredAt,
+  notice: row.notice,
+});
+
+const stateOf = ({ delivered_at: deliveredAt, notice }: SeenInvite) => {
   if (deliveredAt !== undefined) return `delivered ${time(deliveredAt)}`;
   return notice === undefined ? 'pending' : 'being delivered';
 };
 
-const shown = (invite: InviteRow) =>
-  `${invite.id}  ${invite.medium} ${plain(invite.address)}  by ${plain(invite.sender)} to ${plain(invite.roomId)}  ${time(invite.receivedAt)}  ${stateOf(invite)}`;
-
-/** What is kept of invitations; the token, which proves whose they are, is nobody's business. */
-export type SeenInvite = Omit<InviteRow, 'token'>;
-const seen = ({ token: _token, ...invite }: InviteRow): SeenInvite => invite;
+const shown = (invite: SeenInvite) =>
+  `${invite.id}  ${invite.medium} ${plain(invite.address)}  by ${plain(invite.sender)} to ${plain(invite.room_id)}  ${time(invite.received_at)}  ${stateOf(invite)}`;
 
 /** Invitations that are kept for an address until its owner turns up. */
 export const listInvites: Operation<readonly SeenInvite[]> = {
@@ -27,6 +42,7 @@ export const listInvites: Operation<readonly SeenInvite[]> = {
   summary: 'The invitations that are kept: of all, to an address, or of a user',
   argument: { name: 'ADDRESS|MXID', about: 'To whom, or by whom', required: false },
   options: PAGE_OPTIONS,
+  result: aList(INVITE),
   async run(input, { storage }) {
     const { argument } = input;
     const subject = argument === undefined ? undefined : parseSubject(argument);
@@ -36,7 +52,7 @@ export const listInvites: Operation<readonly SeenInvite[]> = {
     };
     return (await storage.stores.overview.invites(which, readPage(input))).map(seen);
   },
-  text: (all) => lines(all, (invite) => shown({ ...invite, token: '' }), 'none'),
+  text: (all) => lines(all, shown, 'none'),
 };
 
 const ID = { name: 'ID', about: 'As invites list shows it', required: true } as const;
@@ -82,7 +98,7 @@ export const showInvite: Operation<ShownInvite | null> = {
     invite === null
       ? 'there is no such invitation'
       : [
-          shown({ ...invite, token: '' }),
+          shown(invite),
           `kept until  ${invite.expires_at === undefined ? 'it is cancelled' : time(invite.expires_at)}`,
           `bound to  ${invite.bound_to === undefined ? 'nobody' : plain(invite.bound_to)}`,
         ].join('\n'),
@@ -120,6 +136,7 @@ export const cancelInvite: Operation<{ readonly cancelled: number }> = {
   kind: 'change',
   summary: 'Deletes the pending invitations to an address; their keys are valid no more',
   argument: { name: 'ADDRESS', about: 'To whom', required: true },
+  result: anObject({ cancelled: anInteger }),
   async run({ argument = '' }, { storage, clock }) {
     const address = parseAddress(argument);
     let [after, cancelled]: [number | undefined, number] = [0, 0];

@@ -1,4 +1,13 @@
 import { signedFault } from '../identity/verification/signed-fault.ts';
+import {
+  aBoolean,
+  aList,
+  anInteger,
+  anObject,
+  aString,
+  type Described,
+  describedAs,
+} from '../model/json-schema.ts';
 import { isNewer } from '../model/precedence.ts';
 import { isSameServer } from '../model/server-name.ts';
 import type { AssociationRow } from '../storage/stores/index.ts';
@@ -7,21 +16,22 @@ import type { Operation, OperationContext } from './operation.ts';
 import { lines, plain, time } from './text.ts';
 
 /** An association, as an operator sees it; times in milliseconds. */
-export interface SeenAssociation {
-  readonly id: number;
-  readonly medium: string;
-  readonly address: string;
-  readonly mxid: string;
-  readonly since: number;
-  readonly not_before: number;
-  readonly not_after: number;
-  /** The server that made it. */
-  readonly origin: string;
-  /** `good`; `of a peer`, whose key is not asked for here; else what is wrong with it. */
-  readonly signature: string;
-  /** Whether it is the one that lookups of its address answer. */
-  readonly in_force: boolean;
-}
+const ASSOCIATION = anObject({
+  id: anInteger,
+  medium: aString,
+  address: aString,
+  mxid: aString,
+  since: anInteger,
+  not_before: anInteger,
+  not_after: anInteger,
+  origin: describedAs('The server that made it', aString),
+  signature: describedAs(
+    '`good`; `of a peer`, whose key is not asked for here; else what is wrong with it',
+    aString,
+  ),
+  in_force: describedAs('Whether it is the one that lookups of its address answer', aBoolean),
+});
+export type SeenAssociation = Described<typeof ASSOCIATION>;
 
 async function signatureOf(row: AssociationRow, { keys }: OperationContext): Promise<string> {
   const fault = await signedFault(row, keys);
@@ -70,6 +80,7 @@ export const lookup: Operation<readonly SeenAssociation[]> = {
     required: true,
   },
   options: PAGE_OPTIONS,
+  result: aList(ASSOCIATION),
   async run(input, context) {
     const { overview } = context.storage.stores;
     const now = context.clock.now();

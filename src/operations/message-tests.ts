@@ -1,9 +1,30 @@
 import { countTest, type TestedMessage } from '../identity/messages/test-messages.ts';
 import { verdictOn } from '../identity/validation/destinations.ts';
 import { type Medium, mailboxOf } from '../model/addresses.ts';
+import {
+  aBoolean,
+  aList,
+  aMap,
+  aNumber,
+  anObject,
+  aString,
+  aWordOf,
+  eitherOf,
+  type Schema,
+} from '../model/json-schema.ts';
 import { parseThreePidOf } from './input.ts';
 import { InputError, type Operation, type OperationContext } from './operation.ts';
 import { plain } from './text.ts';
+
+const TESTED = anObject(
+  {
+    sent: aBoolean,
+    outcome: aString,
+    details: aMap(eitherOf(aString, aNumber)),
+    dialogue: aList(anObject({ from: aWordOf('server', 'relay', 'provider'), line: aString })),
+  },
+  { advice: aString },
+);
 
 const notSent = (outcome: string, reason: string): TestedMessage => ({
   sent: false,
@@ -48,7 +69,8 @@ export const testMail: Operation<TestedMessage> = {
     return tested('email', context, () => context.testMessages.mail(mailboxOf(threepid)));
   },
   text,
-  found: ({ sent }) => sent,
+  succeeded: ({ sent }) => sent,
+  result: TESTED as Schema<TestedMessage>,
 };
 
 /** Whether the provider of text messages works. */
@@ -82,5 +104,6 @@ export const testSms: Operation<TestedMessage> = {
     return tested('msisdn', context, () => context.testMessages.sms(phone));
   },
   text,
-  found: ({ sent }) => sent,
+  succeeded: ({ sent }) => sent,
+  result: TESTED as Schema<TestedMessage>,
 };

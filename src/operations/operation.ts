@@ -2,9 +2,11 @@ import type { Config } from '../config/config.ts';
 import type { Associations } from '../identity/associations/associations.ts';
 import type { TestMessages } from '../identity/messages/test-messages.ts';
 import type { ServerKeys } from '../identity/server-keys.ts';
+import type { Schema } from '../model/json-schema.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { PhoneNumbers } from '../platform/phone-numbers.ts';
 import type { Progress } from '../platform/progress.ts';
+import type { Random } from '../platform/random.ts';
 import type { Storage } from '../storage/stores/index.ts';
 
 /** What an operation works with: in a server, or in a command beside servers that run. Put together by `app/operating.ts`. */
@@ -13,6 +15,7 @@ export interface OperationContext {
   readonly storage: Pick<Storage, 'stores' | 'transaction' | 'logTransaction'>;
   readonly keys: ServerKeys;
   readonly clock: Clock;
+  readonly random: Random;
   /** To whom long work is told; it is broken off by that, too. */
   readonly progress: Progress;
   /** Binding and unbinding as the server does it, with all that follows from it. */
@@ -39,6 +42,13 @@ export type Kind = 'overview' | 'person' | 'change';
 /** An argument or option that cannot be understood; the message says what is wrong with it. */
 export class InputError extends Error {
   override readonly name = 'InputError';
+  /** The name of the option; undefined: it is the argument. */
+  readonly option: string | undefined;
+
+  constructor(message: string, option?: string) {
+    super(message);
+    this.option = option;
+  }
 }
 
 interface Described {
@@ -65,6 +75,8 @@ export interface Operation<Result = unknown> {
   readonly kind: Kind;
   /** Whether it is not for those who may only look, though it changes nothing. */
   readonly operatorsOnly?: boolean;
+  /** Whether it is a command only: its result is for who sits at the machine, such as a secret that is shown once. */
+  readonly commandOnly?: boolean;
   /** What it does, in a sentence. */
   readonly summary: string;
   /** Whether it is to run where the database cannot be opened, too: what it asks of it throws then. */
@@ -74,16 +86,27 @@ export interface Operation<Result = unknown> {
   readonly options?: Readonly<Record<string, DescribedOption>>;
   /** What may be said without a value, and what it means, by its name without the two dashes. */
   readonly flags?: Readonly<Record<string, string>>;
+  /** The JSON of its result, for the description of the admin API. */
+  readonly result?: Schema<Result>;
+  /** Where the result is a list with an option `after`: what that is to be for those that follow; the `id` without this. */
+  cursor?(last: never): string;
   /** @throws InputError */
   run(input: OperationInput, context: OperationContext): Promise<Result>;
   /** The result, to be read by people; without the end of the last line. */
   text(result: Result): string;
   /** Whether it has found what it was asked for; it always has where this is missing. */
   found?(result: Result): boolean;
+  /**
+   * Whether it went well, where the result tells of what did not: the command's exit status is 1 then, and the admin API
+   * answers the result all the same. It always has where this is missing.
+   */
+  succeeded?(result: Result): boolean;
 }
 
 /** An operation among others, whatever its result is. */
-export type AnyOperation = Omit<Operation, 'text' | 'found'> & {
+export type AnyOperation = Omit<Operation, 'text' | 'found' | 'succeeded' | 'result'> & {
+  readonly result?: Schema;
   text(result: never): string;
   found?(result: never): boolean;
+  succeeded?(result: never): boolean;
 };

@@ -1,4 +1,6 @@
 import { listAccounts, logOutAccount } from './accounts.ts';
+import { createToken, listTokens, revokeToken } from './admin-tokens.ts';
+import { listAudit } from './audit.ts';
 import { bind, unbind } from './bind.ts';
 import { doctor } from './doctor.ts';
 import { cancelInvite, expireInvite, listInvites, showInvite } from './invites.ts';
@@ -38,4 +40,8 @@ export const OPERATIONS: readonly AnyOperation[] = [
   deleteSession,
   listAccounts,
   logOutAccount,
+  createToken,
+  listTokens,
+  revokeToken,
+  listAudit,
 ];

@@ -1,25 +1,57 @@
-import type { OwedRow } from '../storage/stores/index.ts';
+import {
+  aBoolean,
+  aList,
+  anInteger,
+  anObject,
+  aString,
+  type Described,
+} from '../model/json-schema.ts';
 import { PAGE_OPTIONS, readId, readPage } from './input.ts';
 import { InputError, type Operation } from './operation.ts';
 import { lines, plain, time } from './text.ts';
 
 const HOMESERVER = { name: 'HOMESERVER', about: 'Its server name' } as const;
 
+/** A notice that is owed; times in milliseconds. */
+const OWED = anObject(
+  {
+    id: anInteger,
+    homeserver: aString,
+    address: aString,
+    created_at: anInteger,
+    attempts: anInteger,
+    next_attempt_at: anInteger,
+  },
+  { refused_at: anInteger },
+);
+
 /** What homeservers are to be told of bindings, and have not taken yet. */
-export const listOutbox: Operation<readonly OwedRow[]> = {
+export const listOutbox: Operation<readonly Described<typeof OWED>[]> = {
   resource: 'outbox',
   action: 'list',
   kind: 'overview',
   summary: 'What homeservers are still owed: all of them, or one',
   argument: { ...HOMESERVER, required: false },
   options: PAGE_OPTIONS,
-  run: (input, { storage }) =>
-    storage.stores.overview.owed(input.argument?.toLowerCase(), readPage(input)),
+  result: aList(OWED),
+  async run(input, { storage }) {
+    const { overview } = storage.stores;
+    const rows = await overview.owed(input.argument?.toLowerCase(), readPage(input));
+    return rows.map(({ id, homeserver, address, attempts, ...times }) => ({
+      id,
+      homeserver,
+      address,
+      created_at: times.createdAt,
+      attempts,
+      next_attempt_at: times.nextAttemptAt,
+      refused_at: times.refusedAt,
+    }));
+  },
   text: (all) =>
     lines(
       all,
       (one) =>
-        `${one.id}  ${plain(one.homeserver)}: ${plain(one.address)} was bound ${time(one.createdAt)}  ${one.attempts} attempts, next ${time(one.nextAttemptAt)}${one.refusedAt === undefined ? '' : `, refused since ${time(one.refusedAt)}`}`,
+        `${one.id}  ${plain(one.homeserver)}: ${plain(one.address)} was bound ${time(one.created_at)}  ${one.attempts} attempts, next ${time(one.next_attempt_at)}${one.refused_at === undefined ? '' : `, refused since ${time(one.refused_at)}`}`,
       'nothing is owed',
     ),
 };
@@ -31,6 +63,7 @@ export const retryOutbox: Operation<{ readonly retried: boolean }> = {
   kind: 'change',
   summary: 'Lets a running server tell a homeserver again now',
   argument: { ...HOMESERVER, required: true },
+  result: anObject({ retried: aBoolean }),
   async run({ argument = '' }, { storage, clock }) {
     if (argument === '') throw new InputError('the homeserver is missing');
     const name = argument.toLowerCase();
@@ -51,6 +84,7 @@ export const dropOutbox: Operation<{ readonly dropped: boolean }> = {
   kind: 'change',
   summary: 'Gives up one notice that is owed; its invitations are pending again',
   argument: { name: 'ID', about: 'As outbox list shows it', required: true },
+  result: anObject({ dropped: aBoolean }),
   async run(input, { storage }) {
     const id = readId('the id', input);
     const dropped = await storage.logTransaction(async ({ onbindNotices }) => {

@@ -1,25 +1,52 @@
-import type { SessionRow } from '../storage/stores/index.ts';
+import {
+  aBoolean,
+  aList,
+  anInteger,
+  anObject,
+  aString,
+  type Described,
+} from '../model/json-schema.ts';
 import { PAGE_OPTIONS, parseAddress, readId, readPage } from './input.ts';
 import type { Operation } from './operation.ts';
 import { lines, plain, time } from './text.ts';
 
+/** A session; times in milliseconds. */
+const SESSION = anObject({
+  id: anInteger,
+  medium: aString,
+  address: aString,
+  validated: aBoolean,
+  modified_at: anInteger,
+  sent_attempt: anInteger,
+  wrong_guesses: anInteger,
+  binds: anInteger,
+});
+
 /** Validation sessions, by which addresses are proven; the codes and client secrets are nobody's business. */
-export const listSessions: Operation<readonly SessionRow[]> = {
+export const listSessions: Operation<readonly Described<typeof SESSION>[]> = {
   resource: 'sessions',
   action: 'list',
   kind: 'person',
   summary: 'The validation sessions: of all, or of an address',
   argument: { name: 'ADDRESS', about: 'An email address or a phone number', required: false },
   options: PAGE_OPTIONS,
-  run: (input, { storage }) => {
+  result: aList(SESSION),
+  async run(input, { storage }) {
     const address = input.argument === undefined ? undefined : parseAddress(input.argument);
-    return storage.stores.overview.sessions(address, readPage(input));
+    const rows = await storage.stores.overview.sessions(address, readPage(input));
+    return rows.map(({ modifiedAt, sentAttempt, wrongGuesses, binds, ...session }) => ({
+      ...session,
+      modified_at: modifiedAt,
+      sent_attempt: sentAttempt,
+      wrong_guesses: wrongGuesses,
+      binds,
+    }));
   },
   text: (all) =>
     lines(
       all,
       (one) =>
-        `${one.id}  ${one.medium} ${plain(one.address)}  ${one.validated ? 'validated' : 'not validated'} ${time(one.modifiedAt)}  ${one.wrongGuesses} wrong codes, ${one.binds} binds`,
+        `${one.id}  ${one.medium} ${plain(one.address)}  ${one.validated ? 'validated' : 'not validated'} ${time(one.modified_at)}  ${one.wrong_guesses} wrong codes, ${one.binds} binds`,
       'none',
     ),
 };
@@ -31,6 +58,7 @@ export const deleteSession: Operation<{ readonly deleted: boolean }> = {
   kind: 'change',
   summary: 'Deletes a validation session: its codes work no more, and nothing can be bound by it',
   argument: { name: 'ID', about: 'As sessions list shows it', required: true },
+  result: anObject({ deleted: aBoolean }),
   async run(input, { storage }) {
     const id = readId('the id', input);
     const deleted = await storage.transaction((stores) => stores.overview.deleteSession(id));

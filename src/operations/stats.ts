@@ -1,17 +1,41 @@
-import type { Counts } from '../storage/stores/index.ts';
+import { aList, anInteger, anObject, aString, type Described } from '../model/json-schema.ts';
 import type { Operation } from './operation.ts';
 import { time } from './text.ts';
 
+/** How much there is of everything; times in milliseconds. */
+const COUNTS = anObject({
+  associations: aList(anObject({ medium: aString, own: anInteger, of_peers: anInteger })),
+  sessions: anObject({ all: anInteger, validated: anInteger }),
+  invitations: anObject({ pending: anInteger }, { oldest: anInteger }),
+  accounts: anInteger,
+  tokens: anInteger,
+  owed: anObject(
+    { notices: anInteger, refused: anInteger, homeservers: anInteger },
+    { oldest: anInteger },
+  ),
+});
+
 /** How much of everything there is. */
-export const stats: Operation<Counts> = {
+export const stats: Operation<Described<typeof COUNTS>> = {
   resource: 'stats',
   kind: 'overview',
   summary: 'How many associations, sessions, invitations and accounts there are',
-  run: (_input, { storage, keys }) => storage.stores.overview.counts(keys.serverName),
+  result: COUNTS,
+  async run(_input, { storage, keys }) {
+    const { associations, ...counts } = await storage.stores.overview.counts(keys.serverName);
+    return {
+      associations: associations.map(({ medium, own, ofPeers }) => ({
+        medium,
+        own,
+        of_peers: ofPeers,
+      })),
+      ...counts,
+    };
+  },
   text: ({ associations, sessions, invitations, accounts, tokens, owed }) =>
     [
       ...associations.map(
-        ({ medium, own, ofPeers }) =>
+        ({ medium, own, of_peers: ofPeers }) =>
           `associations (${medium})  ${own} of this server, ${ofPeers} of peers`,
       ),
       ...(associations.length === 0 ? ['associations  none'] : []),

@@ -1,4 +1,14 @@
 import type { MessageEventName } from '../identity/messages/message-events.ts';
+import {
+  aList,
+  aMap,
+  aNumber,
+  anInteger,
+  anObject,
+  aString,
+  eitherOf,
+  type Schema,
+} from '../model/json-schema.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { MessageEvent } from '../storage/stores/index.ts';
 import { parseSubject } from './input.ts';
@@ -94,6 +104,24 @@ function line({ event, first, last, times, mxid, details }: Trail['events'][numb
   return `${time(first)}  ${plain(words)}${times > 1 ? ` (${times} times, last ${time(last)})` : ''}`;
 }
 
+const TRAIL = anObject({
+  medium: aString,
+  address: aString,
+  kept_days: aNumber,
+  events: aList(
+    anObject(
+      {
+        event: aString,
+        first: anInteger,
+        last: anInteger,
+        times: anInteger,
+        details: aMap(eitherOf(aString, aNumber)),
+      },
+      { mxid: aString },
+    ),
+  ),
+});
+
 /** What became of the mails or text messages to an address. */
 export const trace: Operation<Trail> = {
   resource: 'trace',
@@ -105,6 +133,7 @@ export const trace: Operation<Trail> = {
     about: 'An email address in any case, or a phone number with its calling code',
     required: true,
   },
+  result: TRAIL as Schema<Trail>,
   async run({ argument = '' }, { config, storage }) {
     const subject = parseSubject(argument);
     if (subject.kind !== 'address') {

@@ -117,7 +117,7 @@ export function createMetrics(): Metrics {
   let rooms: () => readonly OutboundRoom[] = () => [];
   new Gauge({
     name: 'cognomen_outbound_places_in_use',
-    help: 'Outbound requests under way, by room: configured (the provider of text messages), logins, keys (of homeservers that sign requests), notices, peers (of replication)',
+    help: 'Outbound requests under way, by room: configured (the provider of text messages), issuer (of operators’ tokens), logins, keys (of homeservers that sign requests), notices, peers (of replication)',
     labelNames: ['room'],
     registers,
     collect() {

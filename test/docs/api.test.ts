@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest';
+import { adminApiRoutes } from '../../src/listeners/admin-api/routes.ts';
 import {
   type ApiDescription,
   describeApi,
   type Operation,
 } from '../../src/listeners/http/openapi.ts';
+import type { Schema } from '../../src/listeners/http/schema.ts';
 import { replicationPush } from '../../src/listeners/replication-api/push.ts';
+import { OPERATIONS } from '../../src/operations/operations.ts';
+import { ADMIN_ROOT } from '../support/admin.ts';
 import { get } from '../support/http.ts';
 import { startTestServer } from '../support/server.ts';
 
@@ -29,7 +33,7 @@ function refusalsOf({ responses }: Operation): string {
 }
 
 function row(path: string, method: string, operation: Operation): string {
-  const token = operation.security === undefined ? '' : 'yes';
+  const token = operation.security.length === 0 ? '' : 'yes';
   const cells = [
     `\`${method.toUpperCase()} ${path}\``,
     operation.summary,
@@ -132,3 +136,46 @@ Where all this differs from Sydent, and why, is in [from-sydent.md](from-sydent.
 `;
   await expect(text).toMatchFileSnapshot('../../docs/api.md');
 });
+
+test('docs/admin-api.md names every endpoint of the admin API', async () => {
+  const { description } = describedAdminApi();
+  const text = `# The admin API
+
+What operators look at and do, over HTTP: how to switch it on, who may use it, and what of it is written down is in
+[operations.md](operations.md#the-admin-api). This page is made from the API's own description, which the server gives at
+\`GET ${ADMIN_ROOT}/openapi.json\`.
+
+Under \`${ADMIN_ROOT}\`. Every request needs \`Authorization: Bearer TOKEN\`. Those with \`POST\`, and those that are so marked, are for
+operators; all others also for viewers. An argument with a \`?\` may be left out. Refusals are \`{"errcode", "error"}\` as in
+[the client API](api.md).
+
+| endpoint | what for | arguments | answer |
+|---|---|---|---|
+${Object.entries(description.paths)
+  .flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => {
+      const name = `\`${method.toUpperCase()} ${path.slice(ADMIN_ROOT.length)}\``;
+      const cells = [name, operation.summary, argumentsOf(operation), answerOf(operation)];
+      return `| ${cells.join(' | ')} |`;
+    }),
+  )
+  .join('\n')}
+`;
+  await expect(text).toMatchFileSnapshot('../../docs/admin-api.md');
+});
+
+function describedAdminApi() {
+  const routes = adminApiRoutes(OPERATIONS, { context: {} as never, atOnce: 1 });
+  return { description: describeApi(routes, 'Admin API of Cognomen') };
+}
+
+const membersOf = ({ properties = {}, required = [] }: Schema) =>
+  Object.keys(properties)
+    .map((name) => (required.includes(name) ? `\`${name}\`` : `\`${name}\`?`))
+    .join(', ');
+
+function answerOf({ responses }: Operation): string {
+  const schema = responses['200']?.content?.['application/json']?.schema ?? {};
+  const items = schema.properties?.['items']?.items;
+  return items === undefined ? membersOf(schema) : `\`items\` of ${membersOf(items)}`;
+}

@@ -18,6 +18,8 @@ const INTRODUCTIONS: Readonly<Record<string, string>> = {
   sms: 'Text messages.',
   messages: 'What is remembered of mails and text messages.',
   limits: 'How much anybody may do; [limits.md](limits.md) says why, and what is not here.',
+  admin:
+    'The admin API, who may use it, and the trail of what operators did; [operations.md](operations.md#the-admin-api).',
   crypto: 'The keys that sign.',
 };
 

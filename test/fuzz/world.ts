@@ -60,7 +60,14 @@ const routesOf = (listener: ListenerName, { paths }: ApiDescription): Route[] =>
     })),
   );
 
-const METRICS: Operation = { summary: '', tags: [], parameters: [], responses: {} };
+const METRICS: Operation = {
+  operationId: 'metrics',
+  summary: '',
+  tags: [],
+  security: [],
+  parameters: [],
+  responses: {},
+};
 
 /** @param http further lines of its section */
 export async function startWorld(engine: EngineName, http: string): Promise<World> {

@@ -30,10 +30,11 @@ import {
 import { visibleText } from '../../src/identity/invitations/visible-text.ts';
 import { mailCharges } from '../../src/identity/limits/charges.ts';
 import { homeserverKey, homeserverName } from '../../src/identity/limits/homeserver-accounts.ts';
+import { isAdminToken } from '../../src/identity/operators/admin-tokens.ts';
 import { sameSecret } from '../../src/identity/secrets.ts';
 import { nextLinkWithSid, usableNextLink } from '../../src/identity/validation/next-link.ts';
 import { textArguments } from '../../src/listeners/http/arguments.ts';
-import { requireToken, tokenReader } from '../../src/listeners/http/authentication.ts';
+import { bearerOf, requireToken, tokenReader } from '../../src/listeners/http/authentication.ts';
 import { clientNetwork, clientReader } from '../../src/listeners/http/client-address.ts';
 import * as fields from '../../src/listeners/http/fields.ts';
 import { decodeUtf8, parseQuery, urlencodedPairs } from '../../src/listeners/http/form.ts';
@@ -55,6 +56,7 @@ import { lookupHash } from '../../src/model/lookup-hash.ts';
 import { homeserverOf, parseMxid } from '../../src/model/mxid.ts';
 import { isReachableName, isSameServer, isServerName } from '../../src/model/server-name.ts';
 import { parseWebClient } from '../../src/model/web-client.ts';
+import { parseAddress, readTime, subjectOf } from '../../src/operations/input.ts';
 import { parseDsn } from '../../src/platform/error-reports.ts';
 import { createFingerprint } from '../../src/platform/fingerprint.ts';
 import { parseHostsLine } from '../../src/platform/hosts-file.ts';
@@ -284,6 +286,24 @@ export const PARSERS: readonly Parser[] = [
     names: ['requireToken'],
     read: (text) => requireToken(text, 'token'),
     starts: ['', 'Bearer '],
+  },
+  {
+    names: ['bearerOf', 'isAdminToken'],
+    read: (text) => isAdminToken(bearerOf(text) ?? text),
+    starts: ['', 'Bearer ', 'Bearer cognomen_admin_'],
+  },
+  {
+    names: ['parseSubject', 'parseAddress', 'subjectOf'],
+    read: (text) => {
+      subjectOf(text);
+      parseAddress(text);
+    },
+    starts: ['', '+44 ', 'a@', '@a:'],
+  },
+  {
+    names: ['readTime'],
+    read: (text) => readTime('since', text),
+    starts: ['', '2026-11-27T14:00:00.', '2026-11-27T'],
   },
   {
     names: ['tokenReader'],

@@ -30,7 +30,7 @@ describe.each(ENGINES)('what operators ask, beside a server that runs on %s,', (
     await server.token('@ada:sample.test');
     const counted = await json('stats');
     expect(counted).toMatchObject({
-      associations: [{ medium: 'email', own: 1, ofPeers: 0 }],
+      associations: [{ medium: 'email', own: 1, of_peers: 0 }],
       invitations: { pending: 1 },
       accounts: 1,
       tokens: 1,
@@ -106,7 +106,7 @@ describe.each(ENGINES)('what operators ask, beside a server that runs on %s,', (
     expect(JSON.stringify(listed)).not.toContain('token');
     expect(await json('invites', 'list', 'BOB@sample.test')).toHaveLength(2);
     expect(await json('invites', 'list', '@cyd:sample.test')).toMatchObject([
-      { address: 'bob@sample.test', roomId: '!tea:sample.test', sender: '@cyd:sample.test' },
+      { address: 'bob@sample.test', room_id: '!tea:sample.test', sender: '@cyd:sample.test' },
     ]);
     const keys = await database(
       'select public_key from cognomen_invite_keys where valid_until is null',
@@ -177,7 +177,7 @@ describe.each(ENGINES)('what operators ask, beside a server that runs on %s,', (
     const [owed] = await json('outbox', 'list', 'NOWHERE.sample.test');
     expect(owed).toMatchObject({ homeserver: 'nowhere.sample.test', address: 'ada@sample.test' });
     // By its own back-off it would be tried later.
-    expect(owed.nextAttemptAt).toBeGreaterThan(server.clock.now());
+    expect(owed.next_attempt_at).toBeGreaterThan(server.clock.now());
     expect(await run('outbox', 'retry', 'nowhere.sample.test')).toMatchObject({ status: 0 });
     server.clock.advance(Date.now() - server.clock.now());
     await expect
@@ -195,7 +195,7 @@ describe.each(ENGINES)('what operators ask, beside a server that runs on %s,', (
     const asked = { client_secret: 'secret', email: 'Ada@sample.test', send_attempt: 1 };
     const { sid } = (await postJson(`${v1}/requestToken`, asked)).json;
     const [session] = await json('sessions', 'list', 'ada@sample.test');
-    expect(session).toMatchObject({ id: Number(sid), validated: false, sentAttempt: 1, binds: 0 });
+    expect(session).toMatchObject({ id: Number(sid), validated: false, sent_attempt: 1, binds: 0 });
     expect(await json('sessions', 'list', 'bob@sample.test')).toEqual([]);
     const { parsed } = await server.smtp.nextMail();
     const token = /token=([^&\s]+)/.exec(parsed.text ?? '')?.[1];
@@ -209,7 +209,7 @@ describe.each(ENGINES)('what operators ask, beside a server that runs on %s,', (
     await server.token('@ada:sample.test');
     await server.token('@bob:sample.test');
     expect(await json('accounts', 'list', '--after', '@ada:sample.test')).toMatchObject([
-      { userId: '@bob:sample.test', tokens: 1 },
+      { user_id: '@bob:sample.test', tokens: 1 },
     ]);
     expect(await run('accounts', 'logout', '@ada:sample.test')).toMatchObject({
       status: 0,

@@ -4,8 +4,14 @@ import type { ApiDescription } from '../../src/listeners/http/openapi.ts';
 const ajv = new Ajv2020({ strict: false });
 const descriptions = new Map<string, Promise<ApiDescription | undefined>>();
 
-async function fetchDescription(origin: string): Promise<ApiDescription | undefined> {
-  const response = await fetch(`${origin}/_matrix/identity/openapi.json`).catch(() => undefined);
+const ROOTS = ['/_matrix/identity', '/_cognomen/admin/v1'];
+
+async function fetchDescription(
+  url: string,
+  authorization: string | undefined,
+): Promise<ApiDescription | undefined> {
+  const headers = authorization === undefined ? {} : { authorization };
+  const response = await fetch(url, { headers }).catch(() => undefined);
   if (response?.status !== 200) return undefined;
   return (await response.json()) as ApiDescription;
 }
@@ -26,11 +32,17 @@ export async function checkAgainstDescription(
   method: string,
   status: number,
   body: unknown,
+  authorization?: string,
 ): Promise<void> {
   const { origin, pathname } = new URL(url);
-  if (!pathname.startsWith('/_matrix/identity/') || pathname.includes('openapi')) return;
-  if (!descriptions.has(origin)) descriptions.set(origin, fetchDescription(origin));
-  const description = await descriptions.get(origin);
+  const root = ROOTS.find((one) => pathname.startsWith(`${one}/`));
+  if (root === undefined || pathname.includes('openapi')) return;
+  const where = `${origin}${root}/openapi.json`;
+  const known = descriptions.get(where) ?? fetchDescription(where, authorization);
+  descriptions.set(where, known);
+  const description = await known;
+  // Who may not read it now may later.
+  if (description === undefined && root !== ROOTS[0]) descriptions.delete(where);
   const path = description && describedPath(description, pathname);
   const operation = path && description?.paths[path]?.[method.toLowerCase()];
   if (!operation) return;
@@ -38,7 +50,8 @@ export async function checkAgainstDescription(
   if (schema === undefined) {
     throw new Error(`${method} ${path} answers ${status}, which its description does not know`);
   }
-  if (!ajv.validate(schema, body)) {
+  const { components } = description;
+  if (!ajv.validate({ ...schema, components }, body)) {
     throw new Error(`${method} ${path} ${status}: ${ajv.errorsText()}: ${JSON.stringify(body)}`);
   }
 }

@@ -15,7 +15,10 @@ export async function request(url: string, init: RequestInit = {}): Promise<Test
   const isJson = (response.headers.get('content-type') ?? '').startsWith('application/json');
   const { status, headers } = response;
   const json = isJson && text !== '' ? JSON.parse(text) : undefined;
-  if (json !== undefined) await checkAgainstDescription(url, init.method ?? 'GET', status, json);
+  if (json !== undefined) {
+    const authorization = new Headers(init.headers).get('authorization') ?? undefined;
+    await checkAgainstDescription(url, init.method ?? 'GET', status, json, authorization);
+  }
   return { status, headers, text, json };
 }
 

@@ -76,6 +76,7 @@ export async function writeConfig(
   await writeFile(
     file,
     renderConfig({
+      ...sections,
       general: `server.name = ${serverName}\n${sections['general'] ?? ''}`,
       db: sections['db'] ?? '',
       http: `clientapi.http.bind_address = 127.0.0.1\nclientapi.http.port = ${ports.client}\ninternalapi.http.bind_address = 127.0.0.1\ninternalapi.http.port = ${ports.internal}\nclient_http_base = https://id.test\n${sections['http'] ?? ''}`,

@@ -65,6 +65,7 @@ export type Sections = Partial<
     | 'messages'
     | 'limits'
     | 'lookup_pepper'
+    | 'admin'
     | 'crypto',
     string
   >
@@ -77,6 +78,8 @@ export interface TestServer {
   readonly url: string;
   readonly internalUrl: string;
   readonly metricsUrl: string;
+  /** Where `sections.admin` does not say otherwise there is no admin API. */
+  readonly adminUrl: string;
   readonly smtp: Awaited<ReturnType<typeof startSmtpServer>>;
   readonly clock: TestClock;
   readonly logs: string[];
@@ -138,6 +141,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       messages: sections.messages ?? '',
       limits: sections.limits ?? '',
       lookup_pepper: sections.lookup_pepper ?? '',
+      admin: sections.admin ?? '',
       crypto: `ed25519.signingkey = ${options.signingKey ?? SIGNING_KEY}\n${sections.crypto ?? ''}`,
     }),
   );
@@ -165,6 +169,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
     get metricsUrl() {
       return url(app.addresses.metrics ?? { port: 0 });
+    },
+    get adminUrl() {
+      return url(app.addresses.admin ?? { port: 0 });
     },
     smtp,
     clock,

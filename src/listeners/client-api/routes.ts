@@ -133,7 +133,11 @@ export function clientApiRoutes(
       style: 'v2',
       endpoints: [
         versions(switches.enableV1Access),
-        openapi(() => routes, 'Matrix Identity Service API, as served by Cognomen'),
+        openapi(
+          () => routes,
+          'Matrix Identity Service API, as served by Cognomen',
+          switches.clientHttpBase,
+        ),
       ],
     },
     // Room events and mails already sent refer to these under v1, whether or not the rest of it is served.

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import type { Logger } from 'pino';
 import type { OldWay } from '../../identity/old-ways.ts';
+import type { Operator } from '../../identity/operators/operator.ts';
 import { isBrandName } from '../../model/brand.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import { CORS, send } from './answers.ts';
@@ -9,6 +10,7 @@ import {
   isComplete,
   rawArguments,
   readArguments,
+  refuseUnknown,
   textArguments,
 } from './arguments.ts';
 import { type Authenticate, requireToken, tokenReader } from './authentication.ts';
@@ -52,6 +54,10 @@ export interface ApiServerOptions {
   readonly clientFields: ClientFields;
   /** What every request has to show as its bearer token. */
   readonly token?: string | undefined;
+  /**
+   * Who sent a request, on a listener for operators: asked before anything of it is read. What it throws is answered.
+   */
+  readonly letIn?: (authorization: string | undefined, client: Client) => Promise<Operator>;
   /** Needed where an endpoint needs an access token. */
   readonly authenticate?: Authenticate;
   /** Whether a GET may carry its access token in the query string. */
@@ -113,6 +119,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who sent it; found out once, while its connection is there. */
     client: Client | undefined;
+    /** Who was let in. */
+    operator: Operator | undefined;
   }
 }
 
@@ -159,6 +167,7 @@ function handler(
       version,
       user,
       accessToken,
+      operator: request.operator,
       clientAddress: address,
       caller: { version, user, address: network, networks },
       brand: brandOf(query),
@@ -176,6 +185,7 @@ function handler(
               query,
               body: request.body as Buffer | undefined,
             });
+      if (endpoint.refusesUnknown) refuseUnknown(endpoint.fields, raw);
       const args = readArguments(endpoint.fields, raw);
       const answer = endpoint.handle(args, context, () => textArguments(raw));
       send(reply, answer instanceof Promise ? await answer : answer);
@@ -224,7 +234,7 @@ function register(app: FastifyInstance, options: ApiServerOptions, clientOf: Cli
 
 /** The HTTP server of an API: its common conventions around its endpoints. Not listening yet. */
 export function createApiServer(options: ApiServerOptions): FastifyInstance {
-  const { logger, metrics, name, token } = options;
+  const { logger, metrics, name, token, letIn } = options;
   const forWeb = options.webClients === 'allowed';
   const headers = forWeb ? CORS : {};
   const clientOf = rememberingClients(options.clientOf);
@@ -240,6 +250,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     },
   });
   app.decorateRequest('client', undefined);
+  app.decorateRequest('operator', undefined);
   const admit = (request: FastifyRequest) => {
     clientOf(request);
     requireHost(request.raw);
@@ -259,6 +270,11 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     if (forWeb && request.method === 'OPTIONS') reply.code(200).send();
     else done();
   });
+  if (letIn !== undefined) {
+    app.addHook('onRequest', async (request) => {
+      request.operator = await letIn(request.headers.authorization, clientOf(request));
+    });
+  }
   register(app, options, clientOf);
   return app;
 }

@@ -69,6 +69,17 @@ export function isComplete(fields: Fields, raw: RawArguments): boolean {
   return Object.entries(fields).every(([name, field]) => field.optional || raw.has(name));
 }
 
+/** @throws ApiError `M_INVALID_PARAM` where there is an argument of another name */
+export function refuseUnknown(fields: Fields, raw: RawArguments): void {
+  for (const name of raw.keys()) {
+    if (Object.hasOwn(fields, name)) continue;
+    const known = Object.keys(fields).join(', ');
+    throw invalidParam(
+      `There is no parameter ${JSON.stringify(name.slice(0, 100))}; ${known === '' ? 'none is taken' : `there are ${known}`}`,
+    );
+  }
+}
+
 /** @throws ApiError `M_MISSING_PARAMS`, `M_INVALID_PARAM` */
 export function readArguments<F extends Fields>(fields: F, raw: RawArguments): Arguments<F> {
   const missing = Object.keys(fields).filter((name) => !fields[name]?.optional && !raw.has(name));

@@ -16,7 +16,8 @@ export type Authenticate = (
 /** What answers a request without the token of its listener. */
 export const WITHOUT_TOKEN: Refusal = [401, 'M_UNAUTHORIZED'];
 
-const bearerOf = (authorization: string | undefined) =>
+/** The token behind `Bearer`. */
+export const bearerOf = (authorization: string | undefined) =>
   /^\s*Bearer\s+(\S+)\s*$/i.exec(authorization ?? '')?.[1];
 
 /**

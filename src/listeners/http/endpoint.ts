@@ -1,4 +1,5 @@
 import type { Caller } from '../../identity/limits/charges.ts';
+import type { Operator } from '../../identity/operators/operator.ts';
 import type { IdentityFault } from '../../model/errors.ts';
 import type { ArgumentStyle, Arguments, Fields } from './arguments.ts';
 import type { Refusal, Statuses } from './errors.ts';
@@ -11,6 +12,8 @@ export interface RequestContext {
   readonly user: string | undefined;
   /** That token. */
   readonly accessToken: string | undefined;
+  /** Who was let in, on a listener for operators. */
+  readonly operator: Operator | undefined;
   /** Undefined where the connection has none, such as a Unix socket. */
   readonly clientAddress: string | undefined;
   /** Who asks, for limits. */
@@ -109,6 +112,8 @@ interface EndpointDescription<F extends Fields, S extends Schema | undefined> {
   readonly queryIsEnough?: boolean;
   /** Bytes, where bodies must be smaller than elsewhere. */
   readonly bodyLimit?: number;
+  /** Arguments that are not among the fields are refused, and not ignored. */
+  readonly refusesUnknown?: boolean;
   /** Whatever is in the body is not looked at. */
   readonly takesNoBody?: boolean;
   /** How arguments come, where it is not as in the rest of the API version. */

@@ -4,7 +4,7 @@ import { type ApiDescription, describeApi } from './openapi.ts';
 import { anObject } from './schema.ts';
 
 /** `GET openapi.json`: the description of all endpoints of a listener, and of itself. */
-export const openapi = (routes: () => readonly Routes[], title: string) => {
+export const openapi = (routes: () => readonly Routes[], title: string, url?: string) => {
   let description: ApiDescription | undefined;
   return endpoint({
     method: 'GET',
@@ -14,7 +14,7 @@ export const openapi = (routes: () => readonly Routes[], title: string) => {
     answer: anObject({}),
     fields: {},
     handle() {
-      description ??= describeApi(routes(), title);
+      description ??= describeApi(routes(), title, url);
       return description;
     },
   });

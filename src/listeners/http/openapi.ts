@@ -2,7 +2,7 @@ import { VERSION } from '../../platform/version.ts';
 import type { Routes } from './api-server.ts';
 import type { DescribedEndpoint } from './endpoint.ts';
 import { faultAnswer, type Refusal, UNAVAILABLE } from './errors.ts';
-import { anObject, aString, type Schema, standardError } from './schema.ts';
+import { anObject, aString, errorOf, nameOfSchema, type Schema } from './schema.ts';
 
 interface Response {
   readonly description: string;
@@ -18,9 +18,11 @@ interface Parameter {
 }
 
 export interface Operation {
+  readonly operationId: string;
   readonly summary: string;
   readonly tags: readonly string[];
-  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
+  /** Empty: none. */
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[];
   readonly parameters: readonly Parameter[];
   readonly requestBody?: {
     readonly required: boolean;
@@ -32,9 +34,17 @@ export interface Operation {
 /** An OpenAPI document, version 3.1. */
 export interface ApiDescription {
   readonly openapi: '3.1.0';
-  readonly info: { readonly title: string; readonly version: string };
+  readonly info: {
+    readonly title: string;
+    readonly version: string;
+    readonly license: { readonly name: string; readonly identifier: string };
+  };
+  readonly servers: readonly { readonly url: string }[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: object;
+  readonly components: {
+    readonly securitySchemes?: object;
+    readonly schemas: Readonly<Record<string, Schema>>;
+  };
 }
 
 const JSON_TYPE = 'application/json';
@@ -86,10 +96,12 @@ function refusals(
   }
   // A success that can be a refusal is described by the answer itself.
   byStatus.delete(200);
-  const content = endpoint.answer === undefined ? page : json(standardError);
   return [...byStatus].map(([status, errcodes]): [string, Response] => [
     String(status),
-    { description: [...errcodes].map((errcode) => `\`${errcode}\``).join(', '), content },
+    {
+      description: [...errcodes].map((errcode) => `\`${errcode}\``).join(', '),
+      content: endpoint.answer === undefined ? page : json(errorOf([...errcodes])),
+    },
   ]);
 }
 
@@ -121,6 +133,24 @@ function parameters(endpoint: DescribedEndpoint): Parameter[] {
   return [...inPath, ...inQuery];
 }
 
+const BEARER = { accessToken: { type: 'http', scheme: 'bearer' } };
+
+const BEFORE_VERSIONS = /^\/_matrix\/identity|^\/_cognomen\/admin\/v1/;
+
+/** A name of letters and digits, for what is generated: `GET /v2/pubkey/{keyId}` is getV2PubkeyByKeyId. */
+function operationId(method: string, path: string): string {
+  const words = path
+    .replace(BEFORE_VERSIONS, '')
+    .replaceAll('{', 'by-')
+    .split(/[^A-Za-z0-9]+/)
+    .filter((word) => word !== '');
+  const joined = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+  return method.toLowerCase() + (joined === '' ? 'Root' : joined);
+}
+
+const pathOf = ({ root }: DescribedRoutes, { path }: DescribedEndpoint) =>
+  `${root}${path}`.replace(/:(\w+)/g, '{$1}');
+
 function operation(endpoint: DescribedEndpoint, group: DescribedRoutes): Operation {
   const { style: version, tag = version, wantsToken = false } = group;
   const protects = version === 'v2' && endpoint.needs !== undefined;
@@ -135,9 +165,10 @@ function operation(endpoint: DescribedEndpoint, group: DescribedRoutes): Operati
         ]
       : [['200', { description: 'Success', content: json(endpoint.answer) }]];
   return {
+    operationId: operationId(endpoint.method, pathOf(group, endpoint)),
     summary: endpoint.summary,
     tags: [tag],
-    ...(protects || wantsToken ? { security: [{ accessToken: [] }] } : {}),
+    security: protects || wantsToken ? [{ accessToken: [] }] : [],
     parameters: parameters(endpoint),
     ...(endpoint.method === 'POST' && !endpoint.takesNoBody
       ? { requestBody: { required: true, content: style === 'v1' ? { ...body, ...form } : body } }
@@ -146,22 +177,49 @@ function operation(endpoint: DescribedEndpoint, group: DescribedRoutes): Operati
   };
 }
 
-/** Describes all endpoints of an API, from what they themselves say. */
-export function describeApi(routes: readonly DescribedRoutes[], title: string): ApiDescription {
+/** The same, with references in the place of schemas that have names; these are added to `schemas`. */
+function withReferences<T>(value: T, schemas: Record<string, Schema>): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => withReferences(item, schemas)) as T;
+  const inner = () =>
+    Object.fromEntries(
+      Object.entries(value).map(([name, member]) => [name, withReferences(member, schemas)]),
+    ) as T;
+  const name = nameOfSchema(value);
+  if (name === undefined) return inner();
+  schemas[name] ??= inner() as Schema;
+  return { $ref: `#/components/schemas/${name}` } as T;
+}
+
+/**
+ * Describes all endpoints of an API, from what they themselves say.
+ * @param url where it is reached; a path where that is its listener
+ */
+export function describeApi(
+  routes: readonly DescribedRoutes[],
+  title: string,
+  url = '/',
+): ApiDescription {
   const paths: Record<string, Record<string, Operation>> = {};
+  const schemas: Record<string, Schema> = {};
+  let isSecured = false;
   for (const group of routes) {
     for (const endpoint of group.endpoints) {
-      const path = `${group.root}${endpoint.path}`.replace(/:(\w+)/g, '{$1}');
-      paths[path] = {
-        ...paths[path],
-        [endpoint.method.toLowerCase()]: operation(endpoint, group),
-      };
+      const path = pathOf(group, endpoint);
+      const described = operation(endpoint, group);
+      paths[path] = { ...paths[path], [endpoint.method.toLowerCase()]: described };
+      isSecured ||= described.security.length > 0;
     }
   }
   return {
     openapi: '3.1.0',
-    info: { title, version: VERSION },
-    paths,
-    components: { securitySchemes: { accessToken: { type: 'http', scheme: 'bearer' } } },
+    info: {
+      title,
+      version: VERSION,
+      license: { name: 'Apache License 2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url }],
+    paths: withReferences(paths, schemas),
+    components: { ...(isSecured && { securitySchemes: BEARER }), schemas },
   };
 }

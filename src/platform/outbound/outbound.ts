@@ -90,6 +90,8 @@ const HOST = { perHost: 50, waiting: 250, patience: 10_000 };
 const ROOMS: Readonly<Record<RoomName, RoomLimits>> = {
   // One provider of text messages: nothing ever gives way.
   configured: { places: 100, ...HOST },
+  // The provider that vouches for operators: few of them ask at once.
+  issuer: { places: 40, perHost: 20, waiting: 100, patience: 5000 },
   logins: { places: 500, ...HOST },
   keys: { places: 250, ...HOST },
   // More than the dispatcher ever has under way.

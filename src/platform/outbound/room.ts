@@ -4,7 +4,7 @@ import { OutboundError } from './outbound-error.ts';
 /** What requests are for. Each kind has room of its own, so that none takes that of another. */
 export type RoomName = (typeof ROOMS)[number];
 
-const ROOMS = ['configured', 'logins', 'keys', 'notices', 'peers'] as const;
+const ROOMS = ['configured', 'issuer', 'logins', 'keys', 'notices', 'peers'] as const;
 
 export interface RoomLimits {
   /** So many are under way. When one more comes, the one that has been for longest gives way. */

@@ -43,6 +43,8 @@ export const KEYS: Readonly<Record<keyof Schema, readonly string[]>> = {
   cognomen_refused_associations: ['peer', 'association_id'],
   cognomen_received_deletions: ['origin_server', 'medium', 'address'],
   cognomen_message_events: ['id'],
+  cognomen_admin_tokens: ['id'],
+  cognomen_audit: ['id'],
 };
 
 /** Those whose `id` the database makes. */
@@ -55,6 +57,7 @@ export const NUMBERED = [
   'peers',
   'peer_pubkeys',
   'cognomen_message_events',
+  'cognomen_audit',
 ] as const satisfies readonly (keyof Schema)[];
 
 /** The row of `cognomen_state` that says how far a copy is; it is there until the copy is done and found good. */

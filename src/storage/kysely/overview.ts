@@ -1,14 +1,13 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Db, Engine } from '../engines/engine.ts';
-import type { OverviewStore } from '../stores/index.ts';
-import { isOrigin, keyedAssociations } from './queries/keyed-associations.ts';
+import type { AssociationRow, OverviewStore } from '../stores/index.ts';
+import { countAll } from './queries/counts.ts';
+import { keyedAssociations } from './queries/keyed-associations.ts';
+import { eachPiece } from './queries/pieces.ts';
 
 /** Milliseconds of what Sydent keeps in seconds. */
 const milliseconds = (seconds: number | null) => (seconds === null ? undefined : seconds * 1000);
 const orUndefined = <T>(value: T | null): T | undefined => value ?? undefined;
-
-const isSet = (condition: RawBuilder<boolean>) =>
-  sql<number>`sum(case when ${condition} then 1 else 0 end)`;
 
 const COLUMNS = [
   ...(['global.id', 'global.medium', 'global.address', 'global.mxid', 'global.ts'] as const),
@@ -23,66 +22,8 @@ interface Vitals {
 
 /** @param db also outside of a transaction: what is counted need not be of one moment */
 export function overviewStore(engine: Engine, db: Db): OverviewStore {
-  const countOf = async (table: 'accounts' | 'tokens') => {
-    const { count } = await db
-      .selectFrom(table)
-      .select((all) => all.fn.countAll<number>().as('count'))
-      .executeTakeFirstOrThrow();
-    return Number(count);
-  };
-
   return {
-    async counts(serverName) {
-      const byMedium = await db
-        .selectFrom('global_threepid_associations')
-        .select(['medium', (all) => all.fn.countAll<number>().as('all')])
-        .select(isSet(isOrigin('originServer', serverName)).as('own'))
-        .groupBy('medium')
-        .orderBy('medium')
-        .execute();
-      const sessions = await db
-        .selectFrom('threepid_validation_sessions')
-        .select((all) => all.fn.countAll<number>().as('all'))
-        .select(isSet(sql<boolean>`validated = 1`).as('validated'))
-        .executeTakeFirstOrThrow();
-      const invitations = await db
-        .selectFrom('invite_tokens')
-        .select((all) => [
-          all.fn.countAll<number>().as('pending'),
-          all.fn.min('received_ts').as('oldest'),
-        ])
-        .where('sent_ts', 'is', null)
-        .executeTakeFirstOrThrow();
-      const owed = await db
-        .selectFrom('cognomen_notices')
-        .select((all) => [
-          all.fn.countAll<number>().as('notices'),
-          all.fn.min('created_ts').as('oldest'),
-          all.fn.count<number>('server_name').distinct().as('homeservers'),
-        ])
-        .select(isSet(sql<boolean>`refused_ts is not null`).as('refused'))
-        .executeTakeFirstOrThrow();
-      return {
-        associations: byMedium.map(({ medium, all, own }) => ({
-          medium,
-          own: Number(own),
-          ofPeers: Number(all) - Number(own),
-        })),
-        sessions: { all: Number(sessions.all), validated: Number(sessions.validated ?? 0) },
-        invitations: {
-          pending: Number(invitations.pending),
-          oldest: milliseconds(invitations.oldest),
-        },
-        accounts: await countOf('accounts'),
-        tokens: await countOf('tokens'),
-        owed: {
-          notices: Number(owed.notices),
-          refused: Number(owed.refused ?? 0),
-          homeservers: Number(owed.homeservers),
-          oldest: orUndefined(owed.oldest),
-        },
-      };
-    },
+    counts: (serverName) => countAll(db, serverName),
 
     async vitals() {
       const query =
@@ -100,15 +41,25 @@ export function overviewStore(engine: Engine, db: Db): OverviewStore {
         .select(COLUMNS)
         .execute(),
 
-    associationsOf: (mxid, { after, limit }) =>
-      db
-        .selectFrom('global_threepid_associations as global')
-        .select(COLUMNS)
-        .where('global.mxid', '=', mxid)
-        .where('global.id', '>', after)
-        .orderBy('global.id')
-        .limit(limit)
-        .execute(),
+    async associationsOf(mxid, { after, limit }) {
+      const found: AssociationRow[] = [];
+      // Sydent's table has no index for it.
+      const all = { table: 'global_threepid_associations', key: 'id', after } as const;
+      await eachPiece<number>(db, all, async ({ low, high }) => {
+        const some = await db
+          .selectFrom('global_threepid_associations as global')
+          .select(COLUMNS)
+          .where('global.mxid', '=', mxid)
+          .where('global.id', '>', low)
+          .where('global.id', '<=', high)
+          .orderBy('global.id')
+          .limit(limit - found.length)
+          .execute();
+        found.push(...some);
+        return found.length < limit;
+      });
+      return found;
+    },
 
     async invites({ address, sender }, { after, limit }) {
       let invites = db

@@ -233,4 +233,27 @@ export interface Schema {
     /** Those of the same key are one row. */
     same: string | null;
   };
+  /** Tokens of the admin API, hashed. */
+  cognomen_admin_tokens: {
+    id: string;
+    hash: string;
+    role: string;
+    name: string;
+    created_ts: number;
+    expires_ts: number;
+    last_used_ts: number | null;
+  };
+  /** What operators did, and whom they looked at. */
+  cognomen_audit: {
+    id: Generated<number>;
+    at_ts: number;
+    who: string;
+    via: string;
+    origin: string;
+    action: string;
+    about: string | null;
+    /** JSON. */
+    details: string;
+    outcome: string;
+  };
 }

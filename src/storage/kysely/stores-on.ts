@@ -11,6 +11,7 @@ import { lookupStore } from './lookups.ts';
 import { messageEventStore } from './message-events.ts';
 import { networkKeyStore } from './network-keys.ts';
 import { onbindNoticeStore } from './onbind-notices.ts';
+import { adminTokenStore, auditStore } from './operators.ts';
 import { overviewStore } from './overview.ts';
 import { peerStore } from './peers.ts';
 import { pepperStore } from './peppers.ts';
@@ -47,6 +48,8 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     ownAssociations: ownAssociationStore(engine, db, writer),
     respelling: respellingStore(db),
     overview: overviewStore(engine, db),
+    adminTokens: adminTokenStore(db),
+    audit: auditStore(db),
     peers: peerStore(engine, db),
     peppers: peppers(db),
     replicated: replicatedStore(engine, db, writer),

@@ -18,6 +18,7 @@ import { rotatedKeys } from './0016-rotated-keys.ts';
 import * as buckets from './0017-buckets.ts';
 import { twoVersions } from './0018-two-versions.ts';
 import { messageEvents } from './0019-message-events.ts';
+import { operators } from './0020-operators.ts';
 
 /** Where it is kept which are done. */
 const TABLE = 'cognomen_migrations';
@@ -49,6 +50,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     ...(engine.name === 'postgres' ? { '0017-buckets': buckets } : {}),
     '0018-two-versions': twoVersions(engine.name),
     '0019-message-events': messageEvents(engine.name),
+    '0020-operators': operators(engine.name),
   };
 }
 

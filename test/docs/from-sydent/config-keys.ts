@@ -631,6 +631,18 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   'users who need not accept the terms here': ['terms.trusted_homeservers'],
   'proxies in front': ['trusted_proxies'],
   'who may use the internal API': ['internalapi.token'],
+  'operators: the admin API, and the trail of what they did': [
+    'admin.http.bind_address',
+    'admin.http.port',
+    'admin.oidc.issuer',
+    'admin.oidc.audience',
+    'admin.oidc.role_claim',
+    'admin.oidc.viewer_values',
+    'admin.oidc.operator_values',
+    'admin.oidc.client_id',
+    'admin.oidc.client_secret',
+    'audit.kept_days',
+  ],
   'the page of a mailed link, and where it leads': [
     'next_link.schemes',
     'page.ask_before_validation',

@@ -1,0 +1,31 @@
+import type { AnyOperation } from '../../operations/operation.ts';
+import { NOT_FOR_WEB_PAGES, type Routes } from '../http/api-server.ts';
+import type { Refusal } from '../http/errors.ts';
+import { openapi } from '../http/openapi-endpoint.ts';
+import { type AdminApiDependencies, operationEndpoints } from './operation-endpoint.ts';
+
+const ROOT = '/_cognomen/admin/v1';
+
+/** What its listener refuses by itself. */
+const REFUSALS: readonly Refusal[] = [
+  [401, 'M_UNAUTHORIZED'],
+  NOT_FOR_WEB_PAGES,
+  [429, 'M_LIMIT_EXCEEDED'],
+];
+
+/** The admin API: everything that operators look at or do, but for what is a command only. */
+export function adminApiRoutes(
+  operations: readonly AnyOperation[],
+  dependencies: AdminApiDependencies,
+): Routes[] {
+  const common = { root: ROOT, style: 'v2', wantsToken: true, refusals: REFUSALS } as const;
+  const routes: Routes[] = [
+    { ...common, tag: 'admin', endpoints: [openapi(() => routes, 'Admin API of Cognomen')] },
+    ...[...operationEndpoints(operations, dependencies)].map(([tag, endpoints]) => ({
+      ...common,
+      tag,
+      endpoints,
+    })),
+  ];
+  return routes;
+}
