@@ -105,6 +105,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'createPeerClaim',
     'createServerKeys',
     'giveUpOld',
+    'isAddress',
     'isOrigin',
     'inSnakeCase',
     'listing',
