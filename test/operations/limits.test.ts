@@ -1,8 +1,11 @@
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCommand } from '../support/commands.ts';
-import { ENGINES } from '../support/databases.ts';
+import { ENGINES, temporaryFolder } from '../support/databases.ts';
 import { postJson, request } from '../support/http.ts';
+import { spawnCognomen, writeConfig } from '../support/process.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
+import { startSmtpServer } from '../support/smtp.ts';
 
 describe.each(ENGINES)('who meets limits, beside a server on %s,', (engine) => {
   let server: TestServer;
@@ -94,4 +97,43 @@ describe.each(ENGINES)('who meets limits, beside a server on %s,', (engine) => {
     await expect.poll(list).toEqual([]);
     expect(await from('198.51.100.7')).toBe(200);
   });
+});
+
+test('who meets limits of several workers on SQLite gets through all of them', async () => {
+  const folder = await temporaryFolder();
+  const smtp = await startSmtpServer();
+  const { file, url } = await writeConfig(folder.path, {
+    general: 'workers = 2\nlimits.enforce = true',
+    db: `db.file = ${path.join(folder.path, 'sydent.db')}`,
+    email: `email.smtphost = 127.0.0.1\nemail.smtpport = ${smtp.port}\nemail.ratelimit_sender.burst = 4`,
+  });
+  const server = spawnCognomen([], { cwd: folder.path });
+  await server.untilLogged('Ready');
+  let secrets = 0;
+  const ask = async () => {
+    const path = '/_matrix/identity/api/v1/validate/email/requestToken';
+    const client_secret = `s${secrets++}`;
+    return (
+      await postJson(url + path, {
+        email: `a${secrets}@sample.test`,
+        client_secret,
+        send_attempt: 1,
+      })
+    ).status;
+  };
+  const asks = async (count: number) => {
+    const statuses: number[] = [];
+    for (let time = 0; time < count; time++) statuses.push(await ask());
+    return statuses.filter((status) => status === 200).length;
+  };
+  expect(await asks(8)).toBe(4);
+  await runCommand('limits', 'reset', 'email.ratelimit_sender', '-c', file);
+  await expect
+    .poll(async () => JSON.parse((await runCommand('limits', 'list', '--json', '-c', file)).output))
+    .toEqual([]);
+  await expect.poll(() => asks(1)).toBe(1);
+  expect(await asks(8)).toBeGreaterThanOrEqual(2);
+  await server.stop();
+  await smtp.close();
+  await folder.remove();
 });
