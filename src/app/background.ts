@@ -19,6 +19,8 @@ import type { Services } from './services.ts';
 const CLEANUP_INTERVAL = 10 * 60 * 1000;
 /** As often what other processes began on the pepper is seen, and what they left undone is taken over. */
 const ROTATION_INTERVAL = 1000;
+/** As soon somebody is let through whom an operator wants to. */
+const LIMITS_INTERVAL = 2000;
 const PRUNING_INTERVAL = 60 * 60 * 1000;
 const RENEWAL_INTERVAL = 60 * 60 * 1000;
 /** So long tokens of operators that have ended are listed. */
@@ -47,11 +49,12 @@ const repeater =
  */
 export function startOwnBackground(
   { logger }: Infrastructure,
-  { homeserverAccounts, networkNames }: Services,
+  { homeserverAccounts, limitHits, networkNames }: Services,
   closing: Closing,
 ): void {
   const again = repeater(logger, closing);
   again(RENEWAL_INTERVAL, 'Renewing the keys of the log', networkNames.renew);
+  again(LIMITS_INTERVAL, 'Telling who meets limits', limitHits.exchange);
   again(COUNTING_INTERVAL, 'Counting accounts', homeserverAccounts.count);
   closing.defer('Counting accounts', async () => homeserverAccounts.stop());
 }

@@ -18,6 +18,7 @@ import {
   type HomeserverAccounts,
 } from '../identity/limits/homeserver-accounts.ts';
 import { createHomeserverRequests } from '../identity/limits/homeserver-requests.ts';
+import { createLimitHits, type LimitHits } from '../identity/limits/limit-hits.ts';
 import { createLimits } from '../identity/limits/limits.ts';
 import { createLookupLimits } from '../identity/limits/lookup-limits.ts';
 import { requestFollower } from '../identity/messages/followed-request.ts';
@@ -54,6 +55,7 @@ export interface Services {
   readonly notices: OnbindNotices;
   readonly networkNames: NetworkNames;
   readonly oldWays: OldWays;
+  readonly limitHits: LimitHits;
   readonly homeserverAccounts: HomeserverAccounts;
 }
 
@@ -77,12 +79,16 @@ export function createServices(
 ): Services {
   const { general, http, access, email, sms } = config;
   const { storage, keys, clock, random, metrics, logger, trail, delivery } = infrastructure;
+  const networkNames = createNetworkNames({ storage, clock, random });
+  const { buckets } = infrastructure;
+  const limitHits = createLimitHits({ storage, buckets, clock, networkName: networkNames.of });
   const limits = createLimits({
     settings: config.limits.settings,
-    buckets: infrastructure.buckets,
+    buckets,
     clock,
     logger,
     onExceeded: metrics.limitExceeded,
+    onHit: limitHits.note,
   });
   const homeservers = createHomeservers(config, {
     ...infrastructure,
@@ -94,7 +100,6 @@ export function createServices(
     timings: options.homeserverTimings,
   });
 
-  const networkNames = createNetworkNames({ storage, clock, random });
   const follow = requestFollower(trail, networkNames.of);
   const validation = createValidation(infrastructure);
   const terms = createTerms({
@@ -197,6 +202,7 @@ export function createServices(
     }),
     unbinding: createUnbinding({ validation, associations }),
     networkNames,
+    limitHits,
     oldWays: createOldWays({
       storage,
       clock,

@@ -4,6 +4,7 @@ import { listAudit } from './audit.ts';
 import { bind, unbind } from './bind.ts';
 import { doctor } from './doctor.ts';
 import { cancelInvite, expireInvite, listInvites, showInvite } from './invites.ts';
+import { listLimits, resetLimits } from './limits.ts';
 import { lookup } from './lookup.ts';
 import { testMail, testSms } from './message-tests.ts';
 import type { AnyOperation } from './operation.ts';
@@ -30,6 +31,8 @@ export const OPERATIONS: readonly AnyOperation[] = [
   listOutbox,
   retryOutbox,
   dropOutbox,
+  listLimits,
+  resetLimits,
   listPeers,
   showPeers,
   addPeer,

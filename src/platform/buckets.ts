@@ -43,6 +43,8 @@ export interface Buckets {
   fill(asks: readonly Ask[]): void;
   /** Takes units out again that were put in for what did not come about. */
   giveBack(asks: readonly Ask[]): void;
+  /** Takes everything out, of whoever put it in. */
+  empty(asks: readonly Ask[]): void;
   /** Forgets the buckets of a limit, where they are this process's own. */
   clear(bucket: string): void;
   /** Gives back what was taken for later. */
@@ -108,6 +110,7 @@ export function createBuckets(clock: Clock): Buckets {
     giveBack(asks) {
       askEach(asks, ({ units, limit }) => ({ back: Math.min(units, measuresOf(limit).capacity) }));
     },
+    empty: (asks) => void askEach(asks, ({ limit }) => ({ back: measuresOf(limit).ceiling })),
     clear: memory.clear,
     stop: async () => {},
   };

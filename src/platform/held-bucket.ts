@@ -102,6 +102,14 @@ export class HeldBucket {
     this.#told = { ...this.#told, level: Math.max(0, level) };
   }
 
+  /** All goes out of the bucket with the next question, what was to be put in by it included. */
+  empty(): void {
+    this.#credit = 0;
+    this.put = 0;
+    this.back = this.measures.ceiling;
+    if (this.#told !== undefined) this.#told = { ...this.#told, level: 0 };
+  }
+
   /** All of the credit goes back. */
   returnCredit(): void {
     const { credit } = this;

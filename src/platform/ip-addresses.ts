@@ -26,6 +26,9 @@ export function mappedIpv4(address: string): string | undefined {
   return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : undefined;
 }
 
+/** Whether the text is an IP address. */
+export const isAddress = (text: string): boolean => isIP(text) !== 0;
+
 /** Whether only this machine reaches what listens there. */
 export const isLoopback = (address: string): boolean =>
   address === 'localhost' || address === '::1' || (isIPv4(address) && address.startsWith('127.'));

@@ -240,6 +240,15 @@ export function createPortions(store: BucketStore, clock: Clock): Buckets {
       }
     },
     giveBack,
+    empty(asks) {
+      for (const ask of asks) {
+        const measures = measuresOf(ask.limit);
+        if (isDecided(ask, measures)) continue;
+        const held = heldOf(ask, measures);
+        held.empty();
+        want(held);
+      }
+    },
     clear(bucket) {
       for (const [id, held] of all) if (held.name.bucket === bucket && held.isIdle) all.delete(id);
     },

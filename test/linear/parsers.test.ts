@@ -107,6 +107,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'erasedName',
     'named',
     'giveUpOld',
+    'isAddress',
     'isOrigin',
     'inSnakeCase',
     'listing',

@@ -28,7 +28,8 @@ describe.each(Object.entries(HOMES))('buckets %s', (_, create) => {
     const giveBack = (key: string, units = 1) => buckets.giveBack(ask(key, units));
     const fill = (key: string, units = 1) => buckets.fill(ask(key, units));
     const look = async (key: string) => (await buckets.look(ask(key, 1)))[0];
-    return { attempt, attempts, giveBack, fill, look, buckets, clock };
+    const empty = (key: string) => buckets.empty(ask(key, 1));
+    return { attempt, attempts, giveBack, fill, empty, look, buckets, clock };
   }
 
   test('take their burst, and then one for each that has left', async () => {
@@ -101,6 +102,24 @@ describe.each(Object.entries(HOMES))('buckets %s', (_, create) => {
     expect(await attempts('ada', 1)).toEqual([1000]);
     clock.advance(1000);
     expect(await attempts('ada', 2)).toEqual([0, 1000]);
+  });
+
+  test.each([
+    ['', { burst: 3, rateHz: 1 / 300 }],
+    [' by the day', { burst: 3, rateHz: 1, daily: true }],
+    [' of which portions are taken', { burst: 64, rateHz: 1 / 300 }],
+    [' that hold more for a few', { burst: 3, rateHz: 1 / 300, ceiling: 6 }],
+  ])('%s take all again once they are emptied, and others’ stay full', async (_, limit) => {
+    const { attempts, fill, empty } = bucketsOf(limit);
+    const { burst } = limit;
+    const passed = async (key: string) =>
+      (await attempts(key, burst + 1)).filter((wait) => wait === 0).length;
+    expect([await passed('ada'), await passed('bob')]).toEqual([burst, burst]);
+    fill('ada', 2 * burst);
+    empty('ada');
+    expect([await passed('ada'), await passed('bob')]).toEqual([burst, 0]);
+    empty('nobody');
+    expect(await passed('nobody')).toBe(burst);
   });
 
   test('take nothing from those who only look', async () => {

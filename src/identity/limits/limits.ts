@@ -65,6 +65,8 @@ export interface LimitsDependencies {
   readonly logger: Logger;
   /** Called for each request that meets a limit that is reached. */
   readonly onExceeded: (limit: LimitName, refuses: boolean) => void;
+  /** Called with whom it was that met it. */
+  readonly onHit?: (limit: LimitName, ask: Ask) => void;
 }
 
 const FAIR_SHARE = 2;
@@ -197,8 +199,11 @@ export function createLimits(deps: LimitsDependencies): Limits {
   /** @throws IdentityError `limit-exceeded` */
   function refuse(entries: readonly Entry[], waits: readonly number[]): void {
     const [longest] = entries
-      .map(({ name, setting }, index) => ({ name, setting, wait: waits[index] ?? 0 }))
-      .filter(({ name, setting, wait }) => wait > 0 && note(name, setting))
+      .map((entry, index) => ({ ...entry, wait: waits[index] ?? 0 }))
+      .filter(({ name, setting, ask, wait }) => {
+        if (wait > 0) deps.onHit?.(name, ask);
+        return wait > 0 && note(name, setting);
+      })
       .sort((a, b) => b.wait - a.wait);
     if (longest !== undefined) throw limitExceeded(longest.name, longest.wait);
   }
