@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import { createDatabase, ENGINES, temporaryFolder } from '../support/databases.ts';
+import { childrenOf } from '../support/process.ts';
 import { askAnew, isAlive, killWorker, startWorkers } from '../support/workers.ts';
 
 const cleanUp: (() => Promise<unknown>)[] = [];
@@ -37,9 +37,6 @@ test.each(ENGINES)(
   },
   90_000,
 );
-
-const childrenOf = (pid: number) =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 
 test('one that hangs while it starts is killed, and another takes the place', async () => {
   const folder = await temporaryFolder();
