@@ -140,7 +140,9 @@ export async function startServer(options: {
 }
 
 /** MiB of memory that the process has: now and at most; undefined where the system does not tell. */
-export function memoryOf({ pid }: ChildProcess): { now: number; most: number } | undefined {
+export function memoryOf({
+  pid,
+}: Pick<ChildProcess, 'pid'>): { now: number; most: number } | undefined {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const mib = (name: string) => Number(new RegExp(`${name}:\\s*(\\d+)`).exec(status)?.[1]) / 1024;

@@ -17,6 +17,8 @@ const HELP = `Runs the built server under mixed load, with faults by chance, and
   npm run soak                       an hour on each engine
     --minutes 10                     so long on each
     --engine sqlite|postgres         only on that
+    --workers 2                      in so many workers
+    --nodes 2                        on PostgreSQL, by so many nodes, each request to another one
     --seed 7                         the same faults and choices again
     --log FILE                       keeps there what the server logs
 `;
@@ -30,6 +32,8 @@ const { values: given } = parseArgs({
     help: { type: 'boolean' },
     minutes: { type: 'string', default: '60' },
     engine: { type: 'string' },
+    workers: { type: 'string', default: '1' },
+    nodes: { type: 'string', default: '1' },
     seed: { type: 'string' },
     log: { type: 'string' },
   },
@@ -70,8 +74,10 @@ function report(
 }
 
 async function soak(engine: EngineName, minutes: number, seed: number): Promise<boolean> {
-  say(`${engine}, ${minutes} minutes, --seed ${seed}`);
-  const world = await startWorld(engine);
+  const { workers } = size;
+  const nodes = engine === 'postgres' ? size.nodes : 1;
+  say(`${engine}, ${nodes} nodes of ${workers} workers, ${minutes} minutes, --seed ${seed}`);
+  const world = await startWorld(engine, { nodes, workers });
   try {
     const before = await warmUp(world, seed);
     say(`After the warm-up: ${heldText(before)}`);
@@ -86,7 +92,7 @@ async function soak(engine: EngineName, minutes: number, seed: number): Promise<
     const lines = await checkAll(world, ledger, clients);
     await wait(CALM * 1000);
     const after = await world.held();
-    checkHeld(before, after, ledger);
+    checkHeld(before, after, world.processes, ledger);
     report(ledger, faults.counts, [
       ...lines,
       `Held after the warm-up: ${heldText(before)}; in the end: ${heldText(after)}`,
@@ -99,11 +105,19 @@ async function soak(engine: EngineName, minutes: number, seed: number): Promise<
 }
 
 const minutes = Number(given.minutes);
+const size = { nodes: Number(given.nodes), workers: Number(given.workers) };
+const isWhole = (count: number) => Number.isSafeInteger(count) && count > 0;
 const engines = ENGINES.filter((name) => name === (given.engine ?? name));
 const seed = given.seed === undefined ? Math.floor(Math.random() * 1e6) : Number(given.seed);
 if (given.help) {
   process.stdout.write(HELP);
-} else if (!(minutes > 0) || engines.length === 0 || !Number.isSafeInteger(seed)) {
+} else if (
+  !(minutes > 0) ||
+  engines.length === 0 ||
+  !Number.isSafeInteger(seed) ||
+  !isWhole(size.nodes) ||
+  !isWhole(size.workers)
+) {
   process.stderr.write(HELP);
   process.exitCode = 2;
 } else {

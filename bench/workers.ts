@@ -9,6 +9,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { freePort } from '../test/support/free-port.ts';
+import { childrenOf } from '../test/support/process.ts';
 import { fillSqlite, SERVER_NAME } from './data.ts';
 import { processorTimeOf, startLoad, stop } from './processes.ts';
 import { WORKS } from './works.ts';
@@ -19,11 +20,6 @@ const TURNS = 3;
 const CONNECTIONS = 32;
 const NAMES = ['ping', 'lookup of 1, found', 'lookup of 100, found'];
 const MAIN = path.join(import.meta.dirname, '../dist/main.js');
-
-async function childrenOf(pid: number): Promise<number[]> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return text.trim().split(' ').filter(Boolean).map(Number);
-}
 
 const timeOf = (pid: number) => processorTimeOf({ pid } as ChildProcess) ?? 0;
 
@@ -44,7 +40,7 @@ client_http_base = https://id.test\n[crypto]\ned25519.signingkey = ed25519 0 YJD
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   const pid = child.pid ?? 0;
-  return { child, url: `http://127.0.0.1:${port}`, pids: [pid, ...(await childrenOf(pid))] };
+  return { child, url: `http://127.0.0.1:${port}`, pids: [pid, ...childrenOf(pid)] };
 }
 
 async function measure(db: string, folder: string): Promise<void> {

@@ -9,7 +9,7 @@ const AT_ONCE = 1000;
 const SETTLED = 120_000;
 const POLL = 250;
 
-/** MiB, and a number of files and handles, by which more is held than after the warm-up. */
+/** MiB, and a number of files and handles, by which a process holds more than after the warm-up. */
 const GROWTH = { memory: 100, files: 20, handles: 20 };
 
 /** Waits until nothing is left; what is left in the end. */
@@ -113,10 +113,10 @@ export async function checkAll(world: World, ledger: Ledger, clients: Clients): 
   ];
 }
 
-export function checkHeld(before: Held, after: Held, ledger: Ledger): void {
+export function checkHeld(before: Held, after: Held, processes: number, ledger: Ledger): void {
   for (const name of ['memory', 'files', 'handles'] as const) {
     const grown = after[name] - before[name];
-    if (!(grown <= GROWTH[name])) {
+    if (!(grown <= GROWTH[name] * processes)) {
       ledger.problem(
         `${name}: ${before[name].toFixed(0)} after the warm-up, ${after[name].toFixed(0)} in the end`,
       );

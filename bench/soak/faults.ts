@@ -9,7 +9,7 @@ import type { World } from './world.ts';
 const ONBIND = '/_matrix/federation/v1/3pid/onbind';
 const OPENID = '/_matrix/federation/v1/openid';
 
-type Fault = (world: World, milliseconds: number) => Promise<unknown>;
+type Fault = (world: World, milliseconds: number, chance: Chance) => Promise<unknown>;
 
 const general: Readonly<Record<string, Fault>> = {
   async 'the relay is down'({ relay }, time) {
@@ -34,17 +34,19 @@ const general: Readonly<Record<string, Fault>> = {
     await wait(time);
     hs.script(ONBIND, undefined);
   },
-  async SIGHUP({ server }) {
-    server.process().child.kill('SIGHUP');
+  async SIGHUP({ nodes }) {
+    for (const { server } of nodes) server.process().child.kill('SIGHUP');
   },
-  async 'the server is killed'(world, time) {
-    await world.server.process().stop('SIGKILL');
+  async 'a server is killed'({ nodes }, time, chance) {
+    const node = chance.of(nodes);
+    await node.server.process().stop('SIGKILL');
     await wait(time / 4);
-    await world.restart();
+    await node.restart();
   },
-  async 'the server is restarted'(world) {
-    await world.server.process().stop('SIGTERM');
-    await world.restart();
+  async 'a server is restarted'({ nodes }, _time, chance) {
+    const node = chance.of(nodes);
+    await node.server.process().stop('SIGTERM');
+    await node.restart();
   },
   async 'the peer is killed'({ peer }, time) {
     await peer.process().stop('SIGKILL');
@@ -79,6 +81,16 @@ const ofSqlite: Readonly<Record<string, Fault>> = {
   },
 };
 
+const ofWorkers: Readonly<Record<string, Fault>> = {
+  async 'a worker is killed'({ nodes }, _time, chance) {
+    const workers = chance.of(nodes).workers();
+    if (workers.length > 0) process.kill(chance.of(workers), 'SIGKILL');
+  },
+  async 'the workers are replaced'({ nodes }, _time, chance) {
+    chance.of(nodes).server.process().child.kill('SIGUSR2');
+  },
+};
+
 export interface Faults {
   /** How often each came. */
   readonly counts: ReadonlyMap<string, number>;
@@ -91,7 +103,11 @@ const BETWEEN = { least: 1000, most: 6000 };
 const LASTING = { least: 1000, most: 8000 };
 
 export function startFaults(world: World, chance: Chance, say: (text: string) => void): Faults {
-  const faults = Object.entries({ ...general, ...(world.postgres ? ofPostgres : ofSqlite) });
+  const faults = Object.entries({
+    ...general,
+    ...(world.postgres ? ofPostgres : ofSqlite),
+    ...(world.nodes.some(({ workers }) => workers().length > 0) ? ofWorkers : {}),
+  });
   const counts = new Map<string, number>();
   const ending = new AbortController();
   async function run(): Promise<void> {
@@ -103,7 +119,7 @@ export function startFaults(world: World, chance: Chance, say: (text: string) =>
       const time = chance.between(LASTING.least, LASTING.most);
       say(`${name} (${(time / 1000).toFixed(1)} s)`);
       counts.set(name, (counts.get(name) ?? 0) + 1);
-      await fault(world, time);
+      await fault(world, time, chance);
     }
   }
   const running = run();

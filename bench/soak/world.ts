@@ -5,6 +5,7 @@ import { temporaryFolder } from '../../test/support/databases.ts';
 import { freePort } from '../../test/support/free-port.ts';
 import { startHomeserver, type TestHomeserver } from '../../test/support/homeserver.ts';
 import { type PostgresServer, startPostgres } from '../../test/support/postgres-server.ts';
+import { childrenOf } from '../../test/support/process.ts';
 import {
   befriend,
   createReplicatingProcess,
@@ -17,7 +18,13 @@ import { type SoakRelay, startSoakRelay } from './relay.ts';
 
 export type EngineName = 'sqlite' | 'postgres';
 
-/** What a process holds. */
+/** How many serve: nodes on one database, each of so many workers. */
+export interface Size {
+  readonly nodes: number;
+  readonly workers: number;
+}
+
+/** What all processes of the server hold together. */
 export interface Held {
   /** MiB. */
   readonly memory: number;
@@ -26,8 +33,21 @@ export interface Held {
   readonly handles: number;
 }
 
-export interface World {
+/** One node of the server. */
+export interface Node {
   readonly server: ReplicatingProcess;
+  /** The process ids of its workers; none where one process does all. */
+  workers(): number[];
+  /** Starts it anew; the former one must have ended. */
+  restart(): Promise<void>;
+}
+
+export interface World {
+  /** The first node; of its addresses each is the next node's, so that every request goes to another one. */
+  readonly server: ReplicatingProcess;
+  readonly nodes: readonly Node[];
+  /** Processes that serve, in all. */
+  readonly processes: number;
   readonly peer: ReplicatingProcess;
   readonly hs: TestHomeserver;
   readonly relay: SoakRelay;
@@ -35,19 +55,29 @@ export interface World {
   /** Path of the SQLite file. */
   readonly file: string;
   held(): Promise<Held>;
-  /** What the server's metric of that name says; undefined while it does not answer. */
-  metric(name: string): Promise<number | undefined>;
   /** Everything that the server has logged so far, of all its lives. */
   logs(): string;
-  /** Starts the server anew; the former one must have ended. */
-  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** Seconds: so that what stands still is noticed within a soak. */
 const LIMITS = 'db.statement_timeout = 2\ndb.connect_timeout = 2';
 
-export async function startWorld(engine: EngineName): Promise<World> {
+const sum = (all: readonly number[]) => all.reduce((total, each) => total + each, 0);
+const filesOf = (pid: number) => {
+  const folder = `/proc/${pid}/fd`;
+  return existsSync(folder) ? readdirSync(folder).length : Number.NaN;
+};
+
+/** What its metrics say. */
+async function handlesOf(metricsUrl: string): Promise<number> {
+  const answer = await fetch(metricsUrl).catch(() => undefined);
+  if (answer?.ok !== true) return Number.NaN;
+  const values = (await answer.text()).matchAll(/^nodejs_active_handles_total(?:\{.*\})? (\S+)$/gm);
+  return sum([...values].map(([, value]) => Number(value)));
+}
+
+export async function startWorld(engine: EngineName, size: Size): Promise<World> {
   const ca = await createTestCa();
   const day = 24 * 60 * 60 * 1000;
   const hs = await startHomeserver({ ca, validUntil: Date.now() + day });
@@ -55,65 +85,82 @@ export async function startWorld(engine: EngineName): Promise<World> {
   const folder = await temporaryFolder();
   const postgres = engine === 'postgres' ? await startPostgres({ durable: true }) : undefined;
   const file = path.join(folder.path, 'sydent.db');
-  const metricsPort = await freePort();
-  const server = await createReplicatingProcess(ca, 'a.test', {
-    env: { NODE_EXTRA_CA_CERTS: ca.file },
-    twin: {
-      db: postgres
-        ? `db.url = ${postgres.url.replaceAll('%', '%%')}\n${LIMITS}`
-        : `db.file = ${file}`,
-      signingKey: newSigningKey(),
-    },
-    sections: {
-      general: `${hs.reachable}prometheus_addr = 127.0.0.1\nprometheus_port = ${metricsPort}`,
-      email: `email.from = noreply@a.test
+  const twin = {
+    db: postgres
+      ? `db.url = ${postgres.url.replaceAll('%', '%%')}\n${LIMITS}`
+      : `db.file = ${file}`,
+    signingKey: newSigningKey(),
+  };
+  const startNode = async () => {
+    const metricsPort = await freePort();
+    const server = await createReplicatingProcess(ca, 'a.test', {
+      env: { NODE_EXTRA_CA_CERTS: ca.file },
+      twin,
+      sections: {
+        general: `${hs.reachable}workers = ${size.workers}
+prometheus_addr = 127.0.0.1
+prometheus_port = ${metricsPort}`,
+        email: `email.from = noreply@a.test
 email.hostname = a.test
 email.smtphost = 127.0.0.1
 email.smtpport = ${relay.port}
 email.ratelimit_sender.burst = 1000000`,
-    },
-  });
+      },
+    });
+    await server.start();
+    let former = '';
+    return {
+      server,
+      metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
+      logs: () => former + server.process().log(),
+      workers: () => childrenOf(server.process().pid),
+      async restart() {
+        await server.process().ended;
+        former += server.process().log();
+        await server.start();
+      },
+    };
+  };
+  const first = await startNode();
+  const nodes = [first];
+  while (nodes.length < size.nodes) nodes.push(await startNode());
+  let turn = 0;
+  const next = () => nodes[turn++ % nodes.length]?.server ?? first.server;
   const peer = await createReplicatingProcess(ca, 'b.test', {
     twin: { db: `db.file = ${path.join(folder.path, 'peer.db')}`, signingKey: newSigningKey() },
   });
-  await server.start();
   await peer.start();
-  await befriend(server, peer);
+  await befriend(first.server, peer);
 
-  let former = '';
-  async function metric(name: string): Promise<number | undefined> {
-    const answer = await fetch(`http://127.0.0.1:${metricsPort}/metrics`).catch(() => undefined);
-    if (answer?.ok !== true) return undefined;
-    const values = (await answer.text()).matchAll(
-      new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'),
-    );
-    return [...values].reduce((sum, [, value]) => sum + Number(value), 0);
-  }
   return {
-    server,
+    server: {
+      ...first.server,
+      get url() {
+        return next().url;
+      },
+      get internalUrl() {
+        return next().internalUrl;
+      },
+    },
+    nodes,
+    processes: size.nodes * size.workers,
     peer,
     hs,
     relay,
     postgres,
     file,
-    metric,
     async held() {
-      const { child, pid } = server.process();
-      const fds = `/proc/${pid}/fd`;
+      const pids = nodes.flatMap(({ server, workers }) => [server.process().pid, ...workers()]);
+      const handles = await Promise.all(nodes.map(({ metricsUrl }) => handlesOf(metricsUrl)));
       return {
-        memory: memoryOf(child)?.now ?? Number.NaN,
-        files: existsSync(fds) ? readdirSync(fds).length : Number.NaN,
-        handles: (await metric('nodejs_active_handles_total')) ?? Number.NaN,
+        memory: sum(pids.map((pid) => memoryOf({ pid })?.now ?? Number.NaN)),
+        files: sum(pids.map(filesOf)),
+        handles: sum(handles),
       };
     },
-    logs: () => former + server.process().log(),
-    async restart() {
-      await server.process().ended;
-      former += server.process().log();
-      await server.start();
-    },
+    logs: () => nodes.map(({ logs }) => logs()).join(''),
     async stop() {
-      await server.remove();
+      for (const { server } of nodes) await server.remove();
       await peer.remove();
       await postgres?.stop();
       await relay.down();

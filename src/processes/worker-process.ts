@@ -59,6 +59,7 @@ export function spawnWorker(start: () => Start, logger: Logger, wants: Wants): W
   let leads = Promise.withResolvers<boolean>();
   const counted = new Map<number, (snapshot: MetricsSnapshot | undefined) => void>();
   let isReady = false;
+  let mayBeSilent = false;
   let hasEnded = false;
   let served = () => 0;
   let questions = 0;
@@ -67,7 +68,7 @@ export function spawnWorker(start: () => Start, logger: Logger, wants: Wants): W
   const tell = (order: Order) => void (worker.isConnected() && worker.send(order, () => {}));
 
   const watch = setInterval(() => {
-    if (!isReady) return;
+    if (mayBeSilent) return;
     if (unanswered >= SILENT) {
       logger.error({ worker: pid }, 'A worker does not answer any more; killing it');
       worker.process.kill('SIGKILL');
@@ -78,7 +79,10 @@ export function spawnWorker(start: () => Start, logger: Logger, wants: Wants): W
 
   function begin(version: string): void {
     if (version === VERSION) {
-      tell(start());
+      const order = start();
+      // Bringing a SQLite file up to date holds up its event loop.
+      mayBeSilent = order.isFirst;
+      tell(order);
       return;
     }
     logger.error(
@@ -90,6 +94,7 @@ export function spawnWorker(start: () => Start, logger: Logger, wants: Wants): W
 
   function becomeReady(): void {
     isReady = true;
+    mayBeSilent = false;
     served = stopwatch();
     ready.resolve(true);
   }

@@ -1,25 +1,13 @@
-import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ENGINES } from '../support/databases.ts';
 import { get, postJson } from '../support/http.ts';
 import { hashOf, lookUp } from '../support/peppers.ts';
-import { createTestDatabase } from '../support/postgres.ts';
+import { createTestDatabase, queryAt as query } from '../support/postgres.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
 const USED = 'Lookups are read from a replica';
 const LEFT_OUT = 'A replica is left out';
-
-async function query(url: string, text: string, values: unknown[] = []) {
-  const client = new pg.Client(url);
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    return (await client.query(text, values)).rows;
-  } finally {
-    await client.end();
-  }
-}
 
 describe.runIf(ENGINES.includes('postgres'))('a standby that lookups are read from', () => {
   let primary: PostgresServer;

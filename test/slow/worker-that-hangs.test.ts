@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from 'vitest';
 import { createDatabase, ENGINES, temporaryFolder } from '../support/databases.ts';
-import { askAnew, isAlive, startWorkers } from '../support/workers.ts';
+import { childrenOf } from '../support/process.ts';
+import { askAnew, isAlive, killWorker, startWorkers } from '../support/workers.ts';
 
 const cleanUp: (() => Promise<unknown>)[] = [];
 afterAll(async () => {
@@ -36,3 +37,23 @@ test.each(ENGINES)(
   },
   90_000,
 );
+
+test('one that hangs while it starts is killed, and another takes the place', async () => {
+  const folder = await temporaryFolder();
+  cleanUp.push(folder.remove);
+  const server = await startWorkers(folder.path, { db: 'db.file = own.db' });
+  cleanUp.push(() => server.stop('SIGKILL'));
+  const former = await server.untilServing(2);
+  await killWorker(former[1]);
+  let coming: number | undefined;
+  while (coming === undefined) {
+    coming = childrenOf(server.pid).find((pid) => !former.includes(pid));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  process.kill(coming, 'SIGSTOP');
+  expect(await server.metric('cognomen_workers')).toBe(1);
+  await server.untilLogged('does not answer any more');
+  await server.untilServing(2);
+  expect(isAlive(coming)).toBe(false);
+  expect(await server.stop()).toBe(0);
+}, 90_000);

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +21,10 @@ export interface ServerProcess {
   /** Waits for the end. */
   readonly ended: Promise<number | string | null>;
 }
+
+/** The process ids of a process's children: of a server's workers. */
+export const childrenOf = (pid: number): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 
 /** Runs the built program as an operator would. */
 export function spawnCognomen(
