@@ -17,7 +17,6 @@ import type { Closing } from './closing.ts';
 import type { Infrastructure } from './infrastructure.ts';
 import { operationContext } from './operating.ts';
 import type { Services } from './services.ts';
-import { testMessages } from './test-messages.ts';
 
 /** Each may take a while, and holds up the others of its kind alone. */
 const OPERATIONS_AT_ONCE = 8;
@@ -65,7 +64,9 @@ export function createListeners(
 
   async function serve(
     listener: Listener,
-    api: Pick<ApiServerOptions, 'name' | 'routes' | 'webClients' | 'clientOf' | 'token' | 'letIn'>,
+    api: Pick<ApiServerOptions, 'routes' | 'webClients' | 'clientOf' | 'token' | 'letIn'> & {
+      readonly name: 'client' | 'internal' | 'admin';
+    },
   ): Promise<Listening> {
     const server = createApiServer({
       ...common,
@@ -76,8 +77,7 @@ export function createListeners(
       noteOldWay: services.oldWays.note,
     });
     closing.defer(`the ${api.name} listener`, () => server.close());
-    const key = api.name === 'internal' ? PORT_KEYS.internal : PORT_KEYS.client;
-    return listen(server, api.name, { ...listener, key }, connectionTimes);
+    return listen(server, api.name, { ...listener, key: PORT_KEYS[api.name] }, connectionTimes);
   }
 
   async function serveAdmin(listener: Listener): Promise<Listening> {
@@ -90,15 +90,15 @@ export function createListeners(
       issuer,
       onExceeded: (limit) => metrics.limitExceeded(limit, true),
     });
-    const context = operationContext(config, {
+    const own = {
       storage,
       keys,
       clock,
       random,
       associations: async () => associations,
-      testMessages: testMessages(config, { storage, clock, logger, metrics }),
       parsePhoneNumber: infrastructure.phoneNumbers.parse,
-    });
+    };
+    const context = operationContext(config, own, { logger, metrics });
     return serve(listener, {
       name: 'admin',
       routes: adminApiRoutes(OPERATIONS, { context, atOnce: OPERATIONS_AT_ONCE }),

@@ -7,12 +7,13 @@ import { readPidFile } from '../platform/pid-file.ts';
 import { type Finding, ok, problem, reasonOf } from './finding.ts';
 
 /** Where the server is to listen, by the key of the port. */
-function listenersOf({ http, general }: Config): (Listener & { readonly key: string })[] {
+function listenersOf({ http, general, admin }: Config): (Listener & { readonly key: string })[] {
   const all: readonly [keyof typeof PORT_KEYS, Listener | undefined][] = [
     ['client', http.clientApi],
     ['internal', http.internalApi],
     ['metrics', general.prometheus],
     ['replication', http.replication],
+    ['admin', admin.listener],
   ];
   return all.flatMap(([name, listener]) =>
     listener === undefined ? [] : [{ ...listener, key: PORT_KEYS[name] }],

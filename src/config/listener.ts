@@ -10,4 +10,5 @@ export const PORT_KEYS = {
   internal: '[http] internalapi.http.port',
   metrics: '[general] prometheus_port',
   replication: '[http] replication.https.port',
+  admin: '[admin] admin.http.port',
 } as const;

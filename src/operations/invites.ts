@@ -1,5 +1,13 @@
 import { currentMxid } from '../identity/associations/lookup.ts';
-import { aList, anInteger, anObject, aString, type Described } from '../model/json-schema.ts';
+import {
+  aBoolean,
+  aList,
+  anInteger,
+  anObject,
+  aString,
+  type Described,
+  type Schema,
+} from '../model/json-schema.ts';
 import type { InviteRow, Stores } from '../storage/stores/index.ts';
 import { PAGE_OPTIONS, parseAddress, parseSubject, readId, readPage } from './input.ts';
 import type { Operation } from './operation.ts';
@@ -8,12 +16,24 @@ import { lines, plain, time } from './text.ts';
 /** Looked at in one transaction. */
 const AT_ONCE = 100;
 
+const INVITE_MEMBERS = {
+  id: anInteger,
+  medium: aString,
+  address: aString,
+  room_id: aString,
+  sender: aString,
+};
+const INVITE_TIMES = { received_at: anInteger, delivered_at: anInteger, notice: anInteger };
+
 /** What is kept of an invitation; the token, which proves whose it is, is nobody's business. Times in milliseconds. */
-const INVITE = anObject(
-  { id: anInteger, medium: aString, address: aString, room_id: aString, sender: aString },
-  { received_at: anInteger, delivered_at: anInteger, notice: anInteger },
-);
+const INVITE = anObject(INVITE_MEMBERS, INVITE_TIMES);
 export type SeenInvite = Described<typeof INVITE>;
+
+const SHOWN = anObject(INVITE_MEMBERS, {
+  ...INVITE_TIMES,
+  expires_at: anInteger,
+  bound_to: aString,
+});
 
 const seen = (row: InviteRow): SeenInvite => ({
   id: row.id,
@@ -82,6 +102,7 @@ export const showInvite: Operation<ShownInvite | null> = {
   summary:
     'One invitation: its state, until when it is kept, and to whom its address is bound by now',
   argument: ID,
+  result: SHOWN as Schema<ShownInvite | null>,
   async run(input, { storage, config, clock }) {
     const invite = await inviteOf(storage.stores, readId('the id', input));
     if (invite === undefined) return null;
@@ -113,6 +134,7 @@ export const expireInvite: Operation<{ readonly expired: boolean }> = {
   summary:
     'Gives up one pending invitation now, as its time would; its key stays valid for the usual grace',
   argument: ID,
+  result: anObject({ expired: aBoolean }),
   async run(input, { storage, config, clock }) {
     const id = readId('the id', input);
     const keysUntil = clock.now() + config.email.invites.keyGrace;
