@@ -7,6 +7,7 @@ import {
   startDispatcher,
 } from '../homeservers/onbind/dispatcher.ts';
 import { dateTokens } from '../identity/adoption/tokens.ts';
+import { removeTombstones } from '../identity/erasure/erasure.ts';
 import { deleteOldTrail } from '../identity/operators/trail.ts';
 import { repeat } from '../platform/repeat.ts';
 import { logFailure } from '../platform/unavailable.ts';
@@ -22,6 +23,8 @@ const ROTATION_INTERVAL = 1000;
 /** As soon somebody is let through whom an operator wants to. */
 const LIMITS_INTERVAL = 2000;
 const PRUNING_INTERVAL = 60 * 60 * 1000;
+/** What was erased is to be gone from the log soon after the last peer has taken its deletion. */
+const TOMBSTONE_INTERVAL = 10 * 1000;
 const RENEWAL_INTERVAL = 60 * 60 * 1000;
 /** So long tokens of operators that have ended are listed. */
 const ENDED_TOKENS_KEPT = 30 * 24 * 60 * 60 * 1000;
@@ -82,6 +85,13 @@ export function startBackground(
   const dating = inBackground(logger, 'Dating access tokens', () => dateTokens({ storage, clock }));
   closing.defer('Dating access tokens', () => dating);
   again(PRUNING_INTERVAL, 'Pruning the log', () => pruneLog(storage, clock, logger));
+  again(TOMBSTONE_INTERVAL, 'Removing deletions of what was erased', async () => {
+    const { tombstoneLifetime } = general;
+    const count = await removeTombstones({ storage, clock, tombstoneLifetime });
+    if (count === 0) return;
+    logger.info({ count }, 'Removed deletions of what was erased');
+    await storage.remnants?.clear();
+  });
   again(CLEANUP_INTERVAL, 'Deleting what is old', async () => {
     const sessions = await validation.deleteOld();
     const tokens = await accounts.deleteUnused();

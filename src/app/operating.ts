@@ -1,5 +1,6 @@
 import pino from 'pino';
 import type { Config } from '../config/config.ts';
+import { createMigrationMails } from '../delivery/migration-mail.ts';
 import { type Associations, createAssociations } from '../identity/associations/associations.ts';
 import { createOnbindNotices } from '../identity/invitations/onbind-notices.ts';
 import { createServerKeys } from '../identity/server-keys.ts';
@@ -35,6 +36,7 @@ export function operationContext(
     associations: () => associationsOf(made),
     testMessages: testMessages(config, { ...made, ...telling }),
     parsePhoneNumber: createPhoneNumbers().parse,
+    migrationMails: () => createMigrationMails(config, { ...made, logger: silent }),
     ...made,
   };
 }
@@ -45,7 +47,11 @@ async function associationsOf({
   storage,
   keys,
   clock,
-}: Pick<OperationContext, 'config' | 'storage' | 'keys' | 'clock'>): Promise<Associations> {
+  random,
+}: Pick<
+  OperationContext,
+  'config' | 'storage' | 'keys' | 'clock' | 'random'
+>): Promise<Associations> {
   const pepper = await storage.stores.verification.pepper();
   if (pepper === undefined) {
     throw new OperatorError('The database has no pepper yet; start the server once first');
@@ -57,7 +63,7 @@ async function associationsOf({
     notices: createOnbindNotices({
       keys,
       clock,
-      random: secureRandom,
+      random,
       logger: silent,
       metrics: { notice: ignore },
       expiry: config.email.invites.expiry,

@@ -11,7 +11,7 @@ import { orReportFailure } from './report-failure.ts';
 /** What a command works on. */
 export interface OpenDatabase {
   readonly config: Config;
-  readonly storage: Pick<Storage, 'stores' | 'transaction' | 'logTransaction'>;
+  readonly storage: Pick<Storage, 'stores' | 'transaction' | 'logTransaction' | 'remnants'>;
 }
 
 /** In place of a database that cannot be opened: whatever it is asked throws why. */
@@ -21,6 +21,7 @@ const unopened = (error: OperatorError): OpenDatabase['storage'] & { close(): Pr
   },
   transaction: () => Promise.reject(error),
   logTransaction: () => Promise.reject(error),
+  remnants: undefined,
   close: async () => {},
 });
 

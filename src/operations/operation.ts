@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { Associations } from '../identity/associations/associations.ts';
+import type { MigrationMail } from '../identity/associations/casefold.ts';
 import type { TestMessages } from '../identity/messages/test-messages.ts';
 import type { ServerKeys } from '../identity/server-keys.ts';
 import type { Schema } from '../model/json-schema.ts';
@@ -12,12 +13,17 @@ import type { Storage } from '../storage/stores/index.ts';
 /** What an operation works with: in a server, or in a command beside servers that run. Put together by `app/operating.ts`. */
 export interface OperationContext {
   readonly config: Config;
-  readonly storage: Pick<Storage, 'stores' | 'transaction' | 'logTransaction'>;
+  readonly storage: Pick<Storage, 'stores' | 'transaction' | 'logTransaction' | 'remnants'>;
   readonly keys: ServerKeys;
   readonly clock: Clock;
   readonly random: Random;
   /** To whom long work is told; it is broken off by that, too. */
   readonly progress: Progress;
+  /** Mails to those whose binding goes with a spelling of their address; to be closed. */
+  migrationMails(): {
+    send(mail: MigrationMail): Promise<void>;
+    close(): Promise<void>;
+  };
   /** Binding and unbinding as the server does it, with all that follows from it. */
   associations(): Promise<Pick<Associations, 'bind' | 'unbind'>>;
   readonly testMessages: TestMessages;

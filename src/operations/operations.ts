@@ -2,6 +2,7 @@ import { listAccounts, logOutAccount } from './accounts.ts';
 import { createToken, listTokens, revokeToken } from './admin-tokens.ts';
 import { listAudit } from './audit.ts';
 import { bind, unbind } from './bind.ts';
+import { casefoldAddresses } from './casefold.ts';
 import { doctor } from './doctor.ts';
 import { cancelInvite, expireInvite, listInvites, showInvite } from './invites.ts';
 import { listLimits, resetLimits } from './limits.ts';
@@ -10,6 +11,7 @@ import { testMail, testSms } from './message-tests.ts';
 import type { AnyOperation } from './operation.ts';
 import { dropOutbox, listOutbox, retryOutbox } from './outbox.ts';
 import { addPeer, disablePeer, enablePeer, listPeers, removePeer, showPeers } from './peers.ts';
+import { erasePerson, exportPerson } from './person.ts';
 import { deleteSession, listSessions } from './sessions.ts';
 import { stats } from './stats.ts';
 import { trace } from './trace.ts';
@@ -47,4 +49,7 @@ export const OPERATIONS: readonly AnyOperation[] = [
   listTokens,
   revokeToken,
   listAudit,
+  casefoldAddresses,
+  exportPerson,
+  erasePerson,
 ];

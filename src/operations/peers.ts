@@ -101,6 +101,7 @@ const RULES: Readonly<Record<(typeof RECEIVED)[number], string>> = {
   members: 'left out: has members that none has',
   malformed: 'left out: is no association',
   ahead: 'left out: dated more than a day ahead',
+  erased: 'left out: said before it was erased here',
 };
 
 const receivedLines = (received: ReceivedTally) =>

@@ -48,7 +48,7 @@ export function createReplicationMetrics(registers: Registry[]): ReplicationMetr
   );
   const leftOut = counter(
     'left_out_total',
-    'Associations and deletions of a peer, rightly signed, that were acknowledged and not stored, by reason: members (it has some that an association does not have), malformed, ahead (dated more than a day ahead)',
+    'Associations and deletions of a peer, rightly signed, that were acknowledged and not stored, by reason: members (it has some that an association does not have), malformed, ahead (dated more than a day ahead), erased (said before it was erased here)',
     ['peer', 'reason'],
   );
   return {

@@ -22,8 +22,11 @@ export interface ReceivedAssociation {
  * Why a peer's association is left out: it has members that none has, lacks what one needs or has it in another
  * form, or is dated more than a day ahead.
  */
-export const UNUSABLE = ['members', 'malformed', 'ahead'] as const;
+const UNUSABLE = ['members', 'malformed', 'ahead'] as const;
 export type Unusable = (typeof UNUSABLE)[number];
+/** Why it is left out, be it that or that it was erased here. */
+export const LEFT_OUT = [...UNUSABLE, 'erased'] as const;
+export type LeftOutReason = (typeof LEFT_OUT)[number];
 
 /** Bytes of UTF-8; together they must fit into an entry of PostgreSQL's indexes. */
 const LONGEST = { medium: 64, address: LONGEST_ADDRESS, mxid: LONGEST_MXID };

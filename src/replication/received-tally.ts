@@ -1,9 +1,9 @@
 import type { StateStore } from '../storage/stores/index.ts';
-import { UNUSABLE, type Unusable } from './received-association.ts';
+import { LEFT_OUT, type LeftOutReason } from './received-association.ts';
 
 /** What becomes of an association that a peer sends: taken in, or refused or left out by a rule. */
-export const RECEIVED = ['bound', 'deleted', 'signature', ...UNUSABLE] as const;
-export type ReceivedRule = 'bound' | 'deleted' | 'signature' | Unusable;
+export const RECEIVED = ['bound', 'deleted', 'signature', ...LEFT_OUT] as const;
+export type ReceivedRule = 'bound' | 'deleted' | 'signature' | LeftOutReason;
 
 /** How many there were, and when the last came, in milliseconds. */
 export interface Tally {

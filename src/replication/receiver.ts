@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { lookupKeys } from '../identity/associations/lookup-keys.ts';
 import { toAssociation } from '../identity/associations/signed-association.ts';
+import { saidBeforeErasure } from '../identity/erasure/erased-names.ts';
 import { lookupHash } from '../model/lookup-hash.ts';
 import { aheadOf } from '../model/precedence.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -18,7 +19,7 @@ import type {
   Storage,
 } from '../storage/stores/index.ts';
 import { verifiersOf } from './peers.ts';
-import { parseAssociation, UNUSABLE, type Unusable } from './received-association.ts';
+import { LEFT_OUT, type LeftOutReason, parseAssociation } from './received-association.ts';
 import { noteReceived, type ReceivedRule } from './received-tally.ts';
 
 /** An association as a peer sent it, by its id there. */
@@ -61,13 +62,13 @@ type Received =
   | { readonly kind: 'unbind'; readonly deletion: ReplicatedDeletion };
 
 interface LeftOut {
-  readonly kind: Unusable;
+  readonly kind: LeftOutReason;
   readonly id: number;
 }
 
 /** How many there are of each kind. */
-function countsOf(leftOut: readonly LeftOut[]): Partial<Record<Unusable, number>> {
-  const counts: Partial<Record<Unusable, number>> = {};
+function countsOf(leftOut: readonly LeftOut[]): Partial<Record<LeftOutReason, number>> {
+  const counts: Partial<Record<LeftOutReason, number>> = {};
   for (const { kind } of leftOut) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;
 }
@@ -75,13 +76,18 @@ function countsOf(leftOut: readonly LeftOut[]): Partial<Record<Unusable, number>
 /** So many ids of what was left out are in the log, once a push. */
 const MAX_LOGGED = 20;
 
+const deletionsAmong = (received: readonly Received[]) =>
+  received.filter(({ kind }) => kind === 'unbind').length;
+
+const saidIn = (entry: Received) => (entry.kind === 'bind' ? entry.association : entry.deletion);
+
 /**
  * Bindings before deletions, unless a push has both for one address: only there their order matters, and
  * few long runs are stored many times faster than many short ones.
  */
 function inFewRuns(received: readonly Received[]): readonly Received[] {
   const nameOf = (entry: Received) => {
-    const { medium, address } = entry.kind === 'bind' ? entry.association : entry.deletion;
+    const { medium, address } = saidIn(entry);
     return `${medium} ${address}`;
   };
   const { bind = [], unbind = [] } = Object.groupBy(received, ({ kind }) => kind);
@@ -137,13 +143,19 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
     };
   }
 
-  /** Runs of bindings and of deletions one after the other, so that what came later has its way. */
+  /**
+   * Runs of bindings and of deletions one after the other, so that what came later has its way.
+   * @returns those that were not erased here after they had been said, which alone are stored
+   */
   async function store(
     peer: Peer,
-    received: readonly Received[],
+    all: readonly Received[],
     counts: Readonly<Partial<Record<ReceivedRule, number>>>,
-  ): Promise<void> {
-    await storage.logTransaction(async (stores) => {
+  ): Promise<readonly Received[]> {
+    return storage.logTransaction(async (stores) => {
+      const erased: ReadonlySet<unknown> = await saidBeforeErasure(stores, all.map(saidIn));
+      const taken = all.filter((entry) => !erased.has(saidIn(entry)));
+      const received = inFewRuns(taken);
       const now = clock.now();
       // The first that is not taken.
       const ahead = aheadOf(now) + 1;
@@ -166,14 +178,17 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
       }
       if (deleted.length > 0) await unbound(stores, deleted);
       if (stored.length > 0) await bound(stores, stored);
-      await noteReceived(stores.state, peer.name, counts, now);
+      const deletions = deletionsAmong(taken);
+      const stands = { bound: taken.length - deletions, deleted: deletions, erased: erased.size };
+      await noteReceived(stores.state, peer.name, { ...counts, ...stands }, now);
+      return taken;
     });
   }
 
   function noteLeftOut(peer: Peer, leftOut: readonly LeftOut[]): void {
     if (leftOut.length === 0) return;
     const reasons = countsOf(leftOut);
-    for (const kind of UNUSABLE) metrics.leftOut(peer.name, kind, reasons[kind] ?? 0);
+    for (const kind of LEFT_OUT) metrics.leftOut(peer.name, kind, reasons[kind] ?? 0);
     logger.warn(
       {
         peer: peer.name,
@@ -181,7 +196,7 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
         reasons,
         ids: leftOut.slice(0, MAX_LOGGED).map(({ id }) => id),
       },
-      'Left out what a peer sent that is not an association, or is dated more than a day ahead',
+      'Left out what a peer sent that is not an association, is dated more than a day ahead, or was erased here',
     );
   }
 
@@ -206,10 +221,12 @@ export function createReceiver(deps: ReceiverDependencies): Receiver {
       await store(peer, [], { signature: refused.length });
       return refused;
     }
-    const deletions = received.filter(({ kind }) => kind === 'unbind').length;
-    const taken = { bound: received.length - deletions, deleted: deletions };
-    await store(peer, inFewRuns(received), { ...countsOf(leftOut), ...taken });
-    metrics.received(peer.name, received.length - deletions, deletions);
+    const taken = new Set(await store(peer, received, countsOf(leftOut)));
+    for (const entry of received) {
+      if (!taken.has(entry)) leftOut.push({ kind: 'erased', id: saidIn(entry).originId });
+    }
+    const deletions = deletionsAmong([...taken]);
+    metrics.received(peer.name, taken.size - deletions, deletions);
     noteLeftOut(peer, leftOut);
     return [];
   }

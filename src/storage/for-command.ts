@@ -28,6 +28,7 @@ export function openBeside(file: string): Database.Database {
     handle.pragma('foreign_keys = OFF');
     handle.pragma('trusted_schema = OFF');
     handle.pragma('synchronous = FULL');
+    handle.pragma('secure_delete = ON');
     return handle;
   } catch (error) {
     handle?.close();
@@ -66,7 +67,7 @@ export async function openForCommand(
   config: DatabaseConfig,
   logger: Logger,
   writeTurn?: WriteTurn,
-): Promise<Pick<Storage, 'stores' | 'transaction' | 'logTransaction' | 'close'>> {
+): Promise<Pick<Storage, 'stores' | 'transaction' | 'logTransaction' | 'remnants' | 'close'>> {
   const engine = await openBesideOthers(config, logger, writeTurn);
   try {
     if (await hasPendingMigrations(engine)) {
@@ -83,6 +84,7 @@ export async function openForCommand(
   return {
     stores: storesIn(engine.db),
     ...transactionsOn(engine, storesIn),
+    remnants: engine.remnants,
     close: () => engine.close(),
   };
 }

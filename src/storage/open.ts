@@ -105,6 +105,7 @@ export async function openStorage(
     pepper,
     sharedBuckets,
     writeTurn,
+    remnants: engine.remnants && { ...engine.remnants, rewrite: undefined },
     ping: () => engine.ping(),
     close: () => engine.close(),
   };

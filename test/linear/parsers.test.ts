@@ -65,6 +65,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   'reads arguments by the fields, which are in the table': ['readArguments', 'field'],
   'reads what an operator types, short or by functions in the table': [
     'parseThreePidOf',
+    'linesNaming',
     'plain',
     'readId',
     'secretIn',

@@ -48,6 +48,8 @@ export interface GeneralConfig extends ProcessesConfig {
   readonly serverAliases: readonly string[];
   /** Addresses with or without a port; empty: the system's. */
   readonly dnsServers: readonly string[];
+  /** Milliseconds that the deletion of an erased address waits for peers at most. */
+  readonly tombstoneLifetime: number;
   /** Milliseconds after which a notice that its homeserver never took is given up. */
   readonly noticeLifetime: number;
   /** Milliseconds after which a notice that its homeserver refuses again and again is given up. */
@@ -215,6 +217,15 @@ export const GENERAL = {
     about:
       'For how many hours an invitation that the homeserver of the bound user refuses is offered to it again. 0: one refusal is enough.',
   },
+  tombstoneLifetime: {
+    section,
+    name: 'erasure.tombstone_days',
+    default: '30',
+    parse: days,
+    own: true,
+    about:
+      'For how many days the deletion of an erased address waits for peers at most; until then its address stays in the log.',
+  },
   ...PROCESSES,
 } satisfies Record<string, Key<unknown>>;
 
@@ -268,6 +279,7 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
     dnsServers: reader.read(GENERAL.dnsServers),
     noticeLifetime: reader.read(GENERAL.noticeLifetime),
     refusedNoticeLifetime: reader.read(GENERAL.refusedNoticeLifetime),
+    tombstoneLifetime: reader.read(GENERAL.tombstoneLifetime),
     ...readProcesses(reader),
   };
 }

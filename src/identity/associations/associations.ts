@@ -6,6 +6,7 @@ import type { Clock } from '../../platform/clock.ts';
 import type {
   KnownOfAddress,
   LocalAssociation,
+  LoggedAssociation,
   Storage,
   Stores,
 } from '../../storage/stores/index.ts';
@@ -62,6 +63,48 @@ const NOBODY_TOLD = 'mxid names no homeserver that could be told of this binding
 /** The state under which the id is kept up to which the local log is in the global table. */
 export const LOG_POSITION = 'log_position';
 
+/**
+ * Writes what this server says of an address now, in place of what it leaves behind; its id in the log. To be called under
+ * the log's lock.
+ */
+export async function say(
+  stores: Stores,
+  entry: LocalAssociation,
+  known: KnownOfAddress,
+  { serverName, now }: { readonly serverName: string; readonly now: number },
+): Promise<number> {
+  const id = await stores.associations.appendToLog(entry, known.logged);
+  await noteReplaced(stores, known.logged);
+  const said = { originServer: serverName, originId: Number.POSITIVE_INFINITY, ts: entry.ts };
+  const deletes = entry.mxid === undefined;
+  await stores.associations.deletePublished(
+    known.published.filter((stored) => replaces({ ...said, deletes }, stored, aheadOf(now))),
+  );
+  await stores.state.set(LOG_POSITION, String(id));
+  return id;
+}
+
+/** The same of an address that is bound no more from then on. */
+export const sayDeleted = (
+  stores: Stores,
+  { medium, address }: { readonly medium: string; readonly address: string },
+  ts: number,
+  known: KnownOfAddress,
+  of: { readonly serverName: string; readonly now: number },
+): Promise<number> => {
+  const nobody = {
+    mxid: undefined,
+    notBefore: undefined,
+    notAfter: undefined,
+    lookupHash: undefined,
+  };
+  return say(stores, { medium, address, ts, ...nobody }, known, of);
+};
+
+/** The last of what this server said of an address. */
+export const lastLogged = ({ logged }: KnownOfAddress): LoggedAssociation | undefined =>
+  logged.toSorted((a, b) => b.id - a.id)[0];
+
 export function createAssociations(deps: AssociationsDependencies): Associations {
   const { storage, keys, clock, notices, limits, logged, onChange, trail } = deps;
   const { serverName } = keys;
@@ -72,24 +115,6 @@ export function createAssociations(deps: AssociationsDependencies): Associations
     if (binds <= limits.most('bind.session') || !limits.reached('bind.session')) return;
     // Its address is to be proven anew by then.
     throw limitExceeded('bind.session', SESSION_LIFETIME);
-  }
-
-  /** Writes what this server says of an address now, in place of what it leaves behind; its id in the log. */
-  async function say(
-    stores: Stores,
-    entry: LocalAssociation,
-    known: KnownOfAddress,
-    now: number,
-  ): Promise<number> {
-    const id = await stores.associations.appendToLog(entry, known.logged);
-    await noteReplaced(stores, known.logged);
-    const said = { originServer: serverName, originId: Number.POSITIVE_INFINITY, ts: entry.ts };
-    const deletes = entry.mxid === undefined;
-    await stores.associations.deletePublished(
-      known.published.filter((stored) => replaces({ ...said, deletes }, stored, aheadOf(now))),
-    );
-    await stores.state.set(LOG_POSITION, String(id));
-    return id;
   }
 
   return {
@@ -112,7 +137,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         // The invitations are for whoever bound the address, not for those who look it up.
         const signed = keys.sign(association);
 
-        const originId = await say(stores, entry, known, now);
+        const originId = await say(stores, entry, known, { serverName, now });
         const signedJson = JSON.stringify(signed);
         await stores.associations.publish(
           { ...entry, originServer: serverName, originId, signedJson },
@@ -137,24 +162,15 @@ export function createAssociations(deps: AssociationsDependencies): Associations
 
     async unbind(threepid, mxid) {
       return storage.logTransaction(async (stores) => {
-        const { medium, address } = threepid;
+        const { medium } = threepid;
         const known = await stores.associations.known(threepid, serverName);
-        const own = known.logged.toSorted((a, b) => b.id - a.id)[0];
+        const own = lastLogged(known);
         if (own?.mxid !== mxid) return false;
         stores.onCommit(logged);
         stores.onCommit(() => onChange(medium, 'unbound'));
         const now = clock.now();
         const ts = dateAfter([own.ts], now);
-        const deletion = {
-          medium,
-          address,
-          ts,
-          mxid: undefined,
-          notBefore: undefined,
-          notAfter: undefined,
-          lookupHash: undefined,
-        };
-        await say(stores, deletion, known, now);
+        await sayDeleted(stores, threepid, ts, known, { serverName, now });
         await notices.takeBack(stores, [threepid]);
         return true;
       }, threepid.address);

@@ -39,7 +39,7 @@ const pause = (milliseconds: number) =>
 /** Whom the address is bound to now, and by whom. */
 export async function bindingInForce(
   storage: Pick<Storage, 'stores'>,
-  { medium, address }: Pick<ThreePid, 'medium' | 'address'>,
+  { medium, address }: { readonly medium: string; readonly address: string },
   now: number,
 ) {
   const rows = await storage.stores.overview.associationsAt(medium, address);

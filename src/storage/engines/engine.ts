@@ -4,6 +4,7 @@ import { OperatorError } from '../../platform/operator-error.ts';
 import { UnavailableError } from '../../platform/unavailable.ts';
 import type { Schema } from '../kysely/schema.ts';
 import type { TransactionScope } from '../kysely/transaction-scope.ts';
+import type { Remnants } from '../stores/index.ts';
 
 /** A connection or a transaction: what the stores work on. */
 export type Db = Kysely<Schema> | Transaction<Schema>;
@@ -64,6 +65,8 @@ export interface Engine {
   isReadOnly(error: unknown): boolean;
   /** What is wrong with the database's file, so many at most; PostgreSQL has programs of its own for that. */
   fileFaults(limit: number): readonly string[];
+  /** Of deleted rows in its file; undefined where there is no file of ours. */
+  readonly remnants: Remnants | undefined;
   /** @throws UnavailableError while the database cannot be read, or takes no writes */
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -208,6 +208,14 @@ export interface Schema {
     association_id: number;
     since_ts: number;
   };
+  /** Who was erased. */
+  cognomen_erased: {
+    /** Keyed, of the address or user id. */
+    name_hash: string;
+    erased_ts: number;
+    /** The entry of the log by which peers learn of it; null once it is gone. */
+    log_id: number | null;
+  };
   /** Deletions peers sent lately: what they had said before may still be on its way. */
   cognomen_received_deletions: {
     origin_server: string;

@@ -6,6 +6,7 @@ import { ownAssociationStore } from './adoption/own-associations.ts';
 import { respellingStore } from './adoption/respelling.ts';
 import { associationStore } from './associations.ts';
 import { ephemeralKeyStore } from './ephemeral-keys.ts';
+import { erasureStore } from './erasures.ts';
 import { invitationStore } from './invitations.ts';
 import { lookupStore } from './lookups.ts';
 import { messageEventStore } from './message-events.ts';
@@ -15,6 +16,7 @@ import { adminTokenStore, auditStore } from './operators.ts';
 import { overviewStore } from './overview.ts';
 import { peerStore } from './peers.ts';
 import { pepperStore } from './peppers.ts';
+import { personStore } from './persons.ts';
 import { keyWriter } from './queries/lookup-keys.ts';
 import { replicatedStore } from './replicated.ts';
 import { sessionStore } from './sessions.ts';
@@ -40,6 +42,7 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     ephemeralKeys: ephemeralKeyStore(engine, db),
     accounts: accounts(db),
     networkKeys: networkKeyStore(db),
+    erasures: erasureStore(engine, db),
     invitations: invitationStore(engine, db),
     messageEvents: messageEventStore(db),
     onbindNotices: onbindNotices(db),
@@ -52,6 +55,7 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     audit: auditStore(db),
     peers: peerStore(engine, db),
     peppers: peppers(db),
+    persons: personStore(engine, db, onbindNotices(db)),
     replicated: replicatedStore(engine, db, writer),
     verification: verificationStore(engine, db, writer),
   });

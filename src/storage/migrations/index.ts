@@ -19,6 +19,7 @@ import * as buckets from './0017-buckets.ts';
 import { twoVersions } from './0018-two-versions.ts';
 import { messageEvents } from './0019-message-events.ts';
 import { operators } from './0020-operators.ts';
+import * as erasures from './0021-erasures.ts';
 
 /** Where it is kept which are done. */
 const TABLE = 'cognomen_migrations';
@@ -51,6 +52,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0018-two-versions': twoVersions(engine.name),
     '0019-message-events': messageEvents(engine.name),
     '0020-operators': operators(engine.name),
+    '0021-erasures': erasures,
   };
 }
 

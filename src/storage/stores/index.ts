@@ -5,6 +5,7 @@ import type { OwnAssociationStore } from './adoption/own-associations.ts';
 import type { RespellingStore } from './adoption/respelling.ts';
 import type { AssociationStore } from './associations.ts';
 import type { EphemeralKeyStore } from './ephemeral-keys.ts';
+import type { ErasureStore } from './erasures.ts';
 import type { InvitationStore } from './invitations.ts';
 import type { LookupStore } from './lookups.ts';
 import type { MessageEventStore } from './message-events.ts';
@@ -14,6 +15,8 @@ import type { AdminTokenStore, AuditStore } from './operators.ts';
 import type { OverviewStore } from './overview.ts';
 import type { PeerStore } from './peers.ts';
 import type { PepperStore } from './peppers.ts';
+import type { PersonStore } from './persons.ts';
+import type { Remnants } from './remnants.ts';
 import type { ReplicatedStore } from './replicated.ts';
 import type { SessionStore } from './sessions.ts';
 import type { SharedBuckets } from './shared-buckets.ts';
@@ -26,6 +29,7 @@ export type * from './adoption/own-associations.ts';
 export type * from './adoption/respelling.ts';
 export type * from './associations.ts';
 export type * from './ephemeral-keys.ts';
+export type * from './erasures.ts';
 export type * from './invitations.ts';
 export type * from './lookups.ts';
 export type * from './message-events.ts';
@@ -35,6 +39,8 @@ export type * from './operators.ts';
 export type * from './overview.ts';
 export type * from './peers.ts';
 export type * from './peppers.ts';
+export type * from './persons.ts';
+export type * from './remnants.ts';
 export type * from './replicated.ts';
 export type * from './sessions.ts';
 export type * from './shared-buckets.ts';
@@ -50,6 +56,7 @@ export interface Stores {
   readonly associations: AssociationStore;
   readonly lookups: LookupStore;
   readonly ephemeralKeys: EphemeralKeyStore;
+  readonly erasures: ErasureStore;
   readonly accounts: AccountStore;
   readonly networkKeys: NetworkKeyStore;
   readonly invitations: InvitationStore;
@@ -64,6 +71,7 @@ export interface Stores {
   readonly audit: AuditStore;
   readonly peers: PeerStore;
   readonly peppers: PepperStore;
+  readonly persons: PersonStore;
   readonly replicated: ReplicatedStore;
   readonly verification: VerificationStore;
 }
@@ -99,6 +107,8 @@ export interface Storage {
   readonly sharedBuckets: SharedBuckets | undefined;
   /** The turns to write, for other connections of this process; undefined where nobody needs to wait for one. */
   readonly writeTurn?: WriteTurn | undefined;
+  /** Of deleted rows in its file; undefined where there is no file of ours. */
+  readonly remnants: Remnants | undefined;
   /** Resolves when the database answers. */
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -607,6 +607,7 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     'onbind.give_up_after_days',
     'onbind.give_up_refused_after_hours',
   ],
+  'erasing people': ['erasure.tombstone_days'],
   'connections to the mail relay': ['email.smtp_connections'],
   'how many processes serve': ['workers'],
   'how the server stops': ['shutdown.delay'],

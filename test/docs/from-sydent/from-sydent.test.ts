@@ -152,8 +152,8 @@ different on purpose.
 - **different**: whoever relied on what Sydent does has to know it. The reason stands beside it.
 
 In short: clients, homeservers, peers, the configuration, templates and the database go on as they are. Look at three
-things before you move: log lines are JSON unless you ask for text, the \`casefold_db.py\` tool and the Docker image have
-no successor yet, and errors are no longer sent to Sentry.
+things before you move: log lines are JSON unless you ask for text, the Docker image has no successor yet, and errors are no
+longer sent to Sentry.
 
 ## Listeners
 

@@ -361,16 +361,18 @@ export const TOOLS: Rows = {
     ),
   ],
   '`casefold_db.py`': [
-    different(
-      'makes one of the spellings of an address, and mails those who lose one',
-      '**not there yet**; run Sydent’s before you move, or leave it: addresses are found in any case and the newest wins, but nobody is told',
-      'it comes as a command of its own',
+    better(
+      'makes one of the spellings of an address, and mails those who lose one; a user with a mail that fails is passed over',
+      '`cognomen casefold [--dry-run] [--no-email]`, beside a running server: the same; what was bound keeps its dates, peers get it, and a run that was broken off goes on',
+      'nobody has to stop for it; and until then addresses are found in any case, and the newest wins',
+      'operations/casefold > are looked at, then folded, and who has one no more is told by mail',
+      'operations/casefold > are left as they are where somebody cannot be told, unless nobody is to be',
     ),
   ],
   '`sydent-bind`': [
     different(
       'binds an address by reading its code from the database',
-      '**not there**; `POST /_matrix/identity/internal/bind` does it in one step',
+      '**not there**; `cognomen bind ADDRESS MXID`, or `POST /_matrix/identity/internal/bind`, does it in one step',
       'codes are nobody’s to read',
       'api/internal-api > a body is JSON whatever its type: %s',
     ),

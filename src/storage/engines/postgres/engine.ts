@@ -191,6 +191,7 @@ export async function openPostgresEngine(
     isRemote: true,
     isReadOnly,
     fileFaults: () => [],
+    remnants: undefined,
     async ping() {
       await read(NO_WRITE, []);
     },

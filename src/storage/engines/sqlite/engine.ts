@@ -13,6 +13,7 @@ import { namingFile, reasonOf } from './errors.ts';
 import { integrityFaults } from './integrity.ts';
 import { openFile } from './open-file.ts';
 import { createReader } from './reader.ts';
+import { remnantsOf } from './remnants.ts';
 
 /** Milliseconds between looks at whether the file is still where it was. */
 const LOOKS = 1000;
@@ -64,6 +65,7 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
   handle.pragma('busy_timeout = 0');
   const scope = new TransactionScope();
   const file = openFile(path);
+  const remnants = remnantsOf(handle, path);
   const outages = watchOutages({
     logger,
     metrics,
@@ -130,6 +132,7 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
     isReadOnly: () => false,
     isRemote: false,
     fileFaults: (limit) => integrityFaults(handle, limit),
+    remnants,
     async ping() {
       await requireWritable();
       await sql`select 1 from sqlite_schema limit 1`.execute(db);
@@ -141,6 +144,7 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
       // First: the last to close leaves everything in the one file.
       reader?.close();
       close();
+      remnants?.close();
     },
   };
 }

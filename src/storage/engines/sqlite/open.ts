@@ -51,6 +51,8 @@ const LOG_SIZE = 64 * 1024 * 1024;
 function setUp(handle: Database.Database): void {
   handle.pragma('journal_mode = WAL');
   handle.pragma('synchronous = FULL');
+  // What is deleted is overwritten: nobody finds in a page that is free what was erased.
+  handle.pragma('secure_delete = ON');
   handle.pragma(`journal_size_limit = ${LOG_SIZE}`);
   handle.pragma(`busy_timeout = ${BUSY_TIMEOUT.start}`);
   handle.pragma(`cache_size = -${CACHE_SIZE}`);
