@@ -20,12 +20,14 @@ COPY package.json package-lock.json .npmrc ./
 COPY tools tools
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN npm run build && COGNOMEN_COMMIT=${COMMIT} node tools/commit.js && \
+RUN install -D -m 644 node_modules/node-linux-*/LICENSE /image/usr/local/share/doc/LICENSE-node && \
+    npm run build && COGNOMEN_COMMIT=${COMMIT} node tools/commit.js && \
     npm prune --omit=dev --ignore-scripts --no-audit --no-fund && \
     sh packaging/assemble "${TARGETARCH:-$(dpkg --print-architecture)}" /image/opt/cognomen && \
     # Without a shell there is no `env` either.
     sed -i '1s|.*|#!/usr/local/bin/node|' /image/opt/cognomen/dist/main.js && \
-    mkdir -p /image/usr/local/bin && ln -s /opt/cognomen/dist/main.js /image/usr/local/bin/cognomen && \
+    mkdir -p /image/usr/local/bin && \
+    ln -s /opt/cognomen/dist/main.js /image/usr/local/bin/cognomen && \
     mkdir /data
 
 FROM ${NODE} AS node

@@ -7,6 +7,9 @@ WORK=$(mktemp -d)
 mkdir -p "$PACKAGING_FOLDER"
 chmod 755 "$WORK" "$PACKAGING_FOLDER"
 
+# Never into what is mounted there.
+remove_work() { rm -rf --one-file-system "$WORK"; }
+
 say_no() {
   echo "$*" >&2
   exit 1
@@ -58,5 +61,5 @@ make_debian() {
   rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
   tar -C "$root" -cf "$DEBIAN_TAR.part" --exclude=./dev --exclude=./proc/* --exclude=./sys/* .
   mv "$DEBIAN_TAR.part" "$DEBIAN_TAR"
-  rm -rf "$root"
+  rm -rf --one-file-system "$root"
 }
