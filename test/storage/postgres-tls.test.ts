@@ -146,7 +146,7 @@ describe('TLS to PostgreSQL', () => {
     'sslmode=%s with another authority is refused',
     async (mode) => {
       const refused = connect(url(`sslmode=${mode}&sslrootcert=${stranger.file}`));
-      await expect(refused).rejects.toThrow(/unable to verify the first certificate|self-signed/);
+      await expect(refused).rejects.toThrow(/certificate signature failure/);
     },
   );
 
