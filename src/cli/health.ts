@@ -1,6 +1,6 @@
-import { request } from 'node:http';
 import { readConfig } from '../config/load.ts';
 import { surroundings } from '../config/surroundings.ts';
+import { request } from '../platform/node-http.ts';
 import { OperatorError } from '../platform/operator-error.ts';
 import type { Command } from './command.ts';
 import { orReportFailure } from './report-failure.ts';
@@ -18,6 +18,7 @@ const PATIENCE = 8000;
 /** More than any answer of the server has. */
 const LONGEST_ANSWER = 1000;
 
+/** What listens at one of these is reached at 127.0.0.1, also where no name is known. */
 const ALL_ADDRESSES = ['', '::', '0.0.0.0'];
 
 interface Answer {
@@ -45,13 +46,11 @@ const ask = (host: string, port: number): Promise<Answer> =>
 async function askServer(files: readonly string[]): Promise<Answer> {
   const { config } = await readConfig(files, surroundings());
   const { address, port } = config.http.clientApi;
-  const host = ALL_ADDRESSES.includes(address) ? 'localhost' : address;
+  const host = ALL_ADDRESSES.includes(address) ? '127.0.0.1' : address;
   try {
     return await ask(host, port);
   } catch (error) {
-    // Where none of several addresses answers, the error says nothing itself.
-    const errors = error instanceof AggregateError ? error.errors : [error];
-    const reason = errors.map(String).join(', ');
+    const reason = error instanceof Error ? error.message : String(error);
     throw new OperatorError(`No server answers at ${host} port ${port}: ${reason}`, {
       cause: error,
     });
