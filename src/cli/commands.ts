@@ -3,6 +3,7 @@ import type { Command } from './command.ts';
 import { config } from './config.ts';
 import { db } from './db.ts';
 import { generateKey } from './generate-key.ts';
+import { health } from './health.ts';
 import { key } from './key.ts';
 import { operationCommands } from './operation-commands.ts';
 import { pepper } from './pepper.ts';
@@ -13,6 +14,7 @@ import { serve } from './serve.ts';
 export const COMMANDS: readonly [Command, ...Command[]] = [
   serve,
   reload,
+  health,
   checkConfig,
   config,
   generateKey,

@@ -1,19 +1,25 @@
+import { existsSync } from 'node:fs';
 import { SECTIONS } from '../config/known-keys.ts';
-import { readConfig } from '../config/load.ts';
+import { loadConfig, readConfig } from '../config/load.ts';
 import type { ReadValue } from '../config/reader.ts';
 import { surroundings } from '../config/surroundings.ts';
+import { OperatorError } from '../platform/operator-error.ts';
+import { secureRandom } from '../platform/random.ts';
 import type { Command, CommandLine } from './command.ts';
 import { orReportFailure } from './report-failure.ts';
 import { UsageError } from './usage-error.ts';
 
 const FORMS = `
+  cognomen config init
   cognomen config show [--json]
   cognomen config defaults [--json]`;
 
-const HELP = `What the configuration says.
+const HELP = `What the configuration says, and the first one.
 
 Usage:${FORMS}
 
+  init      Write the first configuration, as the first start of a server does: every key with its default and what it means,
+            and a new signing key. SYDENT_SERVER_NAME names the server
   show      Every value in force and where it comes from: a file, a variable of the environment, or the default.
             Secrets are not shown
   defaults  Every key with its default, in the form of a configuration
@@ -84,25 +90,37 @@ async function show({ config: files, flags }: CommandLine): Promise<void> {
   print([...all.values()], flags.has('json'), true);
 }
 
+async function init({ config: files }: CommandLine): Promise<void> {
+  const [file = ''] = files;
+  if (files.length > 1) throw new UsageError('config init writes one file');
+  if (existsSync(file)) throw new OperatorError(`${file} is there already`);
+  const { warnings } = await loadConfig({ files, ...surroundings(), random: secureRandom });
+  for (const warning of warnings) process.stderr.write(`${warning}\n`);
+}
+
 function print(all: readonly Shown[], asJson: boolean, tellsOrigin: boolean): void {
   process.stdout.write(asJson ? `${JSON.stringify(all, null, 2)}\n` : asFile(all, tellsOrigin));
 }
 
+const ACTIONS: Readonly<Record<string, (line: CommandLine) => void | Promise<void>>> = {
+  init,
+  show,
+  defaults: ({ flags }) => print(defaults(), flags.has('json'), false),
+};
+
 /** Shows the configuration in force, and the defaults. */
 export const config: Command = {
   name: 'config',
-  summary: 'The configuration in force, and where each value comes from: show, defaults',
+  summary: 'The configuration in force, and where each value comes from: init, show, defaults',
   flags: ['json'],
   help: HELP,
   takesArguments: true,
   async run(line) {
     const [action, ...more] = line.args;
-    if (more.length > 0 || (action !== 'show' && action !== 'defaults')) {
-      throw new UsageError(`config wants one of${FORMS}`);
-    }
+    const act = action === undefined ? undefined : ACTIONS[action];
+    if (more.length > 0 || act === undefined) throw new UsageError(`config wants one of${FORMS}`);
     const done = await orReportFailure(async () => {
-      if (action === 'show') await show(line);
-      else print(defaults(), line.flags.has('json'), false);
+      await act(line);
       return true;
     });
     return done ? 0 : 1;

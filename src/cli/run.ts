@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { commitOf } from '../platform/commit.ts';
 import { VERSION } from '../platform/version.ts';
 import { optionsOf } from './command.ts';
 import { COMMANDS } from './commands.ts';
@@ -42,7 +43,8 @@ export async function run(args: readonly string[]): Promise<number> {
   }
   const { values, positionals } = parsed;
   if (values.version) {
-    process.stdout.write(`${VERSION}\n`);
+    const commit = commitOf();
+    process.stdout.write(commit === undefined ? `${VERSION}\n` : `${VERSION} (${commit})\n`);
     return 0;
   }
   const [name = COMMANDS[0].name, ...rest] = positionals;

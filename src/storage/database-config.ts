@@ -13,13 +13,14 @@ export interface SqliteConfig {
 
 export interface PostgresConfig {
   readonly engine: 'postgres';
+  /** A name, an address, or the folder of a socket. */
   readonly host: string;
   readonly port: number;
   readonly user: string;
   readonly password: string | undefined;
   readonly database: string;
   readonly sslMode: 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
-  /** Path of a PEM file. */
+  /** Path of a PEM file, or `system` for the authorities of the system. */
   readonly sslRootCert: string | undefined;
   readonly sslCert: string | undefined;
   readonly sslKey: string | undefined;

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/load.ts';
 import { parseIni } from '../../src/config/parser.ts';
@@ -50,6 +50,22 @@ test('config show tells each value in force and where it is from, and no secret'
     expect(output).not.toContain('hush');
     expect(output).not.toContain(SIGNING_KEY.split(' ')[2]);
   }
+});
+
+test('config init writes what a first start would, once', async () => {
+  const env = { SYDENT_SERVER_NAME: 'id.test', SYDENT_DB_PATH: '/var/lib/a.db' };
+  const first = await run(['config', 'init'], env);
+  expect(first).toMatchObject({ status: 0, output: expect.stringContaining('sydent.conf') });
+  const text = await readFile(`${folder.path}/sydent.conf`, 'utf8');
+  expect(text).toContain('\nserver.name = id.test\n');
+  expect(text).toContain('\ndb.file = /var/lib/a.db\n');
+  expect(await readdir(folder.path)).toEqual(['sydent.conf']);
+  const shown = await run(['config', 'show']);
+  expect(shown.status).toBe(0);
+
+  const second = await run(['config', 'init'], env);
+  expect(second).toEqual({ status: 1, output: 'sydent.conf is there already\n' });
+  expect(await readFile(`${folder.path}/sydent.conf`, 'utf8')).toBe(text);
 });
 
 test('config defaults prints a configuration that is good', async () => {

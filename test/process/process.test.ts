@@ -39,7 +39,7 @@ describe('the command line', () => {
   test('--version', async () => {
     const command = spawn(['--version']);
     expect(await command.ended).toBe(0);
-    expect(command.log()).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(command.log()).toMatch(/^\d+\.\d+\.\d+( \([0-9a-f]{12}(-changed)?\))?\n$/);
   });
 
   test.each([

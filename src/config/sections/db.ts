@@ -24,7 +24,9 @@ type PostgresTarget = Omit<
 >;
 
 const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
-const PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey'];
+const PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host', 'port', 'user'];
+/** As of libpq: the authorities of the system. */
+const SYSTEM = 'system';
 
 function postgresUrl(value: string): PostgresTarget | undefined {
   if (value === '') return undefined;
@@ -46,25 +48,40 @@ function postgresUrl(value: string): PostgresTarget | undefined {
       `a URL with no parameters but ${PARAMETERS.join(', ')} (it has ${unknown.join(', ')})`,
     );
   }
-  const mode = url.searchParams.get('sslmode') ?? 'prefer';
+  const parameter = (name: string) => url.searchParams.get(name) ?? undefined;
+  const rootCert = parameter('sslrootcert');
+  const ofSystem = rootCert === SYSTEM;
+  const mode = parameter('sslmode') ?? (ofSystem ? 'verify-full' : 'prefer');
   const sslMode = SSL_MODES.find((known) => known === mode);
   if (sslMode === undefined) throw must(`a URL with sslmode one of ${SSL_MODES.join(', ')}`);
-  const user = decode(url.username);
+  if (ofSystem && sslMode !== 'verify-full') {
+    throw must('a URL with sslmode=verify-full beside sslrootcert=system');
+  }
+  const socket = parameter('host');
+  if (socket !== undefined && (!socket.startsWith('/') || url.hostname !== '')) {
+    throw must(
+      'a URL whose parameter host is the folder of a socket: postgres:///database?host=/run/postgresql&user=name',
+    );
+  }
+  const socketPort = (socket && parameter('port')) || '5432';
+  if (!/^\d{1,5}$/.test(socketPort)) throw must('a URL whose parameter port is a number');
+  const host = socket ?? url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const user = decode(url.username) || (parameter('user') ?? '');
   const database = decode(url.pathname.slice(1));
-  if (user === '' || url.hostname === '' || database === '' || database.includes('/')) {
+  if (user === '' || host === '' || database === '' || database.includes('/')) {
     throw must('a URL with user, host and database: postgres://user:password@host/database');
   }
   return {
     engine: 'postgres',
-    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-    port: url.port === '' ? 5432 : Number(url.port),
+    host,
+    port: Number(url.port || socketPort),
     user,
     password: url.password === '' ? undefined : decode(url.password),
     database,
     sslMode,
-    sslRootCert: url.searchParams.get('sslrootcert') ?? undefined,
-    sslCert: url.searchParams.get('sslcert') ?? undefined,
-    sslKey: url.searchParams.get('sslkey') ?? undefined,
+    sslRootCert: rootCert,
+    sslCert: parameter('sslcert'),
+    sslKey: parameter('sslkey'),
   };
 }
 
@@ -96,7 +113,7 @@ export const DB = {
     secret: true,
     own: true,
     about:
-      'A PostgreSQL database (14 or newer) instead: postgres://user:password@host:port/database. A % in it is written %%. As parameters it takes sslmode (disable, prefer, require, verify-ca, verify-full), sslrootcert, sslcert and sslkey.',
+      'A PostgreSQL database (14 or newer) instead: postgres://user:password@host:port/database. A % in it is written %%. As parameters it takes sslmode (disable, prefer, require, verify-ca, verify-full), sslrootcert (a file, or system), sslcert and sslkey; by a socket: postgres:///database?host=/run/postgresql&user=name.',
   },
   readUrl: {
     section,

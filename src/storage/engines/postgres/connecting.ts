@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { ConnectionOptions } from 'node:tls';
+import { type ConnectionOptions, getCACertificates } from 'node:tls';
 import type { Client, PoolConfig } from 'pg';
 import type { Logger } from 'pino';
 import { stopwatch } from '../../../platform/clock.ts';
@@ -23,12 +23,15 @@ export interface Way {
 }
 
 async function tlsOptions(config: PostgresConfig): Promise<ConnectionOptions | false> {
-  if (config.sslMode === 'disable') return false;
-  const [ca, cert, key] = await Promise.all(
-    [config.sslRootCert, config.sslCert, config.sslKey].map((file) =>
+  // A socket is of this machine alone, and libpq takes no notice of sslmode there either.
+  if (config.sslMode === 'disable' || config.host.startsWith('/')) return false;
+  const ofSystem = config.sslRootCert === 'system';
+  const [own, cert, key] = await Promise.all(
+    [ofSystem ? undefined : config.sslRootCert, config.sslCert, config.sslKey].map((file) =>
       file === undefined ? undefined : readFile(file, 'utf8'),
     ),
   );
+  const ca = ofSystem ? getCACertificates('system') : own;
   return {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
