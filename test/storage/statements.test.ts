@@ -55,3 +55,57 @@ test('a bind reads its address once, and asks the database ten things', async ()
     'commit',
   ]);
 });
+
+test('a mail takes two commits: its code is stored before it goes out, and confirmed after', async () => {
+  const server = await startTestServer({ engine: 'postgres' });
+  const asked: string[] = [];
+  const query = pg.Client.prototype.query;
+  pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
+    const [first] = args as [string | { text: string }];
+    asked.push(typeof first === 'string' ? first : first.text);
+    return (query as (...all: unknown[]) => unknown).apply(this, args);
+  } as typeof query;
+  const request = () =>
+    postJson(`${server.url}/_matrix/identity/api/v1/validate/email/requestToken`, {
+      client_secret: 'secret',
+      email: 'ada@sample.test',
+      send_attempt: 1,
+    });
+  const kinds = () => {
+    // Limits are asked by statements of their own, and others look for what is due.
+    return asked
+      .filter(
+        (text) => !/cognomen_(?:buckets|notice|peers|state)|"peers"|local_threepid/.test(text),
+      )
+      .map(kindOf);
+  };
+  try {
+    expect((await request()).status).toBe(200);
+    expect(kinds()).toEqual([
+      // Whether it is a repeat.
+      'select',
+      'begin',
+      'select',
+      'insert into "cognomen_sessions"',
+      'insert into "threepid_validation_sessions"',
+      'select',
+      'update "cognomen_sessions"',
+      'commit',
+      'begin',
+      'select',
+      'delete from "cognomen_session_codes"',
+      'insert into "cognomen_session_codes"',
+      'update "cognomen_sessions"',
+      'delete from "threepid_token_auths"',
+      'insert into "threepid_token_auths"',
+      'commit',
+    ]);
+    asked.length = 0;
+    expect((await request()).status).toBe(200);
+    expect(kinds()).toEqual(['select']);
+  } finally {
+    pg.Client.prototype.query = query;
+    await server.stop();
+  }
+  expect(server.smtp.mails).toHaveLength(1);
+});

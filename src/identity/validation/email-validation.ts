@@ -89,9 +89,8 @@ export function createEmailValidation(deps: EmailValidationDependencies): EmailV
           clientSecret,
           sendAttempt,
           nextLink: usableNextLink(request.nextLink, deps),
-          async charge() {
-            await followed.admit(() => deps.limits.charge(mailCharges(caller, threepid.address)));
-          },
+          charge: () =>
+            followed.admit(() => deps.limits.charge(mailCharges(caller, threepid.address))),
           send,
         }),
       );

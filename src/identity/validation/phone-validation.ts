@@ -98,9 +98,7 @@ export function createPhoneValidation(deps: PhoneValidationDependencies): PhoneV
           clientSecret,
           sendAttempt,
           nextLink: usableNextLink(request.nextLink, deps),
-          async charge() {
-            await followed.admit(() => deps.limits.charge(messageCharges(caller, phone)));
-          },
+          charge: () => followed.admit(() => deps.limits.charge(messageCharges(caller, phone))),
           send: (code) => deps.sendVerification({ to: phone, code }),
         });
       });

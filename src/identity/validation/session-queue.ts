@@ -1,12 +1,12 @@
 /** Who waits, in this process, for a session that somebody sends for. */
 export interface SessionQueue {
-  /** The caller sends for it now; to be called when that is over. */
-  take(sid: number): () => void;
+  /** The caller has it now, until it calls what that returns; undefined while somebody else has it here. */
+  take(key: string): (() => void) | undefined;
   /**
    * Resolves when it is worth looking at the session again: whoever has it here is done, or, where
    * another process has it, after a while. False when too many wait for it already.
    */
-  next(sid: number): Promise<boolean>;
+  next(key: string): Promise<boolean>;
 }
 
 /** A client asks again when it has no answer; no honest one asks so often. */
@@ -15,32 +15,33 @@ const MAX_WAITING = 100;
 const POLL = 250;
 
 export function createSessionQueue(): SessionQueue {
-  const sending = new Map<number, Promise<void>>();
-  const waiting = new Map<number, number>();
+  const sending = new Map<string, Promise<void>>();
+  const waiting = new Map<string, number>();
 
   return {
-    take(sid) {
+    take(key) {
+      if (sending.has(key)) return undefined;
       const { promise, resolve } = Promise.withResolvers<void>();
-      sending.set(sid, promise);
+      sending.set(key, promise);
       return () => {
-        if (sending.get(sid) === promise) sending.delete(sid);
+        sending.delete(key);
         resolve();
       };
     },
 
-    async next(sid) {
-      const before = waiting.get(sid) ?? 0;
+    async next(key) {
+      const before = waiting.get(key) ?? 0;
       if (before >= MAX_WAITING) return false;
-      waiting.set(sid, before + 1);
+      waiting.set(key, before + 1);
       let timer: NodeJS.Timeout | undefined;
       const poll = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, sending.has(sid) ? 4 * POLL : POLL);
+        timer = setTimeout(resolve, sending.has(key) ? 4 * POLL : POLL);
       });
-      await Promise.race([sending.get(sid) ?? poll, poll]);
+      await Promise.race([sending.get(key) ?? poll, poll]);
       clearTimeout(timer);
-      const left = (waiting.get(sid) ?? 1) - 1;
-      if (left === 0) waiting.delete(sid);
-      else waiting.set(sid, left);
+      const left = (waiting.get(key) ?? 1) - 1;
+      if (left === 0) waiting.delete(key);
+      else waiting.set(key, left);
       return true;
     },
   };

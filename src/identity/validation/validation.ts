@@ -5,6 +5,7 @@ import { deleteInBatches } from '../../platform/delete-in-batches.ts';
 import type { Leases } from '../../platform/leases.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Session, SessionStore, Storage } from '../../storage/stores/index.ts';
+import type { Charged } from '../limits/limits.ts';
 import type { MessageTrail } from '../messages/message-trail.ts';
 import { sameSecret } from '../secrets.ts';
 import { nextLinkWithSid } from './next-link.ts';
@@ -51,8 +52,8 @@ export interface ValidationRequest {
   readonly clientSecret: string;
   readonly sendAttempt: number;
   readonly nextLink: string | undefined;
-  /** Asked before anything is made or sent; what it throws refuses the message. */
-  readonly charge: () => Promise<void>;
+  /** Asked before anything is written or sent; what it throws refuses the message. */
+  readonly charge: () => Promise<Charged>;
   /**
    * Sends the code. When this rejects, the message was refused: the attempt does not count, and the code
    * is dead. With an UnknownOutcomeError for its cause it may have gone out, and counts as sent.
@@ -80,14 +81,18 @@ const SESSION_KEPT = 5 * SESSION_LIFETIME;
 const PATIENCE = 30_000;
 const RETRY_AFTER = 5000;
 
-/** A session that a request goes on with. */
-interface Claim {
+/** What a request has begun: with a code, that is to be sent now. */
+interface Begun {
   readonly sid: number;
-  /** Who sends for it; undefined: its message was sent before. */
-  readonly holder: string | undefined;
-  /** The session that this one was opened in place of. */
-  readonly replaced?: number | undefined;
+  readonly sending?: {
+    readonly holder: string;
+    readonly code: string;
+    readonly guessesBefore: number;
+  };
 }
+
+/** What a request has before it begins: its message was sent before, or somebody sends for its session. */
+type Before = { readonly sent: number } | { readonly busy: number } | undefined;
 
 /** The highest attempt of a session before any was sent; one must be greater to send. */
 const NOTHING_SENT = -1;
@@ -97,24 +102,26 @@ export function createValidation(deps: ValidationDependencies): Validation {
   const claims = createSessionClaims(deps);
   const queue = createSessionQueue();
 
-  /** The session to go on with, and the one that it was opened in place of. */
-  async function open(
-    sessions: SessionStore,
-    request: ValidationRequest,
-  ): Promise<{ session: Session; replaced: number | undefined }> {
+  /** The session to go on with; undefined where there is to be a new one. */
+  const usable = (current: Session | undefined, { sendAttempt }: ValidationRequest) => {
+    const isOver =
+      current !== undefined &&
+      (isExpired(current, clock) || (current.validated && sendAttempt > current.sentAttempt));
+    return isOver ? undefined : current;
+  };
+
+  const currentOf = (sessions: SessionStore, { threepid, clientSecret }: ValidationRequest) =>
+    sessions.findCurrent(threepid.medium, threepid.address, clientSecret);
+
+  async function open(sessions: SessionStore, request: ValidationRequest): Promise<Session> {
     const { medium, address, typed } = request.threepid;
-    const { clientSecret, sendAttempt } = request;
-    let replaced: number | undefined;
+    const { clientSecret } = request;
     // A few turns are enough: each but the last follows another request's doing.
     for (let turn = 0; turn < 5; turn++) {
-      const current = await sessions.findCurrent(medium, address, clientSecret);
-      if (current !== undefined) {
-        const startOver =
-          isExpired(current, clock) || (current.validated && sendAttempt > current.sentAttempt);
-        if (!startOver) return { session: current, replaced };
-        await sessions.retire(current.id);
-        replaced = current.id;
-      }
+      const current = await currentOf(sessions, request);
+      const session = usable(current, request);
+      if (session !== undefined) return session;
+      if (current !== undefined) await sessions.retire(current.id);
       const id = random.integer53();
       const modifiedAt = clock.now();
       await sessions.create({ id, medium, address, typed, clientSecret, modifiedAt });
@@ -122,69 +129,37 @@ export function createValidation(deps: ValidationDependencies): Validation {
     throw new Error('No validation session could be opened');
   }
 
-  /** The session, claimed for this request unless its attempt was sent already. */
-  function claim(request: ValidationRequest): Promise<Claim | { readonly busy: number }> {
+  function before(session: Session | undefined, { sendAttempt }: ValidationRequest): Before {
+    if (session === undefined) return undefined;
+    const { id, sentAttempt, sendingUntil } = session;
+    // One that only opens a session is not a repeat: it is charged, though it sends nothing.
+    if (sentAttempt > NOTHING_SENT && sendAttempt <= sentAttempt) return { sent: id };
+    return claims.holds(sendingUntil) ? { busy: id } : undefined;
+  }
+
+  /** Opens the session, claims it, and stores the code that is to be sent, unless another request did. */
+  function begin(request: ValidationRequest): Promise<Begun | NonNullable<Before>> {
+    const { medium, typed } = request.threepid;
+    const code = CODES[medium].make(random);
     return storage.transaction(async ({ sessions }) => {
-      const { session, replaced } = await open(sessions, request);
-      const { id: sid, sentAttempt, sendingUntil } = session;
-      // One that only opens a session is not a repeat: it is charged, though it sends nothing.
-      const isRepeat = sentAttempt > NOTHING_SENT && request.sendAttempt <= sentAttempt;
-      if (isRepeat) return { sid, holder: undefined };
-      if (claims.holds(sendingUntil)) return { busy: sid };
+      const session = await open(sessions, request);
+      const found = before(session, request);
+      if (found !== undefined) return found;
+      const { id: sid, wrongGuesses: guessesBefore } = session;
+      if (request.sendAttempt <= NOTHING_SENT) return { sid };
       const lease = claims.make();
-      await sessions.claimSend(sid, lease);
-      return { sid, replaced, holder: lease.holder };
+      const nextLink = request.nextLink && nextLinkWithSid(request.nextLink, sid);
+      await sessions.beginSend(session, lease, { code, typed, nextLink, now: clock.now() });
+      return { sid, sending: { holder: lease.holder, code, guessesBefore } };
     });
   }
 
-  /** As `claim`, once nobody else sends for the session. */
-  async function claimInTurn(request: ValidationRequest): Promise<Claim> {
-    let patience: AbortSignal | undefined;
-    for (;;) {
-      const claimed = await claim(request);
-      if (!('busy' in claimed)) return claimed;
-      patience ??= AbortSignal.timeout(PATIENCE);
-      if (patience.aborted || !(await queue.next(claimed.busy))) {
-        throw new IdentityError('overloaded', 'A message is being sent already; try again later', {
-          details: { retry_after_ms: RETRY_AFTER },
-        });
-      }
-    }
-  }
-
-  /** Has the limits asked; what they refuse leaves the sessions as they were. */
-  async function charge(
-    request: ValidationRequest,
-    { sid, replaced }: Claim,
-    holder: string,
-  ): Promise<void> {
-    try {
-      await request.charge();
-    } catch (error) {
-      await storage.transaction(async ({ sessions }) => {
-        await sessions.releaseSend(sid, holder);
-        // What each refused request left behind would add up, whatever the limit.
-        const isGone = await sessions.deleteUnused(sid);
-        if (isGone && replaced !== undefined) {
-          await sessions.restore(replaced, request.clientSecret);
-        }
-      });
-      throw error;
-    }
-  }
-
-  /** Makes the code, sends it, and notes what became of it. */
-  async function sendCode(request: ValidationRequest, sid: number, holder: string): Promise<void> {
-    const { medium, typed } = request.threepid;
-    const { make, replacesEarlier } = CODES[medium];
-    const code = make(random);
-    const nextLink = request.nextLink && nextLinkWithSid(request.nextLink, sid);
-    let guessesBefore = 0;
+  /** Sends the code, and notes what became of it. */
+  async function send(request: ValidationRequest, { sid, sending }: Begun): Promise<void> {
+    if (sending === undefined) return;
+    const { holder, code, guessesBefore } = sending;
     let failure: unknown;
     try {
-      guessesBefore = await storage.transaction(({ sessions }) =>
-        sessions.prepareSend(sid, holder, { code, typed, nextLink, now: clock.now() }),
-      );
       await request.send(code, sid);
     } catch (error) {
       if (!isOutcomeUnknown(error)) {
@@ -193,6 +168,7 @@ export function createValidation(deps: ValidationDependencies): Validation {
       }
       failure = error;
     }
+    const { replacesEarlier } = CODES[request.threepid.medium];
     const replaceCodes = replacesEarlier || guessesBefore >= WRONG_GUESSES_ALLOWED;
     try {
       await storage.transaction(({ sessions }) =>
@@ -206,22 +182,54 @@ export function createValidation(deps: ValidationDependencies): Validation {
     if (failure !== undefined) throw failure;
   }
 
+  const look = async (request: ValidationRequest) =>
+    before(usable(await currentOf(storage.stores.sessions, request), request), request);
+
+  const sentOf = (found: Before) => (found && 'sent' in found ? found.sent : undefined);
+
+  /** Looks what there is, has the limits asked, and only then writes anything. The session's id, unless it is busy. */
+  async function answer(request: ValidationRequest): Promise<number | undefined> {
+    const found = await look(request);
+    if (found !== undefined) return sentOf(found);
+    const charged = await request.charge();
+    const begun = await begin(request);
+    if (!('sid' in begun)) {
+      // Another process was first.
+      charged.giveBack();
+      return sentOf(begun);
+    }
+    const letGo = begun.sending && claims.keep(begun.sid, begun.sending.holder);
+    try {
+      await send(request, begun);
+    } finally {
+      letGo?.();
+    }
+    return begun.sid;
+  }
+
   return {
     async request(request) {
-      const claimed = await claimInTurn(request);
-      const { sid, holder } = claimed;
-      if (holder === undefined) return sid;
-      const release = queue.take(sid);
-      const letGo = claims.keep(sid, holder);
-      try {
-        await charge(request, claimed, holder);
-        if (request.sendAttempt > NOTHING_SENT) await sendCode(request, sid, holder);
-        else await storage.stores.sessions.releaseSend(sid, holder);
-      } finally {
-        letGo();
-        release();
+      const { threepid, clientSecret } = request;
+      const key = JSON.stringify([threepid.medium, threepid.address, clientSecret]);
+      let patience: AbortSignal | undefined;
+      for (;;) {
+        const release = queue.take(key);
+        try {
+          // A repeat waits for nothing that is being sent.
+          const sid = release ? await answer(request) : sentOf(await look(request));
+          if (sid !== undefined) return sid;
+        } finally {
+          release?.();
+        }
+        patience ??= AbortSignal.timeout(PATIENCE);
+        if (patience.aborted || !(await queue.next(key))) {
+          throw new IdentityError(
+            'overloaded',
+            'A message is being sent already; try again later',
+            { details: { retry_after_ms: RETRY_AFTER } },
+          );
+        }
       }
-      return sid;
     },
 
     async submit(sid, clientSecret, given) {

@@ -63,14 +63,6 @@ function sessionStoreOn(
         .execute();
     },
 
-    async restore(id, clientSecret) {
-      await db
-        .updateTable('cognomen_sessions')
-        .set({ client_secret: clientSecret })
-        .where('session_id', '=', id)
-        .execute();
-    },
-
     async codes(id) {
       const rows = await db
         .selectFrom('cognomen_session_codes')
@@ -78,10 +70,6 @@ function sessionStoreOn(
         .where('session_id', '=', id)
         .execute();
       return rows.map((row) => ({ code: row.code, createdAt: row.created_ts }));
-    },
-
-    async claimSend(id, { holder, until }) {
-      await statements.claim(db, { id, holder, until });
     },
 
     async renewSend(id, holder, until) {
@@ -93,17 +81,12 @@ function sessionStoreOn(
         .execute();
     },
 
-    async prepareSend(id, holder, { code, now, typed, nextLink = null }) {
-      const [extra] = await statements.sending(db, { id, holder });
-      if (extra === undefined) throw new Error('The claim on the session has lapsed');
+    async beginSend({ id, sendingCode, wrongGuesses: guesses, ...session }, lease, send) {
       // The message of a process that died may have gone out.
-      if (extra.sending_code !== null) {
-        await keepCode(id, { code: extra.sending_code, createdAt: extra.sending_code_ts ?? 0 });
-      }
-      const guesses = extra.wrong_guesses;
-      await statements.storeSend(db, { id, code, now, typed, nextLink, guesses });
-      await statements.setTyped(db, { id, typed });
-      return guesses;
+      if (sendingCode !== undefined) await keepCode(id, sendingCode);
+      const { typed, nextLink = null, ...code } = send;
+      await statements.beginSend(db, { id, ...lease, ...code, nextLink, guesses });
+      if (typed !== session.typed) await statements.setTyped(db, { id, typed });
     },
 
     async confirmSend(id, holder, { attempt, replaceCodes }) {
@@ -135,21 +118,6 @@ function sessionStoreOn(
         .where('session_id', '=', id)
         .where('code', '=', code)
         .execute();
-    },
-
-    async deleteUnused(id) {
-      const unused = await db
-        .selectFrom('cognomen_sessions as extra')
-        .leftJoin('cognomen_session_codes as code', 'code.session_id', 'extra.session_id')
-        .select('extra.session_id')
-        .where('extra.session_id', '=', id)
-        .where('extra.sent_attempt', '=', -1)
-        .where('extra.sending_until', 'is', null)
-        .where('extra.sending_code', 'is', null)
-        .where('code.session_id', 'is', null)
-        .executeTakeFirst();
-      if (unused !== undefined) await deleteSessions([id]);
-      return unused !== undefined;
     },
 
     async forgetSends() {

@@ -67,29 +67,22 @@ export interface SessionStore {
   create(session: NewSession): Promise<boolean>;
   /** Takes the session out of reach of findCurrent; its id goes on working. */
   retire(id: number): Promise<void>;
-  /** Undoes that, where no other has taken its place. */
-  restore(id: number, clientSecret: string): Promise<void>;
   codes(id: number): Promise<SessionCode[]>;
-  /** Gives the session to the lease's holder, who alone sends for it until then. Nothing else of it changes. */
-  claimSend(id: number, lease: Lease): Promise<void>;
+  /**
+   * Gives the session, as it was read in the same transaction, to the lease's holder, who alone sends for it until then;
+   * and stores the code of the message that is about to go out, valid from now on.
+   */
+  beginSend(session: Session, lease: Lease, send: PreparedSend): Promise<void>;
   /** Makes the holder's claim last until then, unless it is another's by now. */
   renewSend(id: number, holder: string, until: number): Promise<void>;
-  /**
-   * Stores the code of the message that is about to go out, valid from now on.
-   * @returns the wrong guesses until now
-   * @throws Error when the claim is another's by now
-   */
-  prepareSend(id: number, holder: string, send: PreparedSend): Promise<number>;
   /** The message went out, or may have: its code stays, and wrong guesses before it are forgotten. */
   confirmSend(id: number, holder: string, send: ConfirmedSend): Promise<void>;
-  /** Ends the holder's claim, before any code was stored. Nothing else of the session changes. */
+  /** Ends the holder's claim. Nothing else of the session changes: its code stays. */
   releaseSend(id: number, holder: string): Promise<void>;
   /** The message was refused: its code is dead, and all wrong guesses stay counted. */
   abandonSend(id: number, holder: string, code: string): Promise<void>;
   /** Ends sends that were under way when their process died; only where no other can be at it. */
   forgetSends(): Promise<void>;
-  /** Deletes a session that nothing was ever sent for, and nothing is being sent; whether it was one. */
-  deleteUnused(id: number): Promise<boolean>;
   countWrongGuess(id: number): Promise<void>;
   markValidated(id: number, now: number): Promise<void>;
   /** Counts a bind by the session; how many that makes. */

@@ -29,7 +29,12 @@ interface Sending {
   readonly sending_code_ts: number | null;
   readonly wrong_guesses: number;
 }
-type Send = Id & Omit<PreparedSend, 'nextLink'> & { nextLink: string | null; guesses: number };
+type Send = Held &
+  Omit<PreparedSend, 'nextLink' | 'typed'> & {
+    until: number;
+    nextLink: string | null;
+    guesses: number;
+  };
 
 /** The statements of every request for a code, and of every bind by a session. */
 export function sessionStatements(engine: Engine) {
@@ -76,16 +81,6 @@ export function sessionStatements(engine: Engine) {
       }),
     ),
 
-    claim: prepare<Held & { until: number }, unknown>(engine, (db, slot) =>
-      db
-        .updateTable('cognomen_sessions')
-        .set({
-          sending_by: slot('holder'),
-          sending_until: slot('until'),
-          sending_attempt: null,
-        })
-        .where('session_id', '=', slot('id')),
-    ),
     sending: prepare<Held, Sending>(engine, (db, slot) =>
       db
         .selectFrom('cognomen_sessions')
@@ -93,10 +88,13 @@ export function sessionStatements(engine: Engine) {
         .where('session_id', '=', slot('id'))
         .where('sending_by', '=', slot('holder')),
     ),
-    storeSend: prepare<Send, unknown>(engine, (db, slot) =>
+    beginSend: prepare<Send, unknown>(engine, (db, slot) =>
       db
         .updateTable('cognomen_sessions')
         .set({
+          sending_by: slot('holder'),
+          sending_until: slot('until'),
+          sending_attempt: null,
           sending_code: slot('code'),
           sending_code_ts: slot('now'),
           guesses_before: slot('guesses'),
