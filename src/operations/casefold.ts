@@ -79,5 +79,5 @@ export const casefoldAddresses: Operation<Casefolded> = {
     );
     return [head, listed].filter((part) => part !== '').join('\n');
   },
-  found: ({ left }) => left === 0,
+  succeeded: ({ left }) => left === 0,
 };

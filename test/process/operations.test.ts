@@ -146,7 +146,7 @@ describe.each(ENGINES)('what operators ask, beside a server that runs on %s,', (
     const expiring = { ...config, email: { ...config.email, invites } };
     const input = { argument: String(first.id), options: {}, flags: new Set<string>() };
     expect(await showInvite.run(input, operationContext(expiring, { storage }))).toMatchObject({
-      expires_at: shown.receivedAt + 1000,
+      expires_at: shown.received_at + 1000,
     });
     await storage.close();
     expect(JSON.stringify(shown)).not.toContain('token');
