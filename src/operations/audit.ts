@@ -8,8 +8,9 @@ import {
   eitherOf,
 } from '../model/json-schema.ts';
 import type { AuditEntry } from '../storage/stores/index.ts';
-import { PAGE_OPTIONS, readPage, readTime, subjectOf } from './input.ts';
+import { PAGE_OPTIONS, readPage, readTime } from './input.ts';
 import type { Operation } from './operation.ts';
+import { nameFor } from './recorded.ts';
 import { lines, plain, time } from './text.ts';
 
 const shownDetails = (details: AuditEntry['details']) =>
@@ -49,9 +50,9 @@ export const listAudit: Operation<readonly AuditEntry[]> = {
       { about: aString },
     ),
   ) as NonNullable<Operation<readonly AuditEntry[]>['result']>,
-  run(input, { storage }) {
+  async run(input, { storage }) {
     const { argument, options } = input;
-    const about = argument === undefined ? undefined : subjectOf(argument);
+    const about = argument === undefined ? undefined : await nameFor(storage, argument);
     const which = { about, who: options['who'], since: readTime('since', options['since']) };
     return storage.stores.audit.list(which, readPage(input));
   },

@@ -84,14 +84,13 @@ export function parseSubject(text: string): Subject {
   return { kind: 'address', medium: threepid.medium, address: threepid.address };
 }
 
-/** An address as it is stored, or a user id; any other text as it is. */
-export function subjectOf(text: string): string {
+/** Whom a text names, where it names somebody. */
+export function subjectIn(text: string): Subject | undefined {
   try {
-    const subject = parseSubject(text);
-    return subject.kind === 'user' ? subject.mxid : subject.address;
+    return parseSubject(text);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    return text;
+    return undefined;
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type OwnedAddress,
   removeTombstones,
   saidOf,
+  TRAIL,
 } from '../identity/erasure/erasure.ts';
 import { linesNaming } from '../platform/log-search.ts';
 import { OperatorError } from '../platform/operator-error.ts';
@@ -125,6 +126,7 @@ async function remainsOf(found: Found, context: OperationContext) {
     found.boundTo.length > 0
       ? `what else is kept of ${found.boundTo.join(', ')}, to whom the address is bound: erase the user id`
       : undefined,
+    'what operators did about them, under a name that tells nobody who it was: audit.kept_days says until when',
     'what homeservers were told of bindings',
     'backups',
     config.db.engine === 'postgres'
@@ -157,7 +159,8 @@ export const exportPerson: Operation<Export> = {
   },
   text: (result) => JSON.stringify(result, null, 2),
   found: ({ kept, log_lines: logLines }) =>
-    logLines.length > 0 || Object.values(kept).some((rows) => rows.length > 0),
+    logLines.length > 0 ||
+    Object.entries(kept).some(([place, rows]) => place !== TRAIL && rows.length > 0),
 };
 
 /** Peers that do not know yet that these addresses are bound no more. */
@@ -247,5 +250,5 @@ export const erasePerson: Operation<Erasure> = {
       .filter((line) => line !== undefined)
       .join('\n');
   },
-  found: ({ kept }) => Object.values(kept).some((count) => count > 0),
+  found: ({ kept }) => Object.entries(kept).some(([place, count]) => place !== TRAIL && count > 0),
 };

@@ -1,6 +1,7 @@
+import { nameInTrail } from '../identity/erasure/erased-names.ts';
 import type { Operator } from '../identity/operators/operator.ts';
 import type { AuditEntry } from '../storage/stores/index.ts';
-import { subjectOf } from './input.ts';
+import { subjectIn } from './input.ts';
 import {
   InputError,
   type Operation,
@@ -15,16 +16,25 @@ const isOfSomebody = (text: string) => /@|^\+/.test(text);
 /** As both databases can hold it. */
 const written = (text: string) => text.slice(0, LONGEST).toWellFormed().replaceAll('\0', '?');
 
-function entryOf(
+/** Whom a text means, as the trail names them: folded, and of one who was erased only what tells nobody who it was. */
+export async function nameFor(storage: OperationContext['storage'], text: string): Promise<string> {
+  const subject = subjectIn(text);
+  if (subject === undefined) return text;
+  const plain = subject.kind === 'user' ? subject.mxid : subject.address;
+  return (await nameInTrail(storage.stores, subject)) ?? plain;
+}
+
+async function entryOf(
   { resource, action, argument, options = {} }: Operation,
   input: OperationInput,
   { who, via, origin }: Operator,
-): Pick<AuditEntry, 'who' | 'via' | 'origin' | 'action' | 'about' | 'details'> {
+  { storage }: Pick<OperationContext, 'storage'>,
+): Promise<Pick<AuditEntry, 'who' | 'via' | 'origin' | 'action' | 'about' | 'details'>> {
   const details: Record<string, string | true> = {};
   // What stands in a file may be long, and is about many.
   for (const name of Object.keys(input.files ?? {})) details[name] = true;
   for (const [name, value] of Object.entries(input.options)) {
-    const text = isOfSomebody(value) ? subjectOf(value) : value;
+    const text = isOfSomebody(value) ? await nameFor(storage, value) : value;
     details[name] = options[name]?.isFile ? true : written(text);
   }
   for (const flag of input.flags) details[flag] = true;
@@ -34,7 +44,7 @@ function entryOf(
     via,
     origin,
     action: action === undefined ? resource : `${resource} ${action}`,
-    about: about === undefined ? undefined : written(subjectOf(about)),
+    about: about === undefined ? undefined : written(await nameFor(storage, about)),
     details,
   };
 }
@@ -46,7 +56,7 @@ export async function recordRefusal(
   { storage, clock }: Pick<OperationContext, 'storage' | 'clock'>,
   operator: Operator,
 ): Promise<void> {
-  const entry = entryOf(operation, input, operator);
+  const entry = await entryOf(operation, input, operator, { storage });
   await storage.stores.audit.add({ ...entry, at: clock.now(), outcome: 'refused' });
 }
 
@@ -63,7 +73,7 @@ export async function runRecorded(
 ): Promise<unknown> {
   if (operation.kind === 'overview') return operation.run(input, context);
   const { audit } = context.storage.stores;
-  const entry = entryOf(operation, input, operator);
+  const entry = await entryOf(operation, input, operator, context);
   const id = await audit.add({ ...entry, at: context.clock.now(), outcome: 'begun' });
   let result: unknown;
   try {

@@ -105,7 +105,6 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'createKeyOnFile',
     'createPeerClaim',
     'createServerKeys',
-    'erasedName',
     'named',
     'giveUpOld',
     'isAddress',

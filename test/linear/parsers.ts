@@ -56,7 +56,7 @@ import { lookupHash } from '../../src/model/lookup-hash.ts';
 import { homeserverOf, parseMxid } from '../../src/model/mxid.ts';
 import { isReachableName, isSameServer, isServerName } from '../../src/model/server-name.ts';
 import { parseWebClient } from '../../src/model/web-client.ts';
-import { parseAddress, readTime, subjectOf } from '../../src/operations/input.ts';
+import { parseAddress, readTime, subjectIn } from '../../src/operations/input.ts';
 import { parseDsn } from '../../src/platform/error-reports.ts';
 import { createFingerprint } from '../../src/platform/fingerprint.ts';
 import { parseHostsLine } from '../../src/platform/hosts-file.ts';
@@ -293,9 +293,9 @@ export const PARSERS: readonly Parser[] = [
     starts: ['', 'Bearer ', 'Bearer cognomen_admin_'],
   },
   {
-    names: ['parseSubject', 'parseAddress', 'subjectOf'],
+    names: ['parseSubject', 'parseAddress', 'subjectIn'],
     read: (text) => {
-      subjectOf(text);
+      subjectIn(text);
       parseAddress(text);
     },
     starts: ['', '+44 ', 'a@', '@a:'],

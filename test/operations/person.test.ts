@@ -32,7 +32,7 @@ const TABLES = [
     'cognomen_rotated_keys',
   ],
   ...['cognomen_tokens', 'cognomen_state', 'cognomen_invite_keys', 'cognomen_notices'],
-  'cognomen_message_events',
+  ...['cognomen_message_events', 'cognomen_audit'],
   ...['cognomen_notice_invites', 'cognomen_erased', 'cognomen_received_deletions'],
 ] as const;
 
@@ -150,8 +150,9 @@ describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engi
     await live();
     const dry = await json('erase', MXID);
     expect(dry).toMatchObject({ erased: false, user: MXID, kept: { sessions: 1, bindings: 2 } });
-    // What homeservers do not take is remembered meanwhile.
-    const kept = { ...dry.kept, messages: expect.any(Number) };
+    // What homeservers do not take is remembered meanwhile, and so is each look.
+    const some = expect.any(Number);
+    const kept = { ...dry.kept, messages: some, operators_trail: some };
     expect((await json('erase', MXID)).kept).toEqual(kept);
     expect((await run('erase', MXID)).output).toContain('To be erased, with --yes: @ada');
 
@@ -168,6 +169,16 @@ describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engi
     expect(await lookup(server, 'ada@sample.test')).toEqual({});
     expect(await lookup(server, 'other@sample.test')).toMatchObject({ mxid: '@other:sample.test' });
     expect(await run('erase', MXID, '--yes')).toMatchObject({ status: 1 });
+    // Who looks again names nobody in the trail, and finds there what was done.
+    expect((await run('lookup', 'ada@sample.test')).status).toBe(1);
+    for (const who of [MXID, 'ADA@sample.test']) {
+      const trail: Json[] = await json('audit', 'list', who);
+      expect(trail.map(({ about }) => about)).toEqual(
+        trail.map(() => expect.stringMatching(/^erased:[\w-]{22}$/)),
+      );
+      expect(trail.length).toBeGreaterThan(1);
+    }
+    expect((await rowsOf(server)).toLowerCase()).not.toContain('ada');
     expect(await run('db', 'verify')).toMatchObject({ status: 0 });
 
     // Who comes back is somebody new.
@@ -211,7 +222,7 @@ describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engi
     const rows = await rowsOf(server);
     expect(rows.toLowerCase()).not.toContain('ada@sample.test');
     expect(rows).toContain('ada.two@sample.test');
-    expect(await json('accounts', 'list')).toMatchObject([{ userId: MXID }]);
+    expect(await json('accounts', 'list')).toMatchObject([{ user_id: MXID }]);
     expect((await filesOf(server)).toLowerCase()).not.toContain('ada@sample.test');
   });
 

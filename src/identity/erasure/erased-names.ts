@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Random } from '../../platform/random.ts';
-import type { Person, Stores } from '../../storage/stores/index.ts';
+import type { Person, Storage, Stores } from '../../storage/stores/index.ts';
 
 /** The state that holds the key of the hashes by which the erased are known; there is none before the first. */
 const KEY = 'erasure_key';
@@ -20,6 +20,27 @@ const hashWith =
 async function nameOfErased({ state }: Stores): Promise<NameOfErased | undefined> {
   const key = await state.get(KEY);
   return key === undefined ? undefined : hashWith(key);
+}
+
+/** What the trail of operators calls somebody of that name. */
+const trailName = (hash: string): string => `erased:${hash.slice(0, 22)}`;
+
+/** What the trail of operators is to call them from now on: the same whenever they are erased. */
+export const nameForTrail = async (
+  storage: Pick<Storage, 'logTransaction'>,
+  random: Random,
+  person: Person,
+): Promise<string> => {
+  const nameOf = await storage.logTransaction((stores) => nameForErasing(stores, random));
+  return trailName(nameOf(person));
+};
+
+/** What the trail calls them, where they were erased; else undefined. */
+export async function nameInTrail(stores: Stores, person: Person): Promise<string | undefined> {
+  const nameOf = await nameOfErased(stores);
+  if (nameOf === undefined) return undefined;
+  const hash = nameOf(person);
+  return (await stores.erasures.erasedAt([hash])).has(hash) ? trailName(hash) : undefined;
 }
 
 /** To be called under the log's lock: of two who erase at once, one makes the key. */

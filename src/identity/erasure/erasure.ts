@@ -12,10 +12,11 @@ import type {
 } from '../../storage/stores/index.ts';
 import { lastLogged, sayDeleted } from '../associations/associations.ts';
 import { bindingInForce } from '../associations/bind-many.ts';
-import { nameForErasing } from './erased-names.ts';
+import { renameInTrail } from '../operators/trail.ts';
+import { nameForErasing, nameForTrail } from './erased-names.ts';
 
 export interface ErasureDependencies {
-  readonly storage: Pick<Storage, 'stores' | 'logTransaction'>;
+  readonly storage: Pick<Storage, 'stores' | 'transaction' | 'logTransaction'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly serverName: string;
@@ -35,6 +36,8 @@ export interface OwnedAddress extends BoundRow {
 /** What was said of a user's addresses, and of what kind. */
 const BINDINGS = 'bindings';
 const STATEMENTS = 'replication_log';
+/** What operators did about someone: it is not theirs, and stays without their name. */
+export const TRAIL = 'operators_trail';
 
 /** Erased in one transaction. */
 const AT_ONCE = 200;
@@ -86,6 +89,7 @@ export async function keptOf(
   const kept: Kept = {};
   for (const place of persons.places) kept[place] = await persons.find(place, person, limit);
   if (person.kind === 'address') Object.assign(kept, await saidOf(storage, person));
+  kept[TRAIL] = await trailOf({ storage }, person, limit);
   return kept;
 }
 
@@ -102,13 +106,34 @@ export async function saidOf(
   };
 }
 
-/** Empties all places of a person. */
-async function emptyPlaces({ storage, clock }: ErasureDependencies, person: Person): Promise<void> {
+/** What operators did about them, in the trail. */
+async function trailOf(
+  { storage }: Pick<ErasureDependencies, 'storage'>,
+  person: Person,
+  limit: number,
+): Promise<KeptRow[]> {
+  const subject = person.kind === 'user' ? person.mxid : person.address;
+  const entries = await storage.stores.audit.list({ about: subject }, { after: 0, limit });
+  return entries.map(({ id, at, who, via, action, outcome }) => ({
+    id,
+    at,
+    who,
+    via,
+    action,
+    outcome,
+  }));
+}
+
+/** Empties all places of a person; what operators did about them stays, under a name that tells nobody who it was. */
+async function emptyPlaces(deps: ErasureDependencies, person: Person): Promise<void> {
+  const { storage, clock, random } = deps;
   for (const place of storage.stores.persons.places) {
     const erase = ({ persons }: OpenTransaction) =>
       persons.erase(place, person, AT_ONCE, clock.now());
     while ((await storage.logTransaction(erase)) >= AT_ONCE);
   }
+  const subject = person.kind === 'user' ? person.mxid : person.address;
+  await renameInTrail(storage, subject, await nameForTrail(storage, random, person));
 }
 
 /**

@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import { deleteInBatches } from '../../platform/delete-in-batches.ts';
 import { yieldToEventLoop } from '../../platform/yield-to-event-loop.ts';
 import type { Storage } from '../../storage/stores/index.ts';
@@ -9,16 +8,12 @@ type TrailStorage = Pick<Storage, 'stores' | 'transaction'>;
 export const deleteOldTrail = (storage: TrailStorage, before: number): Promise<number> =>
   deleteInBatches((limit) => storage.transaction(({ audit }) => audit.removeBefore(before, limit)));
 
-/** What the trail calls somebody who was erased: the same whenever they are, for who has the key. */
-export const erasedName = (key: string, subject: string): string =>
-  `erased:${createHmac('sha256', key).update(subject).digest('base64url').slice(0, 22)}`;
-
 const AT_ONCE = 500;
 
 /**
  * Calls somebody by another name in the whole trail: as the one whom entries are about, and in their details.
  * @param subject the folded address, or the user id
- * @param name such as `erasedName`
+ * @param name of one who was erased: `identity/erasure/erased-names.ts`
  * @returns in how many entries
  */
 export async function renameInTrail(
