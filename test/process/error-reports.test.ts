@@ -72,8 +72,10 @@ describe('errors of the log', () => {
   test('go to the Sentry project of the configuration', async () => {
     const { server: running, mail } = await start();
     for (const attempt of [1, 2, 3]) expect((await mail(attempt)).status).toBe(400);
-    await expect.poll(() => reports.length).toBe(1);
-    const [report] = reports;
+    const ofMails = () =>
+      reports.filter(({ event }) => event.message.formatted === 'Mail not sent');
+    await expect.poll(() => ofMails().length).toBe(1);
+    const [report] = ofMails();
     expect(report?.path).toBe('/sub/api/42/envelope/');
     expect(report?.auth).toContain('sentry_key=a0b1');
     expect(report?.event).toMatchObject({
@@ -81,9 +83,9 @@ describe('errors of the log', () => {
       server_name: 'id.test',
       message: { formatted: 'Mail not sent' },
     });
-    expect(report?.text).not.toMatch(/ada@|a-secret/);
+    for (const { text } of reports) expect(text).not.toMatch(/ada@|a-secret/);
     expect(await running.stop()).toBe(0);
-    expect(reports).toHaveLength(1);
+    expect(ofMails()).toHaveLength(1);
     expect(running.log()).not.toContain('a0b1');
   });
 

@@ -71,7 +71,13 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
     metrics,
     reasonOf: (error) => reasonOf(error, path),
     async probe() {
-      file.check();
+      try {
+        file.check();
+      } catch (error) {
+        // Before anybody is told: whoever copies the open file is to have everything.
+        await remnants?.clear().catch(() => {});
+        throw error;
+      }
       await file.checkRoom();
       await scope.outside(() => touch(db));
     },
@@ -81,21 +87,11 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
   const dialect = withOutages(sqliteDialect({ handle, file, reader, writeTurn }), outages);
   const db = new Kysely<Schema>({ dialect: withinOneTransaction(dialect, scope) });
 
-  /** Leaves nothing beside the open file: whoever copies that has everything. */
-  function gather(): void {
-    try {
-      if (!handle.inTransaction) handle.pragma('wal_checkpoint(TRUNCATE)');
-    } catch {
-      // It is tried again at the next look.
-    }
-  }
-
   /** @throws UnavailableError when nothing can be written for now */
   async function requireWritable(): Promise<void> {
     try {
       file.check();
     } catch (error) {
-      gather();
       throw outages.noted(error);
     }
     outages.requireNone();
