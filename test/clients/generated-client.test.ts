@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
+import { findPackageJSON } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from '../support/databases.ts';
@@ -10,10 +11,14 @@ import { bind } from '../support/invitations.ts';
 import { startTestServer } from '../support/server.ts';
 
 const FOLDER = fileURLToPath(new URL('../../tools/generated-client/', import.meta.url));
-const run = (script: string, ...args: string[]) =>
-  promisify(execFile)(process.execPath, [path.join(FOLDER, 'node_modules', script), ...args], {
+/** Runs a program of a package as the folder finds it: npm puts packages where there is room for their version. */
+function run(name: string, script: string, ...args: string[]) {
+  const found = findPackageJSON(name, pathToFileURL(path.join(FOLDER, 'client.ts')));
+  if (found === undefined) throw new Error(`${name} is not installed`);
+  return promisify(execFile)(process.execPath, [path.join(found, '..', script), ...args], {
     cwd: FOLDER,
   });
+}
 
 interface IdentityClient {
   lookUp(addresses: string[]): Promise<Readonly<Record<string, string>>>;
@@ -31,8 +36,8 @@ test('a client that is generated from the description compiles, and works', asyn
     for (const made of ['description.ts', 'made']) {
       await rm(path.join(FOLDER, made), { recursive: true, force: true });
     }
-    await run('openapi-typescript/bin/cli.js', file, '--output', 'description.ts');
-    await run('typescript/bin/tsc', '--project', '.');
+    await run('openapi-typescript', 'bin/cli.js', file, '--output', 'description.ts');
+    await run('typescript', 'bin/tsc', '--project', '.');
     const { createIdentityClient } = await import(path.join(FOLDER, 'made/client.js'));
     const token = await server.token('@bob:sample.test');
     const client: IdentityClient = createIdentityClient(server.url, token);

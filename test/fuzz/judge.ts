@@ -4,7 +4,7 @@ import { exchange, type WireAnswer } from './wire.ts';
 import type { World } from './world.ts';
 
 /** A token's last use is noted whatever for, limits count what comes to nothing, and what is owed to others goes on by itself. */
-const NEVER_LOOKED_AT = /^cognomen_(tokens|notice|peers|state|buckets)/;
+const NEVER_LOOKED_AT = /^cognomen_(tokens|notice|peers|state|buckets|message_events)/;
 const SESSION_TABLES = new Set([
   'threepid_validation_sessions',
   'threepid_token_auths',

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import path from 'node:path';
 import { type Node, parse } from 'acorn';
 
@@ -21,13 +22,13 @@ function* nodes(value: unknown): Generator<Node & Record<string, unknown>> {
   }
 }
 
-/** Every regular expression that stands in the built program, and how often one is put together there. */
+/** Every regular expression that stands in the sources, and the files in which one is put together. */
 export function expressionsOf(folder: string): { literals: Expression[]; made: string[] } {
   const literals: Expression[] = [];
   const made: string[] = [];
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    if (!name.endsWith('.js')) continue;
-    const text = readFileSync(path.join(folder, name), 'utf8');
+    if (!name.endsWith('.ts')) continue;
+    const text = stripTypeScriptTypes(readFileSync(path.join(folder, name), 'utf8'));
     for (const node of nodes(parse(text, { ecmaVersion: 'latest', sourceType: 'module' }))) {
       const regex = node['regex'] as { pattern: string; flags: string } | undefined;
       if (node.type === 'Literal' && regex !== undefined) {
