@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { send } from './answers.ts';
 import { endpoint, JsonAnswer } from './endpoint.ts';
 import { anObject, aString } from './schema.ts';
 import { refuseOtherMethods } from './server.ts';
@@ -50,14 +51,18 @@ export const healthEndpoints = (dependencies: HealthDependencies) =>
  */
 export function serveHealth(app: FastifyInstance, dependencies: HealthDependencies): void {
   const method = ['GET' as const, 'HEAD' as const];
-  app.route({ method, url: '/health', handler: async () => ({ status: 'ok' }) });
+  app.route({
+    method,
+    url: '/health',
+    handler: async (_request, reply) => send(reply, { status: 'ok' }),
+  });
   app.route({
     method,
     url: '/ready',
     async handler(_request, reply) {
       const why = await unready(dependencies);
-      if (why === undefined) return { status: 'ok' };
-      return reply.code(503).send({ status: 'unavailable', ...why });
+      if (why === undefined) return send(reply, { status: 'ok' });
+      return send(reply, new JsonAnswer(503, { status: 'unavailable', ...why }));
     },
   });
   for (const url of ['/health', '/ready']) refuseOtherMethods(app, url, { taken: new Set(method) });
