@@ -44,7 +44,7 @@ describe('two server processes', () => {
     await expect.poll(() => lookup(b, 'ada@sample.test'), PATIENCE).toEqual({});
     const { output } = await a.peers('status');
     expect(output).toMatch(
-      /^b\.test {2}active {2}https:\/\/127.*\n {2}last success: 20.*\n {2}backlog: 0\n {2}last error: none\n$/,
+      /^b\.test {2}active {2}https:\/\/127.*\n {2}last success: 20.*\n {2}backlog: 0\n {2}last error: none\n {2}received: 1 bindings taken in, the last 20.*\n$/,
     );
   });
 
