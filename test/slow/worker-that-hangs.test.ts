@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from 'vitest';
+import { processOf } from '../../src/platform/other-processes.ts';
 import { createDatabase, ENGINES, temporaryFolder } from '../support/databases.ts';
 import { childrenOf } from '../support/process.ts';
 import { askAnew, isAlive, killWorker, startWorkers } from '../support/workers.ts';
@@ -7,6 +8,8 @@ const cleanUp: (() => Promise<unknown>)[] = [];
 afterAll(async () => {
   for (const step of cleanUp.reverse()) await step();
 });
+
+const commandOf = (pid: number): string => processOf(pid).command;
 
 test.each(ENGINES)(
   'a worker that does not answer any more is killed and replaced, on %s',
@@ -47,7 +50,10 @@ test('one that hangs while it starts is killed, and another takes the place', as
   await killWorker(former[1]);
   let coming: number | undefined;
   while (coming === undefined) {
-    coming = childrenOf(server.pid).find((pid) => !former.includes(pid));
+    // Not before it runs a program of its own: until then the one that starts it waits for it.
+    coming = childrenOf(server.pid).find(
+      (pid) => !former.includes(pid) && commandOf(pid) !== commandOf(server.pid),
+    );
     await new Promise((resolve) => setImmediate(resolve));
   }
   process.kill(coming, 'SIGSTOP');
