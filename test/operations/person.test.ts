@@ -22,6 +22,8 @@ import { startTestServer, type TestServer } from '../support/server.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 const MXID = '@ada:nowhere.sample.test';
+/** What tells of her, in spellings that no key, hash or signature in base64 can contain by chance. */
+const TELLS_OF_HER = /@ada|ada@|ada\.two/i;
 const TABLES = [
   ...['threepid_validation_sessions', 'threepid_token_auths', 'local_threepid_associations'],
   ...['global_threepid_associations', 'invite_tokens', 'accounts', 'tokens', 'accepted_terms_urls'],
@@ -160,12 +162,10 @@ describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engi
     expect(done).toMatchObject({ erased: true, kept, waiting_for: [] });
     expect(done.traces).toBe(engine === 'sqlite' ? 0 : undefined);
     const rows = await rowsOf(server);
-    for (const name of [MXID, 'ada']) expect(rows.toLowerCase()).not.toContain(name);
-    const files = (await filesOf(server)).toLowerCase();
+    expect(rows).not.toMatch(TELLS_OF_HER);
+    const files = await filesOf(server);
     expect(files).toContain('other@sample.test');
-    for (const name of [MXID, 'ada@sample.test', 'ada.two@sample.test', '@ada']) {
-      expect(files).not.toContain(name);
-    }
+    expect(files).not.toMatch(TELLS_OF_HER);
     expect(await lookup(server, 'ada@sample.test')).toEqual({});
     expect(await lookup(server, 'other@sample.test')).toMatchObject({ mxid: '@other:sample.test' });
     expect(await run('erase', MXID, '--yes')).toMatchObject({ status: 1 });
@@ -178,7 +178,7 @@ describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engi
       );
       expect(trail.length).toBeGreaterThan(1);
     }
-    expect((await rowsOf(server)).toLowerCase()).not.toContain('ada');
+    expect(await rowsOf(server)).not.toMatch(TELLS_OF_HER);
     expect(await run('db', 'verify')).toMatchObject({ status: 0 });
 
     // Who comes back is somebody new.
@@ -211,7 +211,7 @@ describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engi
       await storage.close();
     }
     const rows = await rowsOf(server);
-    for (const name of [MXID, 'ada']) expect(rows.toLowerCase()).not.toContain(name);
+    expect(rows).not.toMatch(TELLS_OF_HER);
   });
 
   test('of an address alone is erased without its user', async () => {
