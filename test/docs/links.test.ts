@@ -64,6 +64,13 @@ describe('the documentation', () => {
     expect(broken).toEqual([]);
   });
 
+  test('is all in the table of contents of the site', async () => {
+    const config = await readFile(path.join(ROOT, 'tools/site/.vitepress/config.js'), 'utf8');
+    const listed = [...config.matchAll(/page\('[^']+', '([^']+)'\)/g)].map(([, name]) => name);
+    const there = [...pages.keys()].flatMap((name) => /^docs\/([^/]+)\.md$/.exec(name)?.[1] ?? []);
+    expect([...new Set(listed)].sort()).toEqual(there.sort());
+  });
+
   test('names no command and no option that there is not', () => {
     const wrong: string[] = [];
     for (const [page, text] of pages) {

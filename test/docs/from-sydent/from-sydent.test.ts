@@ -141,9 +141,26 @@ test('docs/from-sydent.md says all that', async () => {
   );
   const text = `# From Sydent
 
-For those who run Sydent 2.7 and think of moving. How to move is told in the [README](../README.md#moving-from-sydent);
-this page says what you will find: endpoint by endpoint, key by key, what is the same, what is better and what is
-different on purpose.
+For those who run Sydent 2.7 and think of moving: how to move and how to go back, then what you will find, endpoint by endpoint
+and key by key.
+
+## Step by step
+
+1. **Look first.** In the folder where Sydent runs, or with the same \`SYDENT_*\` environment variables, run
+   \`cognomen check-config\`. It changes nothing, tells which keys mean nothing to it, and tries relay and database.
+2. **Stop Sydent.** Cognomen refuses to start while another process has the database open for writing.
+3. **Start Cognomen** there: \`cognomen serve\`, [the image](install.md#the-image) on the same volume, or
+   [the Debian package](install.md#the-debian-package) with the two files where it looks for them. It copies the database
+   beside itself (\`sydent.db.backup-…\`), brings files of older Sydents up to date, and adds tables of its own. Your
+   templates, brands, key and pepper are used as they are. A million associations take less than half a minute.
+4. **See that all is well**: \`cognomen doctor\`, and \`cognomen lookup\` of an address that you know.
+5. **Then, in your own time**: [limits](limits.md) are only counted until \`limits.enforce = true\`; SQLite can be
+   [copied to PostgreSQL](operations.md#moving-to-postgresql-and-back).
+
+**Back again**: stop Cognomen and start Sydent 2.7 on the same two files. Bindings, sessions and deletions made meanwhile are
+all there; Sydent does not see the tables of Cognomen's own. From PostgreSQL, \`cognomen db copy\` makes a SQLite file first.
+
+## What you will find
 
 - **same**: whoever relies on it goes on doing so. Each has a test, linked at the end of the row (tests are in the source,
   not in the package).
@@ -151,9 +168,8 @@ different on purpose.
   anything.
 - **different**: whoever relied on what Sydent does has to know it. The reason stands beside it.
 
-In short: clients, homeservers, peers, the configuration, templates and the database go on as they are. Look at three
-things before you move: log lines are JSON unless you ask for text, the Docker image has no successor yet, and errors are no
-longer sent to Sentry.
+In short: clients, homeservers, peers, the configuration, templates and the database go on as they are. Look at one thing
+before you move: log lines are JSON unless you ask for text.
 
 ## Listeners
 

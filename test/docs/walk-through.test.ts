@@ -1,19 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { decodeBase64 } from '../src/signing/base64.ts';
-import { verifySignedJson } from '../src/signing/signed-json.ts';
-import { createDatabase, ENGINES, temporaryFolder } from './support/databases.ts';
-import { type ServerProcess, spawnCognomen, writeConfig } from './support/process.ts';
-import { type Shell, startShell } from './support/shell.ts';
-import { startSmtpServer } from './support/smtp.ts';
+import { decodeBase64 } from '../../src/signing/base64.ts';
+import { verifySignedJson } from '../../src/signing/signed-json.ts';
+import { createDatabase, ENGINES, temporaryFolder } from '../support/databases.ts';
+import { type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
+import { type Shell, startShell } from '../support/shell.ts';
+import { startSmtpServer } from '../support/smtp.ts';
 
-const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
-const walkThrough = /## Walk-through\n([\s\S]*?)\n## /.exec(readme)?.[1] ?? '';
+const walkThrough = await readFile(new URL('../../docs/walk-through.md', import.meta.url), 'utf8');
 /** The blocks of the walk-through, as one would copy them. */
 const blocks = [...walkThrough.matchAll(/```sh\n([\s\S]*?)\n```/g)].map(([, block]) => block ?? '');
 
-const CURL_STAND_IN = fileURLToPath(new URL('support/curl.ts', import.meta.url));
+const CURL_STAND_IN = fileURLToPath(new URL('../support/curl.ts', import.meta.url));
 /** Each answer on a line of its own; and some machines have no curl. */
 const CURL = `curl() {
   if [ -x /usr/bin/curl ]; then /usr/bin/curl --silent --show-error "$@"
@@ -27,7 +26,7 @@ const CASES = ENGINES.flatMap((engine) =>
 );
 
 describe.each(CASES)(
-  'the walk-through of the README, pasted, on $engine with limits.enforce = $enforce',
+  'the walk-through with curl, pasted, on $engine with limits.enforce = $enforce',
   ({ engine, enforce }) => {
     let folder: Awaited<ReturnType<typeof temporaryFolder>>;
     let database: Awaited<ReturnType<typeof createDatabase>>;
