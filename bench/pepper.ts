@@ -1,6 +1,6 @@
 /**
  * How long the rotation of the pepper takes beside a running server, and what lookups notice of it: their times without
- * a rotation and during one. `npm run bench:pepper [associations]`, on both databases, after a build.
+ * a rotation and during one. `npm run bench:pepper`.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,12 +8,35 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { lookupHash } from '../src/model/lookup-hash.ts';
 import { freePort } from '../test/support/free-port.ts';
 import { startPostgres } from '../test/support/postgres-server.ts';
 import { ACCOUNTS, addressOf, fillPostgres, fillSqlite, SERVER_NAME, tokenOf } from './data.ts';
 
-const COUNT = Number(process.argv[2] ?? 1_000_000);
+const HELP = `Rotates the pepper beside a running server, and measures lookups and binds meanwhile.
+
+  npm run bench:pepper               a million associations on each engine
+    --associations 10000             so many
+    --engine sqlite|postgres         only on that
+`;
+const { values: given } = parseArgs({
+  options: {
+    help: { type: 'boolean' },
+    associations: { type: 'string', default: '1000000' },
+    engine: { type: 'string' },
+  },
+});
+if (given.help) {
+  process.stdout.write(HELP);
+  process.exit();
+}
+const COUNT = Number(given.associations);
+const isAsked = (engine: string) => (given.engine ?? engine) === engine;
+if (!Number.isSafeInteger(COUNT) || COUNT < 1 || !['sqlite', 'postgres'].some(isAsked)) {
+  process.stderr.write(HELP);
+  process.exit(2);
+}
 /** Lookups of one address each, a second. */
 const RATE = 100;
 const SECONDS = 20;
@@ -24,7 +47,7 @@ async function startServer(folder: string, db: string) {
   const config = path.join(folder, 'sydent.conf');
   await writeFile(
     config,
-    `[general]\nserver.name = ${SERVER_NAME}\npidfile.path =\nlog.level = WARNING\n[db]\n${db}\n[http]
+    `[general]\nserver.name = ${SERVER_NAME}\npidfile.path =\nlog.level = ERROR\n[db]\n${db}\n[http]
 clientapi.http.bind_address = 127.0.0.1\nclientapi.http.port = ${port}\ninternalapi.http.bind_address = 127.0.0.1
 internalapi.http.port = ${internal}\nclient_http_base = https://id.test\n[crypto]
 ed25519.signingkey = ed25519 0 YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1\n`,
@@ -97,9 +120,18 @@ function tell(what: string, { lookups, binds }: Awaited<ReturnType<typeof probe>
 
 async function measure(folder: string, db: string): Promise<void> {
   const server = await startServer(folder, db);
-  const pepper = await pepperNow(server);
-  const until = performance.now() + SECONDS * 1000;
-  tell('without a rotation', await probe(server, pepper, () => performance.now() > until));
+  try {
+    const pepper = await pepperNow(server);
+    const until = performance.now() + SECONDS * 1000;
+    tell('without a rotation', await probe(server, pepper, () => performance.now() > until));
+    await measureRotation(server, pepper);
+  } finally {
+    server.child.kill();
+    if (server.child.exitCode === null) await once(server.child, 'exit');
+  }
+}
+
+async function measureRotation(server: Running, pepper: string): Promise<void> {
   const begin = performance.now();
   const command = spawn(process.execPath, [MAIN, 'pepper', 'rotate', '-c', server.config], {
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -112,21 +144,18 @@ async function measure(folder: string, db: string): Promise<void> {
   });
   tell('during a rotation', await probe(server, pepper, () => isOver));
   process.stdout.write(`${COUNT} associations in ${(await ended).toFixed(1)} s\n`);
-  const stopped = once(server.child, 'exit');
-  server.child.kill();
-  await stopped;
 }
 
 const folder = await mkdtemp(path.join(os.tmpdir(), 'cognomen-bench-'));
 try {
-  if (process.argv[3] !== 'postgres') {
+  if (isAsked('sqlite')) {
     process.stdout.write('SQLite\n');
     const file = path.join(folder, 'sydent.db');
     await fillSqlite(file, COUNT);
     await measure(folder, `db.file = ${file}\ndb.backup = false`);
     await rm(file);
   }
-  if (process.argv[3] !== 'sqlite') {
+  if (isAsked('postgres')) {
     process.stdout.write('PostgreSQL\n');
     const postgres = await startPostgres();
     try {
