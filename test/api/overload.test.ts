@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ENGINES } from '../support/databases.ts';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { createDatabase, ENGINES } from '../support/databases.ts';
 import { startHomeserver, type TestHomeserver } from '../support/homeserver.ts';
 import { get, postJson, request } from '../support/http.ts';
 import { startTestServer } from '../support/server.ts';
@@ -25,11 +25,16 @@ afterAll(async () => {
 test.each(ENGINES)(
   'what a slow homeserver has no room for is told to come back, and nobody else waits (%s)',
   async (engine) => {
+    const database = await createDatabase(engine);
+    onTestFinished(database.drop);
     const server = await startTestServer({
-      engine,
-      sections: { general: homeserver.reachable },
+      database,
+      // Patient enough for a slow machine, as is what follows.
+      sections: {
+        general: homeserver.reachable,
+        db: `${database.config}\ndb.connect_timeout = 60`,
+      },
       trustedCa: ca.pem,
-      // Patient enough for this machine.
       outboundLimits: { rooms: { logins: { patience: 60_000 } } },
       homeserverTimings: { login: { answer: 60_000, total: 60_000 } },
     });
