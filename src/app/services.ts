@@ -101,7 +101,10 @@ export function createServices(
   });
 
   const follow = requestFollower(trail, networkNames.of);
-  const validation = createValidation(infrastructure);
+  const validation = createValidation({
+    ...infrastructure,
+    shortCodes: email.shortCodes,
+  });
   const terms = createTerms({
     storage,
     current: options.termsPolicy,
@@ -188,6 +191,7 @@ export function createServices(
       logger,
       sendVerification: delivery.sendVerification,
       submitUrl: `${root}/validate/email/submitToken`,
+      shortCodes: email.shortCodes,
     }),
     phoneValidation: createPhoneValidation({
       validation,

@@ -110,12 +110,12 @@ export function createDelivery(config: Config, deps: DeliveryDependencies): Deli
   }
 
   return {
-    sendVerification: ({ to, address, brand, link, token, ipAddress }) =>
+    sendVerification: ({ to, address, brand, link, token, code = '', ipAddress }) =>
       send('verification', {
         to,
         address,
         brand,
-        values: { link, token, ipaddress: ipAddress ?? 'an unknown location' },
+        values: { link, token, code, ipaddress: ipAddress ?? 'an unknown location' },
       }),
     sendInvitation: ({ to, address, brand, isSpace, values }) => {
       const format = isSpace ? email.inviteSubjectSpace : email.inviteSubject;

@@ -33,6 +33,7 @@ import { homeserverKey, homeserverName } from '../../src/identity/limits/homeser
 import { isAdminToken } from '../../src/identity/operators/admin-tokens.ts';
 import { sameSecret } from '../../src/identity/secrets.ts';
 import { nextLinkWithSid, usableNextLink } from '../../src/identity/validation/next-link.ts';
+import { isShortCodeOf } from '../../src/identity/validation/short-code.ts';
 import { textArguments } from '../../src/listeners/http/arguments.ts';
 import { bearerOf, requireToken, tokenReader } from '../../src/listeners/http/authentication.ts';
 import { clientNetwork, clientReader } from '../../src/listeners/http/client-address.ts';
@@ -243,6 +244,7 @@ export const PARSERS: readonly Parser[] = [
   },
   { names: ['foldCase'], read: foldCase, pieces: ['ß', 'ﬃ', 'Ꭰ', 'ᾀ', 'İ'] },
   { names: ['lookupHash'], read: (text) => lookupHash(text, text, text) },
+  { names: ['shortCodeOf', 'isShortCodeOf'], read: (text) => isShortCodeOf(text, text) },
   { names: ['sameSecret'], read: (text) => sameSecret(text, `${text}x`) },
   { names: ['isBrandName'], read: isBrandName, starts: ['', '.', '..'] },
   {

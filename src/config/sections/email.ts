@@ -1,4 +1,5 @@
 import {
+  boolean,
   days,
   InvalidValueError,
   type Key,
@@ -31,6 +32,8 @@ export interface EmailConfig {
   /** Deprecated single template files; empty: none. */
   readonly template: string;
   readonly inviteTemplate: string;
+  /** Whether validation mails have a short code beside the link, to be typed into an app. */
+  readonly shortCodes: boolean;
   readonly defaultWebClientLocation: string;
   /** Base URLs of the web clients that invitations may link to; empty: see the key. */
   readonly webClientAllowList: readonly string[];
@@ -122,6 +125,15 @@ export const EMAIL = {
     deprecated: true,
     about:
       'One file for the invitation mail, whatever the brand. Better: a brand’s invite_template.eml.',
+  },
+  shortCodes: {
+    section,
+    name: 'email.short_codes',
+    default: 'false',
+    parse: boolean,
+    own: true,
+    about:
+      'Whether validation mails have a code of 8 characters beside the link, which is as good as the token: for apps that let people type it. Templates of your own have it as the variable code.',
   },
   ...WEB_CLIENTS,
   obfuscateUsername: {
@@ -243,6 +255,7 @@ export function readEmail(reader: ConfigReader): EmailConfig {
     hostname,
     template: reader.read(EMAIL.template),
     inviteTemplate: reader.read(EMAIL.inviteTemplate),
+    shortCodes: reader.read(EMAIL.shortCodes),
     ...readWebClients(reader),
     obfuscateUsernameCharacters: reader.read(EMAIL.obfuscateUsername),
     obfuscateDomainCharacters: reader.read(EMAIL.obfuscateDomain),

@@ -5,6 +5,7 @@ import { type Caller, mailCharges } from '../limits/charges.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { FollowRequest } from '../messages/followed-request.ts';
 import { usableNextLink } from './next-link.ts';
+import { shortCodeOf } from './short-code.ts';
 import type { Validation } from './validation.ts';
 
 /** Proving an email address: the code goes out in a mail with a link. */
@@ -34,6 +35,8 @@ export interface VerificationMail {
   readonly brand: string | undefined;
   readonly link: string;
   readonly token: string;
+  /** What can be typed in place of the token, where there is such. */
+  readonly code: string | undefined;
   readonly ipAddress: string | undefined;
 }
 
@@ -45,6 +48,8 @@ export interface EmailValidationDependencies {
   readonly sendVerification: (mail: VerificationMail) => Promise<void>;
   /** The URL under which the mailed link is opened: `…/validate/email/submitToken`. */
   readonly submitUrl: string;
+  /** Whether mails have a short code beside the link. */
+  readonly shortCodes: boolean;
   readonly nextLinkSchemes: readonly string[];
   readonly logger: Logger;
 }
@@ -80,6 +85,7 @@ export function createEmailValidation(deps: EmailValidationDependencies): EmailV
           brand,
           link: `${deps.submitUrl}?${query}`,
           token,
+          code: deps.shortCodes ? shortCodeOf(token) : undefined,
           ipAddress: request.clientAddress,
         });
       };

@@ -4,6 +4,7 @@ import type { Session, SessionStore } from '../../storage/stores/index.ts';
 import type { MessageEventName } from '../messages/message-events.ts';
 import { sameSecret } from '../secrets.ts';
 import { CODES, liveCodes, SESSION_LIFETIME, WRONG_GUESSES_ALLOWED } from './session-codes.ts';
+import { isShortCodeOf } from './short-code.ts';
 
 /** A session, and what proves that one may go on with it. */
 export interface OwnedSession {
@@ -52,7 +53,7 @@ export async function findOwned(
 export async function tryCode(
   sessions: SessionStore,
   { given, ...owned }: OwnedSession & { readonly given: string },
-  clock: Clock,
+  { clock, shortCodes }: { readonly clock: Clock; readonly shortCodes: boolean },
 ): Promise<Tried> {
   const session = await findOwned(sessions, owned, clock);
   const refused = (event: MessageEventName, ...why: ConstructorParameters<typeof IdentityError>) =>
@@ -62,7 +63,10 @@ export async function tryCode(
     const why = 'Too many wrong tokens were tried; ask for a new one';
     return refused('wrong-code', 'session-expired', why);
   }
-  const matching = codes.filter(({ code }) => sameSecret(given, code))[0];
+  const isShort = shortCodes && session.medium === 'email';
+  const matching = codes.find(
+    ({ code }) => sameSecret(given, code) || (isShort && isShortCodeOf(code, given)),
+  );
   if (matching === undefined) {
     await sessions.countWrongGuess(owned.sid);
     return refused('wrong-code', 'token-incorrect', 'The token is not the one that was sent');

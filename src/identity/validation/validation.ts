@@ -73,6 +73,8 @@ export interface ValidationDependencies {
   readonly random: Random;
   readonly leases: Leases;
   readonly trail: Pick<MessageTrail, 'note'>;
+  /** Whether the short code in a mail is as good as its token. */
+  readonly shortCodes: boolean;
 }
 
 const SESSION_KEPT = 5 * SESSION_LIFETIME;
@@ -234,7 +236,7 @@ export function createValidation(deps: ValidationDependencies): Validation {
 
     async submit(sid, clientSecret, given) {
       const { session, event, error } = await storage.transaction(({ sessions }) =>
-        tryCode(sessions, { sid, clientSecret, given }, clock),
+        tryCode(sessions, { sid, clientSecret, given }, deps),
       );
       const { medium, address, nextLink } = session;
       if (event !== undefined) deps.trail.note({ event, medium, address });
