@@ -8,6 +8,7 @@ import { warningOfAddresses } from '../listeners/http/address-warnings.ts';
 import { type ApiServerOptions, createApiServer } from '../listeners/http/api-server.ts';
 import { clientReader } from '../listeners/http/client-address.ts';
 import type { ConnectionTimes } from '../listeners/http/connections.ts';
+import { seldom } from '../listeners/http/health.ts';
 import { type Listening, listen } from '../listeners/http/listen.ts';
 import type { ClientFields } from '../listeners/http/request-lines.ts';
 import { internalApiRoutes } from '../listeners/internal-api/routes.ts';
@@ -101,7 +102,11 @@ export function createListeners(
     const context = operationContext(config, own, { logger, metrics });
     return serve(listener, {
       name: 'admin',
-      routes: adminApiRoutes(OPERATIONS, { context, atOnce: OPERATIONS_AT_ONCE }),
+      routes: adminApiRoutes(OPERATIONS, {
+        context,
+        atOnce: OPERATIONS_AT_ONCE,
+        health: { ...health, ping: seldom(storage.ping, clock) },
+      }),
       webClients: 'refused',
       clientOf,
       letIn: letIn(admission),

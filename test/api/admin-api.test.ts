@@ -54,12 +54,28 @@ describe.each(ENGINES)('the admin API, on %s,', (engine) => {
     const found = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method} ${path}`),
     );
-    expect(found.sort()).toEqual([`get ${ADMIN_ROOT}/openapi.json`, ...expected].sort());
+    const health = ['get /health', 'get /ready'];
+    expect(found.sort()).toEqual([...health, `get ${ADMIN_ROOT}/openapi.json`, ...expected].sort());
     expect(JSON.stringify(Object.keys(paths))).not.toContain('admin-token/create');
-    for (const methods of Object.values(paths)) {
+    for (const [path, methods] of Object.entries(paths)) {
       for (const { security } of Object.values(methods)) {
-        expect(security).toEqual([{ accessToken: [] }]);
+        expect(security).toEqual(path.startsWith(ADMIN_ROOT) ? [{ accessToken: [] }] : []);
       }
+    }
+  });
+
+  test('tells anybody whether it is alive and ready, and nothing else', async () => {
+    for (const path of ['/health', '/ready']) {
+      const url = `${server.adminUrl}${path}`;
+      for (const headers of [{}, { authorization: 'Bearer wrong' }]) {
+        const answer = await request(url, { headers });
+        expect([answer.status, answer.json]).toEqual([200, { status: 'ok' }]);
+      }
+      expect((await request(url, { method: 'HEAD' })).status).toBe(200);
+      expect(code(await request(url, { method: 'POST' }))).toEqual([401, 'M_UNAUTHORIZED']);
+      const headers = { origin: 'https://evil.test' };
+      expect(code(await request(url, { headers }))).toEqual([403, 'M_FORBIDDEN']);
+      expect(code(await request(`${url}/x`))).toEqual([401, 'M_UNAUTHORIZED']);
     }
   });
 

@@ -149,9 +149,12 @@ Under \`${ADMIN_ROOT}\`. Every request needs \`Authorization: Bearer TOKEN\`. Th
 operators; all others also for viewers. An argument with a \`?\` may be left out. Refusals are \`{"errcode", "error"}\` as in
 [the client API](api.md).
 
+Without a token, and not under that root: \`GET /health\` and \`GET /ready\` ([operations.md](operations.md#health)).
+
 | endpoint | what for | arguments | answer |
 |---|---|---|---|
 ${Object.entries(description.paths)
+  .filter(([path]) => path.startsWith(ADMIN_ROOT))
   .flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => {
       const name = `\`${method.toUpperCase()} ${path.slice(ADMIN_ROOT.length)}\``;
@@ -165,7 +168,11 @@ ${Object.entries(description.paths)
 });
 
 function describedAdminApi() {
-  const routes = adminApiRoutes(OPERATIONS, { context: {} as never, atOnce: 1 });
+  const routes = adminApiRoutes(OPERATIONS, {
+    context: {} as never,
+    atOnce: 1,
+    health: {} as never,
+  });
   return { description: describeApi(routes, 'Admin API of Cognomen') };
 }
 

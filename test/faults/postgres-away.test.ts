@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { WITH_ADMIN } from '../support/admin.ts';
 import { type DatabaseProxy, startDatabaseProxy } from '../support/database-proxy.ts';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
 import { get } from '../support/http.ts';
@@ -16,7 +17,8 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
   beforeEach(async () => {
     database = await createDatabase('postgres');
     proxy = await startDatabaseProxy(database.config);
-    server = await startTestServer({ database, sections: { db: `${proxy.config}\n${LIMITS}` } });
+    const sections = { db: `${proxy.config}\n${LIMITS}`, admin: WITH_ADMIN };
+    server = await startTestServer({ database, sections });
     token = await server.token('@ada:sample.test');
   });
   afterEach(async () => {
@@ -51,7 +53,9 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
   const errors = () => server.logs.filter((line) => JSON.parse(line).level >= 50);
 
   test('that is away is told of once, answered with 503, and used again when it is back', async () => {
+    const admin = () => get(`${server.adminUrl}/ready`);
     expect((await bind('before')).status).toBe(200);
+    expect((await admin()).status).toBe(200);
     proxy.cut();
     await expect.poll(() => lines('The database cannot be used:')).not.toEqual([]);
     expect(await counted('available')).toBe(0);
@@ -59,6 +63,10 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
     const ready = await get(`${server.metricsUrl}/ready`);
     expect(ready).toMatchObject({ status: 503, json: { reason: 'database' } });
     expect(ready.json.message).toMatch(/^The database cannot be used: /);
+    // The admin listener looks once a second at the most.
+    expect((await admin()).status).toBe(200);
+    server.clock.advance(1000);
+    expect(await admin()).toMatchObject({ status: 503, json: ready.json });
     expect((await get(`${server.url}/ready`)).json).toEqual({
       status: 'unavailable',
       reason: 'database',
@@ -74,6 +82,9 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
 
     proxy.restore();
     expect((await account()).status).toBe(200);
+    expect((await admin()).status).toBe(503);
+    server.clock.advance(1000);
+    expect((await admin()).json).toEqual({ status: 'ok' });
     expect((await bind('after')).status).toBe(200);
     await expect.poll(() => lines('The database can be used again')).not.toEqual([]);
     expect(await bound()).toEqual(['after@sample.test', 'before@sample.test']);

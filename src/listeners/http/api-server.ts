@@ -36,6 +36,8 @@ export interface Routes {
   readonly isOldWay?: boolean;
   /** In the API description, where it is not the version. */
   readonly tag?: string;
+  /** Whether they are for everybody who reaches the listener, where that lets in some only. */
+  readonly isOpen?: boolean;
   /** Whether the listener wants a token of its own, for the API description. */
   readonly wantsToken?: boolean;
   /** What the listener refuses by itself, for the API description. */
@@ -55,7 +57,8 @@ export interface ApiServerOptions {
   /** What every request has to show as its bearer token. */
   readonly token?: string | undefined;
   /**
-   * Who sent a request, on a listener for operators: asked before anything of it is read. What it throws is answered.
+   * Who sent a request, on a listener for operators: asked before anything of it is read, unless its endpoint is open.
+   * What it throws is answered.
    */
   readonly letIn?: (authorization: string | undefined, client: Client) => Promise<Operator>;
   /** Needed where an endpoint needs an access token. */
@@ -207,13 +210,13 @@ function refuseWebPages({ headers }: FastifyRequest): void {
 
 function register(app: FastifyInstance, options: ApiServerOptions, clientOf: ClientOf): void {
   const methodsByUrl = new Map<string, Set<HTTPMethods>>();
-  for (const { root, style, endpoints, isOldWay = false } of options.routes) {
+  for (const { root, style, endpoints, isOldWay = false, isOpen = false } of options.routes) {
     for (const endpoint of endpoints) {
       const url = `${root}${endpoint.path}`;
       const methods = methodsByUrl.get(url) ?? new Set<HTTPMethods>();
       methodsByUrl.set(url, methods);
       const { servlet, statuses } = endpoint;
-      const config = { servlet, answers: { version: style, statuses } };
+      const config = { servlet, isOpen, answers: { version: style, statuses } };
       const runs: HTTPMethods[] =
         endpoint.method === 'GET' && !endpoint.changesOnGet ? ['GET', 'HEAD'] : [endpoint.method];
       const { bodyLimit = BODY_LIMIT } = endpoint;
@@ -272,6 +275,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   });
   if (letIn !== undefined) {
     app.addHook('onRequest', async (request) => {
+      if (request.routeOptions.config?.isOpen) return;
       request.operator = await letIn(request.headers.authorization, clientOf(request));
     });
   }

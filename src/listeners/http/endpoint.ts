@@ -99,6 +99,8 @@ interface EndpointDescription<F extends Fields, S extends Schema | undefined> {
   readonly refusals?: readonly Refusal[];
   /** The JSON of a success; undefined: a page. */
   readonly answer: S;
+  /** The JSON of a 503 that is no refusal, but says what is not well. */
+  readonly unavailable?: Schema;
   /** The statuses of faults, where they are not as everywhere. */
   readonly statuses?: Statuses;
   /** What it takes; arguments not named here are ignored. */

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../../platform/clock.ts';
 import { send } from './answers.ts';
 import { endpoint, JsonAnswer } from './endpoint.ts';
-import { anObject, aString } from './schema.ts';
+import { anObject, aString, aWordOf, type Described } from './schema.ts';
 import { refuseOtherMethods } from './server.ts';
 
 /** What there is to ask about the server's health. */
@@ -12,16 +13,40 @@ export interface HealthDependencies {
   readonly isStopping: () => boolean;
 }
 
-type Unready = { readonly reason: 'stopping' | 'database'; readonly message: string };
+const WELL = anObject({ status: aWordOf('ok') });
+const OK: Described<typeof WELL> = { status: 'ok' };
+
+const REASON = {
+  status: aWordOf('unavailable'),
+  reason: aWordOf('stopping', 'database'),
+};
+const UNREADY = anObject(REASON);
+const UNREADY_IN_WORDS = anObject({ ...REASON, message: aString });
+type Unready = Described<typeof UNREADY_IN_WORDS>;
 
 async function unready({ ping, isStopping }: HealthDependencies): Promise<Unready | undefined> {
-  if (isStopping()) return { reason: 'stopping', message: 'The server is about to stop' };
+  const status = 'unavailable';
+  if (isStopping()) return { status, reason: 'stopping', message: 'The server is about to stop' };
   try {
     await ping();
     return undefined;
   } catch (error) {
-    return { reason: 'database', message: error instanceof Error ? error.message : String(error) };
+    const message = error instanceof Error ? error.message : String(error);
+    return { status, reason: 'database', message };
   }
+}
+
+/** Milliseconds for which an outcome counts. */
+const KEPT = 1000;
+
+/** The same, but once a second at the most, however many ask. */
+export function seldom(ping: () => Promise<void>, clock: Clock): () => Promise<void> {
+  let last: { readonly begun: number; readonly outcome: Promise<void> } | undefined;
+  return () => {
+    const now = clock.monotonic();
+    if (last === undefined || now - last.begun >= KEPT) last = { begun: now, outcome: ping() };
+    return last.outcome;
+  };
 }
 
 /**
@@ -35,12 +60,13 @@ export const healthEndpoints = (dependencies: HealthDependencies) =>
       path,
       servlet: 'HealthServlet',
       summary: 'Whether the server can answer',
-      answer: anObject({ status: aString }),
+      answer: WELL,
+      unavailable: UNREADY,
       fields: {},
       async handle() {
         const why = await unready(dependencies);
-        if (why === undefined) return { status: 'ok' };
-        return new JsonAnswer(503, { status: 'unavailable', reason: why.reason });
+        if (why === undefined) return OK;
+        return new JsonAnswer(503, { status: why.status, reason: why.reason });
       },
     }),
   );
@@ -49,20 +75,41 @@ export const healthEndpoints = (dependencies: HealthDependencies) =>
  * The same on a listener for operators: `GET /health` answers as long as the process is alive, `GET /ready` says in words
  * why it is not ready.
  */
+export const operatorHealthEndpoints = (dependencies: HealthDependencies) => [
+  endpoint({
+    method: 'GET',
+    path: '/health',
+    servlet: 'HealthServlet',
+    summary: 'Whether the process is alive',
+    answer: WELL,
+    fields: {},
+    handle: () => OK,
+  }),
+  endpoint({
+    method: 'GET',
+    path: '/ready',
+    servlet: 'HealthServlet',
+    summary: 'Whether the server can answer, and if not, why',
+    answer: WELL,
+    unavailable: UNREADY_IN_WORDS,
+    fields: {},
+    async handle() {
+      const why = await unready(dependencies);
+      return why === undefined ? OK : new JsonAnswer(503, why);
+    },
+  }),
+];
+
+/** The same two where there is no API. */
 export function serveHealth(app: FastifyInstance, dependencies: HealthDependencies): void {
   const method = ['GET' as const, 'HEAD' as const];
-  app.route({
-    method,
-    url: '/health',
-    handler: async (_request, reply) => send(reply, { status: 'ok' }),
-  });
+  app.route({ method, url: '/health', handler: async (_request, reply) => send(reply, OK) });
   app.route({
     method,
     url: '/ready',
     async handler(_request, reply) {
       const why = await unready(dependencies);
-      if (why === undefined) return send(reply, { status: 'ok' });
-      return send(reply, new JsonAnswer(503, { status: 'unavailable', ...why }));
+      return send(reply, why === undefined ? OK : new JsonAnswer(503, why));
     },
   });
   for (const url of ['/health', '/ready']) refuseOtherMethods(app, url, { taken: new Set(method) });

@@ -164,6 +164,9 @@ function operation(endpoint: DescribedEndpoint, group: DescribedRoutes): Operati
           ['302', { description: 'On to the link that was given with the request for it' }],
         ]
       : [['200', { description: 'Success', content: json(endpoint.answer) }]];
+  if (endpoint.unavailable !== undefined) {
+    success.push(['503', { description: 'with the reason', content: json(endpoint.unavailable) }]);
+  }
   return {
     operationId: operationId(endpoint.method, pathOf(group, endpoint)),
     summary: endpoint.summary,

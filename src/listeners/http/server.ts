@@ -34,6 +34,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     servlet?: string;
     answers?: AnswerContext;
+    /** Whether it is for everybody who reaches the listener, where that lets in some only. */
+    isOpen?: boolean;
   }
 }
 
