@@ -10,7 +10,8 @@ import { OperatorError } from '../platform/operator-error.ts';
 import { createPhoneNumbers } from '../platform/phone-numbers.ts';
 import { createProgress } from '../platform/progress.ts';
 import { secureRandom } from '../platform/random.ts';
-import { type TestMessagesOptions, testMessages } from './test-messages.ts';
+import { signUrlOf } from './api-root.ts';
+import { type OperatorMessagesOptions, operatorMessages } from './operator-messages.ts';
 
 const silent = pino({ level: 'silent' });
 const ignore = () => {};
@@ -22,7 +23,7 @@ const ignore = () => {};
 export function operationContext(
   config: Config,
   given: Pick<OperationContext, 'storage'> & Partial<OperationContext>,
-  telling: Pick<TestMessagesOptions, 'logger' | 'metrics'> = { logger: silent },
+  telling: Pick<OperatorMessagesOptions, 'logger' | 'metrics'> = { logger: silent },
 ): OperationContext {
   const made = {
     config,
@@ -34,7 +35,8 @@ export function operationContext(
   };
   return {
     associations: () => associationsOf(made),
-    testMessages: testMessages(config, { ...made, ...telling }),
+    ...operatorMessages(config, { ...made, ...telling }),
+    signUrl: signUrlOf(config),
     parsePhoneNumber: createPhoneNumbers().parse,
     migrationMails: () => createMigrationMails(config, { ...made, logger: silent }),
     ...made,

@@ -34,9 +34,9 @@ import {
   type PhoneValidation,
 } from '../identity/validation/phone-validation.ts';
 import { createValidation, type Validation } from '../identity/validation/validation.ts';
-import { ROOT } from '../listeners/client-api/routes.ts';
 import type { TermsPolicy } from '../model/terms.ts';
 import { logFailure } from '../platform/unavailable.ts';
+import { apiRootOf, signUrlOf } from './api-root.ts';
 import type { Infrastructure } from './infrastructure.ts';
 
 /** The services of the domain, each built once. */
@@ -145,7 +145,7 @@ export function createServices(
     addressLimit: general.addressLookupLimit,
     allowNone: access.lookupAllowNone,
   });
-  const root = `${http.clientHttpBase}${ROOT}/${general.enableV1Access ? 'api/v1' : 'v2'}`;
+  const root = apiRootOf(config);
   const { nextLinkSchemes } = http;
   const invitations = createInvitations({
     storage,
@@ -165,7 +165,7 @@ export function createServices(
     }),
     sendInvitation: delivery.sendInvitation,
     onStored: metrics.onbind.invitationStored,
-    signUrl: `${root}/sign-ed25519`,
+    signUrl: signUrlOf(config),
   });
   return {
     homeservers,

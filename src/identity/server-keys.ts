@@ -1,6 +1,7 @@
 import { decodeBase64, encodeBase64 } from '../signing/base64.ts';
 import { canonicalJson } from '../signing/canonical-json.ts';
 import { createVerifier, type KeyPair, keyPairFromSeed } from '../signing/ed25519.ts';
+import { createSeal, type Seal } from '../signing/sealing.ts';
 import { fittingSignatures, type Signatures, signJson } from '../signing/signed-json.ts';
 
 /** This server's long-term keys: one that signs, and those that signed before. */
@@ -29,6 +30,10 @@ export interface ServerKeys {
   ): Promise<T & { signatures: Signatures }>;
   /** The ids of the keys that can sign: the one that does, then the former ones. */
   readonly signingIds: readonly string[];
+  /** Keeps a text secret where the database holds it, by a key made of the one that signs. */
+  seal: Seal['seal'];
+  /** What that, or one of the former keys that can sign, has sealed. */
+  open: Seal['open'];
 }
 
 /** Keys that can be changed while the server runs. */
@@ -81,6 +86,8 @@ export function describeKeys(material: KeyMaterial): [DescribedKey, ...Described
 
 /** Sydent serves its key under this id whatever id it signs with. */
 const SYDENT_KEY_ID = 'ed25519:0';
+/** What is sealed by a key made of a signing key: another use gets another key. */
+const SEALED = 'invitation mails 1';
 
 export function createServerKeys(serverName: string, material: KeyMaterial): RenewableServerKeys {
   let keys = keysOf(serverName, material);
@@ -98,6 +105,8 @@ export function createServerKeys(serverName: string, material: KeyMaterial): Ren
     sign: (object) => keys.sign(object),
     signWithAll: (object) => keys.signWithAll(object),
     signForPeers: (object, keyId) => keys.signForPeers(object, keyId),
+    seal: (text, about, nonce) => keys.seal(text, about, nonce),
+    open: (sealed, about) => keys.open(sealed, about),
     renew(renewed) {
       const next = keysOf(serverName, renewed);
       const isOther = next.fingerprint !== keys.fingerprint;
@@ -131,6 +140,9 @@ function keysOf(
     signJson(object, serverName, id, pair.sign);
   const signingIds = [current, ...former].map(({ id }) => id);
   const publicKeys = [...[current, ...former].map(({ pair }) => pair), ...material.oldKeys];
+  const seals = [material.signingKey, ...material.oldSigningKeys].map(({ seed }) =>
+    createSeal(seed, SEALED),
+  ) as [Seal, ...Seal[]];
   const verifiers = publicKeys.flatMap(({ publicKey }) => createVerifier(publicKey) ?? []);
   return {
     serverName,
@@ -145,6 +157,14 @@ function keysOf(
     },
     hasSigned: async (object) =>
       (await fittingSignatures(object, serverName, verifiers)) !== undefined,
+    seal: seals[0].seal,
+    open(sealed, about) {
+      for (const seal of seals) {
+        const opened = seal.open(sealed, about);
+        if (opened !== undefined) return opened;
+      }
+      return undefined;
+    },
     sign: (object) => signAs(current, object),
     signWithAll: (object) =>
       former.reduce((signed, key) => signAs(key, signed), signAs(current, object)),

@@ -1,16 +1,28 @@
 import { currentMxid } from '../identity/associations/lookup.ts';
 import {
+  inviteOf,
+  isPending,
+  type NotResent,
+  resendInvitation,
+} from '../identity/invitations/resending.ts';
+import {
   aBoolean,
   aList,
   anInteger,
   anObject,
   aString,
+  aWordOf,
   type Described,
   type Schema,
 } from '../model/json-schema.ts';
-import type { InviteRow, Stores } from '../storage/stores/index.ts';
+import type { InviteRow } from '../storage/stores/index.ts';
 import { PAGE_OPTIONS, parseAddress, parseSubject, readId, readPage } from './input.ts';
-import type { Operation } from './operation.ts';
+import {
+  type Operation,
+  type OperationContext,
+  type OperationInput,
+  StateError,
+} from './operation.ts';
 import { lines, plain, time } from './text.ts';
 
 /** Looked at in one transaction. */
@@ -76,15 +88,6 @@ export const listInvites: Operation<readonly SeenInvite[]> = {
 };
 
 const ID = { name: 'ID', about: 'As invites list shows it', required: true } as const;
-
-/** The invitation of that id, whatever became of it. */
-async function inviteOf(
-  { overview }: Pick<Stores, 'overview'>,
-  id: number,
-): Promise<InviteRow | undefined> {
-  const [found] = await overview.invites({}, { after: id - 1, limit: 1 });
-  return found?.id === id ? found : undefined;
-}
 
 /** One invitation, with what is to become of it; times in milliseconds. */
 export interface ShownInvite extends SeenInvite {
@@ -179,4 +182,82 @@ export const cancelInvite: Operation<{ readonly cancelled: number }> = {
   },
   text: ({ cancelled }) => `${cancelled} cancelled`,
   found: ({ cancelled }) => cancelled > 0,
+};
+
+const RESENT = anObject({
+  sent: aList(anInteger),
+  not_sent: aList(
+    anObject({
+      id: anInteger,
+      reason: aWordOf('not_pending', 'unknown', 'limited', 'not_sent'),
+      message: aString,
+    }),
+  ),
+});
+type Resent = Described<typeof RESENT>;
+
+/** Those of that id or to that address that are pending: first whose mails were not sent once more lately. */
+async function pendingAt(
+  input: OperationInput,
+  { storage, config, clock }: OperationContext,
+): Promise<InviteRow[]> {
+  const { overview, invitations } = storage.stores;
+  const now = clock.now();
+  const isOpen = (invite: InviteRow) => isPending(invite, config.email.invites.expiry, now);
+  const { argument = '' } = input;
+  if (/^\d+$/.test(argument)) {
+    const invite = await inviteOf({ overview }, readId('the id', input));
+    return invite !== undefined && isOpen(invite) ? [invite] : [];
+  }
+  const address = parseAddress(argument);
+  const resent = await invitations.resentTo(address);
+  const last = new Map(resent.map(({ token, times }) => [token, Math.max(0, ...times)]));
+  const lastOf = ({ token }: InviteRow) => last.get(token) ?? 0;
+  const found = await overview.invites({ address }, { after: 0, limit: AT_ONCE });
+  return found.filter(isOpen).sort((a, b) => lastOf(a) - lastOf(b));
+}
+
+/** Sends the mails of invitations once more. */
+export const resendInvite: Operation<Resent> = {
+  resource: 'invites',
+  action: 'resend',
+  kind: 'change',
+  needsState: true,
+  summary:
+    'Sends the mail of a pending invitation once more, or of all to an address; 5 an hour to an address at most',
+  argument: {
+    name: 'ID|ADDRESS',
+    about: 'As invites list shows it, or to whom',
+    required: true,
+  },
+  result: RESENT,
+  async run(input, context) {
+    const { storage, keys, clock, signUrl, config } = context;
+    const { expiry } = config.email.invites;
+    const send = context.sendInvitationAgain;
+    const deps = { storage, keys, clock, send, signUrl, expiry };
+    const sent: number[] = [];
+    const failed: ({ readonly id: number } & NotResent)[] = [];
+    for (const invite of await pendingAt(input, context)) {
+      const why = await resendInvitation(deps, invite);
+      if (why === undefined) sent.push(invite.id);
+      else failed.push({ id: invite.id, ...why });
+    }
+    const [first] = failed;
+    if (
+      first !== undefined &&
+      sent.length === 0 &&
+      failed.every((one) => one.reason === 'unknown')
+    ) {
+      throw new StateError(`Not sent: ${first.message}`);
+    }
+    return { sent, not_sent: failed };
+  },
+  text: ({ sent, not_sent: failed }) =>
+    [
+      ...sent.map((id) => `${id}  sent`),
+      ...failed.map(({ id, message }) => `${id}  not sent: ${plain(message)}`),
+    ].join('\n') || 'there is no such pending invitation',
+  found: ({ sent, not_sent: failed }) => sent.length + failed.length > 0,
+  succeeded: ({ not_sent: failed }) => failed.length === 0,
 };

@@ -1,10 +1,12 @@
 import type { Config } from '../config/config.ts';
 import type { Associations } from '../identity/associations/associations.ts';
 import type { MigrationMail } from '../identity/associations/casefold.ts';
+import type { SendAgain } from '../identity/invitations/resending.ts';
 import type { TestMessages } from '../identity/messages/test-messages.ts';
 import type { ServerKeys } from '../identity/server-keys.ts';
 import type { Schema } from '../model/json-schema.ts';
 import type { Clock } from '../platform/clock.ts';
+import { OperatorError } from '../platform/operator-error.ts';
 import type { PhoneNumbers } from '../platform/phone-numbers.ts';
 import type { Progress } from '../platform/progress.ts';
 import type { Random } from '../platform/random.ts';
@@ -27,6 +29,9 @@ export interface OperationContext {
   /** Binding and unbinding as the server does it, with all that follows from it. */
   associations(): Promise<Pick<Associations, 'bind' | 'unbind'>>;
   readonly testMessages: TestMessages;
+  readonly sendInvitationAgain: SendAgain;
+  /** The URL of `sign-ed25519`, for mails of invitations. */
+  readonly signUrl: string;
   readonly parsePhoneNumber: PhoneNumbers['parse'];
 }
 
@@ -57,6 +62,11 @@ export class InputError extends Error {
   }
 }
 
+/** What is asked for was found, and is in a state in which it cannot be done; the message says why. */
+export class StateError extends OperatorError {
+  override readonly name = 'StateError';
+}
+
 interface Described {
   /** As it is called where it is explained, such as `ADDRESS`. */
   readonly name: string;
@@ -83,6 +93,8 @@ export interface Operation<Result = unknown> {
   readonly operatorsOnly?: boolean;
   /** Whether it is a command only: its result is for who sits at the machine, such as a secret that is shown once. */
   readonly commandOnly?: boolean;
+  /** Whether it may throw a StateError. */
+  readonly needsState?: boolean;
   /** What it does, in a sentence. */
   readonly summary: string;
   /** Whether it is to run where the database cannot be opened, too: what it asks of it throws then. */

@@ -4,7 +4,7 @@ import { listAudit } from './audit.ts';
 import { bind, unbind } from './bind.ts';
 import { casefoldAddresses } from './casefold.ts';
 import { doctor } from './doctor.ts';
-import { cancelInvite, expireInvite, listInvites, showInvite } from './invites.ts';
+import { cancelInvite, expireInvite, listInvites, resendInvite, showInvite } from './invites.ts';
 import { listLimits, resetLimits } from './limits.ts';
 import { lookup } from './lookup.ts';
 import { testMail, testSms } from './message-tests.ts';
@@ -28,6 +28,7 @@ export const OPERATIONS: readonly AnyOperation[] = [
   unbind,
   listInvites,
   showInvite,
+  resendInvite,
   expireInvite,
   cancelInvite,
   listOutbox,

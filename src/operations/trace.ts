@@ -72,7 +72,10 @@ const invitations = (details: Details) => {
 };
 
 const WORDS: Record<MessageEventName, (details: Details, mxid: string | undefined) => string> = {
-  asked: (details, mxid) => after(`${details['what']} asked for`, askedBy(mxid, details)),
+  asked: (details, mxid) =>
+    details['by'] === undefined
+      ? after(`${details['what']} asked for`, askedBy(mxid, details))
+      : `${details['what']} of ${mxid} sent once more by ${details['by']}`,
   repeated: (details, mxid) =>
     after(
       `${details['what']} asked for with a send_attempt that was sent before, so nothing was sent`,

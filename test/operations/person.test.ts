@@ -34,7 +34,7 @@ const TABLES = [
     'cognomen_rotated_keys',
   ],
   ...['cognomen_tokens', 'cognomen_state', 'cognomen_invite_keys', 'cognomen_notices'],
-  ...['cognomen_message_events', 'cognomen_audit'],
+  ...['cognomen_message_events', 'cognomen_audit', 'cognomen_invite_mails'],
   ...['cognomen_notice_invites', 'cognomen_erased', 'cognomen_received_deletions'],
 ] as const;
 
@@ -137,6 +137,13 @@ describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engi
       accepted_terms: 'https://terms.test',
     });
     expect(JSON.stringify(given)).not.toMatch(/token"|secret/);
+    const mails = given.kept.invitations.map(({ mail }: Json) => JSON.parse(String(mail)).to);
+    expect(mails).toEqual(['friend@sample.test', 'Ada@sample.test']);
+    const sealed = await server.database.execute('select sealed from cognomen_invite_mails');
+    expect(sealed).toHaveLength(2);
+    for (const row of sealed as { sealed: string }[]) {
+      expect(JSON.stringify(given)).not.toContain(row.sealed);
+    }
     const [{ token }] = (await server.database.execute('select token from tokens')) as [Json];
     expect(JSON.stringify(given)).not.toContain(token);
 

@@ -83,7 +83,7 @@ describe.each(ENGINES)('of the invitations that are pending, on %s,', (engine) =
       await mailing();
       await storage.logTransaction(async (stores) => {
         await place.make(stores);
-        await stores.invitations.confirm(invite, `key of ${token}`, clock.now());
+        await stores.invitations.confirm(invite, `key of ${token}`, clock.now(), undefined);
       });
     } catch (error) {
       expect(error).toMatchObject({ fault: 'limit-exceeded' });

@@ -96,7 +96,7 @@ test('binding, inviting, looking up and replicating look at no more rows than co
     await place.check(storage.stores);
     await storage.transaction((stores) => place.make(stores));
     const invite = { ...newcomer, medium: 'email', roomId: '!tea:sample.test', token };
-    await storage.stores.invitations.confirm(invite, token, clock.now());
+    await storage.stores.invitations.confirm(invite, token, clock.now(), undefined);
   }
   await deleteOldInvitations(storage, clock, rules);
   await associations.bind(ada, '@ada:sample.test', 1);

@@ -56,6 +56,9 @@ const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   WEB_CLIENT_LOCATION,
 ]);
 
+/** Whether it is an argument that can be no secret. */
+export const isKnownField = (name: string): boolean => KNOWN_FIELDS.has(name);
+
 /** A name in so many characters; what is cut in two there may leave half of it invisible. */
 const cleanName = (name: string, limit: number, kept: number): string =>
   visibleText(shorten(cleanText(name), limit, kept));

@@ -8,12 +8,13 @@ import type { Random } from '../../platform/random.ts';
 import { decodeBase64 } from '../../signing/base64.ts';
 import { keyPairFromSeed } from '../../signing/ed25519.ts';
 import { type Signatures, signJson } from '../../signing/signed-json.ts';
-import type { NewInvite, Storage } from '../../storage/stores/index.ts';
+import type { KeptMail, NewInvite, Storage } from '../../storage/stores/index.ts';
 import { currentMxid, type Lookup } from '../associations/lookup.ts';
 import { type Caller, mailCharges } from '../limits/charges.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { FollowedRequest, FollowRequest } from '../messages/followed-request.ts';
 import type { ServerKeys } from '../server-keys.ts';
+import { invitationMail, keptMail, type MailMatter } from './invitation-mail.ts';
 import type { InvitationQuota, Place } from './invitation-quota.ts';
 import { deleteOldInvitations } from './invitation-sweep.ts';
 import {
@@ -174,30 +175,18 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     return { invited: threepid, place };
   }
 
-  function mail(
+  function matterOf(
     request: InvitationRequest,
     invited: ThreePid,
     webClient: WebClient,
-    secret: { token: string; privateKey: string },
-  ): InvitationMail {
-    const texts = textsOf(request.texts, invites.extraFields);
-    const query = new URLSearchParams({ token: secret.token, private_key: secret.privateKey });
-    const bracketed = (text: string | undefined) => (text ? `(${text}) ` : '');
+  ): MailMatter {
     return {
       to: mailboxOf(invited),
       address: invited.address,
       brand: request.brand,
-      isSpace: texts['room_type'] === 'm.space',
-      values: {
-        ...texts,
-        token: secret.token,
-        ephemeral_private_key: secret.privateKey,
-        signurl: `${deps.signUrl}?${query}`,
-        web_client_location: webClient.location,
-        web_client_host: webClient.host,
-        bracketed_room_name: bracketed(texts['room_name']),
-        bracketed_verified_sender: bracketed(request.user && cleanText(request.user)),
-      },
+      verifiedSender: request.user && cleanText(request.user),
+      webClient,
+      texts: textsOf(request.texts, invites.extraFields),
     };
   }
 
@@ -208,7 +197,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
    */
   async function sendAndKeep(
     invite: NewInvite,
-    publicKey: string,
+    { publicKey, mail }: { publicKey: string; mail: KeptMail | undefined },
     place: Place,
     send: () => Promise<void>,
   ): Promise<void> {
@@ -221,7 +210,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
         const bound = await currentMxid(stores.lookups, medium, address, clock.latest());
         if (bound !== undefined) throw inUse(bound);
         await place.make(stores);
-        await stores.invitations.confirm(invite, publicKey, clock.now());
+        await stores.invitations.confirm(invite, publicKey, clock.now(), mail);
       });
     } catch (error) {
       await storage.stores.invitations.abandon(token);
@@ -240,15 +229,13 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     const token = random.alphanumeric(TOKEN_LENGTH);
     const seed = random.bytes(32);
     const ephemeralKey = base64Url(keyPairFromSeed(seed).publicKey);
-    const message = mail(request, invited, webClient, {
-      token,
-      privateKey: base64Url(seed),
-    });
+    const matter = matterOf(request, invited, webClient);
+    const secret = { token, privateKey: base64Url(seed) };
     await sendAndKeep(
       { medium: invited.medium, address: invited.address, roomId, sender, token, isV1 },
-      ephemeralKey,
+      { publicKey: ephemeralKey, mail: keptMail(matter, secret, { keys, random }) },
       place,
-      () => deps.sendInvitation(message),
+      () => deps.sendInvitation(invitationMail(matter, secret, deps.signUrl)),
     );
     deps.onStored();
     const displayName = redactAddress(address, {

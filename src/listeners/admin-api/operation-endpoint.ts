@@ -8,6 +8,7 @@ import {
   type Operation,
   type OperationContext,
   type OperationInput,
+  StateError,
 } from '../../operations/operation.ts';
 import { recordRefusal, runRecorded } from '../../operations/recorded.ts';
 import { OperatorError } from '../../platform/operator-error.ts';
@@ -113,6 +114,9 @@ const REFUSALS: readonly Refusal[] = [
   [500, 'M_UNKNOWN'],
 ];
 
+/** Of what was found and cannot be done with it. */
+const BAD_STATE: Refusal = [409, 'M_BAD_STATE'];
+
 const NO_ROOM = 'Too many operations are under way; try again';
 
 type Run = (operation: Operation, input: OperationInput, operator: Operator) => Promise<unknown>;
@@ -147,7 +151,16 @@ function endpointOf(operation: Operation, run: Run): Endpoint {
     summary: operation.operatorsOnly ? `${operation.summary} (operators only)` : operation.summary,
     answer: answerOf(operation),
     fields: taken.fields,
-    refusals: takesBody ? [...REFUSALS, [400, 'M_BAD_JSON'], [413, 'M_TOO_LARGE']] : REFUSALS,
+    refusals: [
+      ...REFUSALS,
+      ...(takesBody
+        ? ([
+            [400, 'M_BAD_JSON'],
+            [413, 'M_TOO_LARGE'],
+          ] as const)
+        : []),
+      ...(operation.needsState ? [BAD_STATE] : []),
+    ],
     faults: ['overloaded'],
     takesNoBody: kind === 'change' && !takesBody,
     refusesUnknown: true,
@@ -164,6 +177,9 @@ function endpointOf(operation: Operation, run: Run): Endpoint {
           throw new ApiError(400, 'M_INVALID_PARAM', error.message, {
             details: name === undefined ? {} : { field: name },
           });
+        }
+        if (error instanceof StateError) {
+          throw new ApiError(...BAD_STATE, error.message, { cause: error });
         }
         if (error instanceof OperatorError) {
           throw new ApiError(500, 'M_UNKNOWN', error.message, { cause: error });

@@ -36,6 +36,7 @@ export const KEYS: Readonly<Record<keyof Schema, readonly string[]>> = {
   cognomen_network_keys: ['week'],
   cognomen_state: ['key'],
   cognomen_invite_keys: ['public_key'],
+  cognomen_invite_mails: ['token'],
   cognomen_notices: ['id'],
   cognomen_notice_invites: ['token'],
   cognomen_notice_servers: ['server_name'],

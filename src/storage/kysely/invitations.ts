@@ -71,9 +71,14 @@ export function invitationStore(engine: Engine, db: Db): InvitationStore {
     return query;
   }
 
-  /** No notice carries them any more, and their keys end. */
+  async function deleteMails(tokens: readonly string[]): Promise<void> {
+    await db.deleteFrom('cognomen_invite_mails').where('token', 'in', tokens).execute();
+  }
+
+  /** No notice carries them any more, their mails are sent no more, and their keys end. */
   async function endPending(tokens: readonly string[], keysUntil: number): Promise<void> {
     await db.deleteFrom('cognomen_notice_invites').where('token', 'in', tokens).execute();
+    await deleteMails(tokens);
     await db
       .updateTable('cognomen_invite_keys')
       .set({ valid_until: keysUntil })
@@ -139,7 +144,7 @@ export function invitationStore(engine: Engine, db: Db): InvitationStore {
         .execute();
     },
 
-    async confirm(invite, publicKey, now) {
+    async confirm(invite, publicKey, now, mail) {
       await db
         .insertInto('invite_tokens')
         .values({
@@ -167,7 +172,58 @@ export function invitationStore(engine: Engine, db: Db): InvitationStore {
         .values({ ...own, token: invite.token, public_key: publicKey })
         .onConflict((conflict) => conflict.column('token').doUpdateSet(own))
         .execute();
+      if (mail === undefined) return;
+      await db
+        .insertInto('cognomen_invite_mails')
+        .values({ token: invite.token, shown: mail.shown, sealed: mail.sealed })
+        .execute();
     },
+
+    mail: (token) =>
+      db
+        .selectFrom('cognomen_invite_mails')
+        .select(['shown', 'sealed'])
+        .where('token', '=', token)
+        .executeTakeFirst(),
+
+    async resentTo(address) {
+      const rows = await db
+        .selectFrom('cognomen_invite_mails as mail')
+        .innerJoin('invite_tokens as invite', 'invite.token', 'mail.token')
+        .where('invite.medium', '=', 'email')
+        .where('invite.address', '=', address)
+        .where('mail.resent', '<>', '[]')
+        .select(['mail.token', 'mail.resent'])
+        .execute();
+      return rows.map(({ token, resent }) => ({ token, times: JSON.parse(resent) as number[] }));
+    },
+
+    async noteResent(token, times) {
+      await db
+        .updateTable('cognomen_invite_mails')
+        .set({ resent: JSON.stringify(times) })
+        .where('token', '=', token)
+        .execute();
+    },
+
+    async strayMails(after, limit) {
+      const rows = await db
+        .selectFrom('cognomen_invite_mails as mail')
+        .leftJoin('invite_tokens as invite', (join) =>
+          join.onRef('invite.token', '=', 'mail.token').on('invite.sent_ts', 'is', null),
+        )
+        .select(['mail.token', 'invite.id'])
+        .where('mail.token', '>', after)
+        .orderBy('mail.token')
+        .limit(limit)
+        .execute();
+      return {
+        stray: rows.filter(({ id }) => id === null).map(({ token }) => token),
+        next: rows.length < limit ? undefined : rows.at(-1)?.token,
+      };
+    },
+
+    deleteMails,
 
     async abandon(token) {
       await db.deleteFrom('cognomen_invite_keys').where('token', '=', token).execute();
@@ -200,6 +256,7 @@ export function invitationStore(engine: Engine, db: Db): InvitationStore {
         .limit(limit)
         .execute();
       if (rows.length === 0) return 0;
+      await deleteMails(rows.map((row) => row.token));
       await db
         .deleteFrom('invite_tokens')
         .where(

@@ -59,8 +59,10 @@ export function personStore(engine: Engine, db: Db, notices: OnbindNoticeStore):
 
   const invitesOf = (person: Person, limit: number) => {
     const all = db
-      .selectFrom('invite_tokens')
-      .select(['id', 'token', 'medium', 'address', 'room_id', 'sender', 'received_ts', 'sent_ts'])
+      .selectFrom('invite_tokens as invite')
+      .leftJoin('cognomen_invite_mails as mail', 'mail.token', 'invite.token')
+      .select(['id', 'invite.token', 'medium', 'address', 'room_id', 'sender', 'received_ts'])
+      .select(['sent_ts', 'mail.shown as mail'])
       .orderBy('id')
       .limit(limit);
     if (person.kind === 'user') return all.where('sender', '=', person.mxid).execute();

@@ -160,6 +160,16 @@ export interface Schema {
     is_v1: number | null;
     received_ts: number | null;
   };
+  /** The mails of pending invitations. */
+  cognomen_invite_mails: {
+    token: string;
+    /** JSON, without what is secret. */
+    shown: string;
+    /** The rest, encrypted. */
+    sealed: string;
+    /** When it was sent once more, as JSON. */
+    resent: Generated<string>;
+  };
   /** What binds owe to homeservers. */
   cognomen_notices: {
     id: number;

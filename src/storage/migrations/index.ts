@@ -20,6 +20,7 @@ import { twoVersions } from './0018-two-versions.ts';
 import { messageEvents } from './0019-message-events.ts';
 import { operators } from './0020-operators.ts';
 import * as erasures from './0021-erasures.ts';
+import * as inviteMails from './0022-invite-mails.ts';
 
 /** Where it is kept which are done. */
 const TABLE = 'cognomen_migrations';
@@ -53,6 +54,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0019-message-events': messageEvents(engine.name),
     '0020-operators': operators(engine.name),
     '0021-erasures': erasures,
+    '0022-invite-mails': inviteMails,
   };
 }
 

@@ -13,6 +13,14 @@ export interface NewInvite extends Invite {
   readonly isV1: boolean;
 }
 
+/** The mail of a pending invitation, as it is kept. */
+export interface KeptMail {
+  /** What it says, as JSON. */
+  readonly shown: string;
+  /** What of it is secret. */
+  readonly sealed: string;
+}
+
 /** Which pending invitations; those from before they were counted are none of them. */
 export interface PendingOf {
   readonly address?: string;
@@ -53,8 +61,28 @@ export interface InvitationStore {
   remove(tokens: readonly string[], keysUntil: number): Promise<void>;
   /** Notes an invitation whose mail is to go out; forgotten at that time unless confirmed. */
   prepare(token: string, publicKey: string, until: number): Promise<void>;
-  /** Makes the invitation pending, and its key valid. */
-  confirm(invite: NewInvite, publicKey: string, now: number): Promise<void>;
+  /**
+   * Makes the invitation pending, and its key valid.
+   * @param mail kept until it is pending no more
+   */
+  confirm(
+    invite: NewInvite,
+    publicKey: string,
+    now: number,
+    mail: KeptMail | undefined,
+  ): Promise<void>;
+  /** Its mail, while it is pending; undefined where that was not kept. */
+  mail(token: string): Promise<KeptMail | undefined>;
+  /** When mails of pending invitations to that address were sent once more, as far as that is remembered. */
+  resentTo(address: string): Promise<{ readonly token: string; readonly times: number[] }[]>;
+  /** Remembers when a mail was sent once more. */
+  noteResent(token: string, times: readonly number[]): Promise<void>;
+  /** Of the mails behind that token, so many: those whose invitation is pending no more. */
+  strayMails(
+    after: string,
+    limit: number,
+  ): Promise<{ readonly stray: string[]; readonly next: string | undefined }>;
+  deleteMails(tokens: readonly string[]): Promise<void>;
   /** Takes back what was prepared. */
   abandon(token: string): Promise<void>;
   /** Whose invitation it is, when it came, and whether it has been delivered. */
