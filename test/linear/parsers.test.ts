@@ -73,7 +73,13 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'readPage',
     'wholeNumber',
   ],
-  'takes bytes of a known length': ['createVerifier', 'keyPairFromSeed', 'verifySignature'],
+  'looks it up in a set': ['isKnownField'],
+  'takes bytes of a known length': [
+    'createSeal',
+    'createVerifier',
+    'keyPairFromSeed',
+    'verifySignature',
+  ],
   'makes an error or looks at one': [
     'badJson',
     'codeOf',
