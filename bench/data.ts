@@ -48,7 +48,7 @@ const dependencies = {
   pidFile: '',
 };
 
-export async function fillSqlite(file: string, count: number): Promise<void> {
+export async function fillSqlite(file: string, count: number, sessions = SESSIONS): Promise<void> {
   const config = { engine: 'sqlite', file, backup: false, exclusive: false } as const;
   const progress = createProgress(dependencies);
   const opened = await openSqlite(config, { ...dependencies, progress });
@@ -76,7 +76,7 @@ export async function fillSqlite(file: string, count: number): Promise<void> {
     const session = db.prepare(
       'insert into threepid_validation_sessions values (?, ?, ?, ?, 1, ?)',
     );
-    for (let i = 1; i <= SESSIONS; i++) {
+    for (let i = 1; i <= sessions; i++) {
       session.run(i, 'email', `session${pad(i)}@sample.test`, SESSION_SECRET, now);
     }
     const account = db.prepare('insert into accounts values (?, ?, null)');

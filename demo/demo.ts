@@ -1,16 +1,14 @@
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type ServerResponse } from 'node:http';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { startApp } from '../src/app/app.ts';
-import { loadConfig } from '../src/config/load.ts';
-import { systemClock } from '../src/platform/clock.ts';
-import { createLogger } from '../src/platform/logger.ts';
-import { secureRandom } from '../src/platform/random.ts';
+import { generate } from 'selfsigned';
 import { startHomeserver } from './homeserver.ts';
+import { identityServer } from './identity-server.ts';
 import { startMailbox } from './mailbox.ts';
+import { addressOf, mxidOf, TAKEN_OVER, writeSydentDatabase } from './sydent-database.ts';
 
 export interface Demo {
   readonly pageUrl: string;
@@ -24,10 +22,11 @@ const FILES: Readonly<Record<string, { name: string; type: string }>> = {
   '/': { name: 'page.html', type: 'text/html; charset=utf-8' },
   '/page.css': { name: 'page.css', type: 'text/css; charset=utf-8' },
   '/page.js': { name: 'page.js', type: 'text/javascript; charset=utf-8' },
+  '/wire.js': { name: 'wire.js', type: 'text/javascript; charset=utf-8' },
 };
-// A mail is shown in a frame without rights; nothing comes from anywhere else.
+// A mail is shown in a frame with no right but to open its links; nothing comes from anywhere else.
 const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src *; frame-src 'self'";
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src *; frame-src 'self'; base-uri *";
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, HOST);
@@ -38,78 +37,153 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts a whole Cognomen in a temporary folder, a mailbox for its mails, and the page that shows both. */
+/** A whole Cognomen in a temporary folder, two homeservers, a mailbox, and the page that shows them. */
 export async function startDemo(): Promise<Demo> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'cognomen-demo-'));
-  const mailbox = await startMailbox();
-  const homeserver = await startHomeserver();
+  const readers = new Set<ServerResponse>();
+  /** Shows that on every page that is open. */
+  const tell = (event: 'mail' | 'bound' | 'said', content: unknown) => {
+    for (const reader of readers) {
+      reader.write(`event: ${event}\ndata: ${JSON.stringify(content)}\n\n`);
+    }
+  };
+
+  const mailbox = await startMailbox((mail) => tell('mail', mail));
+  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }]);
+  const [ada, grace] = await Promise.all(
+    ['ada', 'grace'].map((user) =>
+      startHomeserver({
+        user,
+        tls: { key, cert },
+        onBound: (notice) => tell('bound', { user, notice }),
+      }),
+    ),
+  );
+  if (ada === undefined || grace === undefined) throw new Error('There are two');
   const port = await freePort();
   const serverUrl = `http://${HOST}:${port}`;
-  const file = path.join(folder, 'sydent.conf');
+
+  const page = createServer((request, response) => {
+    answer(request, response).catch((error) => {
+      response.writeHead(500, { 'content-type': 'text/plain' }).end(String(error));
+    });
+  }).listen(0, HOST);
+  await once(page, 'listening');
+  const pageUrl = `http://${HOST}:${(page.address() as AddressInfo).port}`;
+
+  const database = path.join(folder, 'sydent.db');
+  const configFile = path.join(folder, 'sydent.conf');
   await writeFile(
-    file,
+    configFile,
     `[general]
 server.name = localhost
-log.path = ${path.join(folder, 'cognomen.log')}
 pidfile.path =
 ip.whitelist = 127.0.0.1
 
 [db]
-db.file = ${path.join(folder, 'sydent.db')}
+db.file = ${database}
 
 [http]
 clientapi.http.bind_address = ${HOST}
 clientapi.http.port = ${port}
 client_http_base = ${serverUrl}
 federation.verifycerts = false
+page.ask_before_validation = true
 
 [email]
 email.from = Cognomen demo <noreply@localhost>
 email.hostname = localhost
 email.smtphost = ${HOST}
 email.smtpport = ${mailbox.port}
+email.default_web_client_location = ${pageUrl}
 email.ratelimit_sender.burst = 1000
+
+[crypto]
+ed25519.signingkey = ed25519 0 YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1
 `,
   );
-  const { config } = await loadConfig({
-    files: [file],
-    env: {},
-    hostname: 'localhost',
-    random: secureRandom,
-  });
-  const logging = await createLogger(config.general.log, { clock: systemClock });
-  const app = await startApp(config, { logger: logging.logger });
+  const server = identityServer(configFile, (line) => tell('said', line));
 
-  const serveFile = async (url: string, response: ServerResponse) => {
+  async function removeDatabase(): Promise<void> {
+    await server.kill();
+    const files = (await readdir(folder)).filter((name) => name.startsWith('sydent.db'));
+    await Promise.all(files.map((name) => rm(path.join(folder, name))));
+  }
+
+  const acts: Readonly<Record<string, () => Promise<object>>> = {
+    /** A story of its own, with an empty database. */
+    async '/begin'() {
+      await removeDatabase();
+      grace.isAway = false;
+      await server.start();
+      const people = [ada, grace].map(({ mxid, openId }) => ({ mxid, openId }));
+      return { serverUrl, people };
+    },
+    async '/kill'() {
+      await server.kill();
+      return {};
+    },
+    async '/start'() {
+      await server.start();
+      return {};
+    },
+    async '/grace-is-away'() {
+      grace.isAway = true;
+      return {};
+    },
+    async '/grace-is-back'() {
+      grace.isAway = false;
+      return {};
+    },
+    /** The same server on a database as Sydent leaves it. */
+    async '/take-over'() {
+      await removeDatabase();
+      await writeSydentDatabase(database);
+      await server.start();
+      return { bindings: TAKEN_OVER, address: addressOf(TAKEN_OVER), mxid: mxidOf(TAKEN_OVER) };
+    },
+  };
+  /** One after the other, whoever asks. */
+  let acting: Promise<unknown> = Promise.resolve();
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = request.url?.split('?')[0] ?? '/';
+    if (url === '/events') {
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+      response.write(': here they come\n\n');
+      readers.add(response);
+      response.on('close', () => readers.delete(response));
+      return;
+    }
+    const act = acts[url];
+    if (act !== undefined && request.method === 'POST') {
+      // Another page in the same browser is not to play with it.
+      if (request.headers.origin !== pageUrl) return void response.writeHead(403).end();
+      const acted = acting.then(act);
+      acting = acted.catch(() => {});
+      const content = await acted;
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(content));
+      return;
+    }
     const known = FILES[url];
     if (known === undefined) return void response.writeHead(404).end('Nothing here');
     const text = await readFile(new URL(known.name, import.meta.url));
     response
       .writeHead(200, { 'content-type': known.type, 'content-security-policy': POLICY })
       .end(text);
-  };
-  const page = createServer((request, response) => {
-    const url = request.url ?? '/';
-    if (url === '/mails') return mailbox.stream(response);
-    if (url === '/settings') {
-      response.writeHead(200, { 'content-type': 'application/json' });
-      return void response.end(JSON.stringify({ serverUrl, openId: homeserver.openId }));
-    }
-    serveFile(url, response).catch(() => response.destroy());
-  }).listen(0, HOST);
-  await once(page, 'listening');
-  const pageUrl = `http://${HOST}:${(page.address() as AddressInfo).port}/`;
+  }
+
   return {
-    pageUrl,
+    pageUrl: `${pageUrl}/`,
     serverUrl,
     folder,
     async close() {
       page.close();
       page.closeAllConnections();
-      await app.close();
+      await acting;
+      await server.kill();
       await mailbox.close();
-      await homeserver.close();
-      await logging.close();
+      await Promise.all([ada.close(), grace.close()]);
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,25 +1,24 @@
 import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
 
+export interface Mail {
+  readonly to: string;
+  readonly from: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+}
+
 export interface Mailbox {
   /** Where its SMTP server listens. */
   readonly port: number;
-  /** Sends all mails, and each new one, as server-sent events. */
-  stream(response: ServerResponse): void;
   close(): Promise<void>;
 }
 
-const KEPT = 50;
-
-/** A real SMTP server that keeps what it gets, for everyone to see. */
-export async function startMailbox(): Promise<Mailbox> {
-  const mails: string[] = [];
-  const readers = new Set<ServerResponse>();
-  const send = (reader: ServerResponse, mail: string) => reader.write(`data: ${mail}\n\n`);
-
+/** A real SMTP server that shows what it gets. */
+export async function startMailbox(onMail: (mail: Mail) => void): Promise<Mailbox> {
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS'],
@@ -29,16 +28,13 @@ export async function startMailbox(): Promise<Mailbox> {
     async onData(stream, session, done) {
       try {
         const mail = await simpleParser(stream);
-        const event = JSON.stringify({
+        onMail({
           to: session.envelope.rcptTo.map(({ address }) => address).join(', '),
           from: mail.from?.text ?? '',
           subject: mail.subject ?? '',
           text: mail.text ?? '',
           html: mail.html || '',
         });
-        mails.push(event);
-        if (mails.length > KEPT) mails.shift();
-        for (const reader of readers) send(reader, event);
         done();
       } catch (error) {
         done(error instanceof Error ? error : new Error(String(error)));
@@ -50,13 +46,6 @@ export async function startMailbox(): Promise<Mailbox> {
   await once(server.server, 'listening');
   return {
     port: (server.server.address() as AddressInfo).port,
-    stream(response) {
-      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-      response.write(': here they come\n\n');
-      for (const mail of mails) send(response, mail);
-      readers.add(response);
-      response.on('close', () => readers.delete(response));
-    },
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
 }

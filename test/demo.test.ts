@@ -1,6 +1,13 @@
 import { accessSync, constants } from 'node:fs';
-import { chromium } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AxeBuilder } from '@axe-core/playwright';
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Demo, startDemo } from '../demo/demo.ts';
 
 const CANDIDATES = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser'];
@@ -20,77 +27,147 @@ if (browserPath === undefined && !process.env['CI']) {
   );
 }
 
-let demo: Demo;
-beforeAll(async () => {
-  demo = await startDemo();
-});
-afterAll(() => demo.close());
+const isLeftOut = browserPath === undefined && !process.env['CI'];
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
-test.skipIf(browserPath === undefined && !process.env['CI'])(
-  'a newcomer sees the main job happen in a browser',
-  { timeout: 60_000 },
-  async () => {
+describe.skipIf(isLeftOut)('the demo, in a browser,', { timeout: 90_000 }, () => {
+  let demo: Demo;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let problems: string[];
+  let foreign: string[];
+
+  beforeAll(async () => {
     if (browserPath === undefined) throw new Error('There is no browser; install chromium');
-    const browser = await chromium.launch({
-      executablePath: browserPath,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
-    try {
-      const page = await browser.newPage();
-      const problems: string[] = [];
-      page.on('pageerror', (error) => problems.push(error.message));
-      page.on('console', (message) => {
-        if (message.type() === 'error' && !message.text().includes('404'))
-          problems.push(message.text());
-      });
-      await page.goto(demo.pageUrl);
-      expect(await page.isVisible('#no-mail')).toBe(true);
-      await page.fill('#email', 'Curious@Example.org');
-      await page.click('#step-request button');
-      await page.waitForSelector('#step-request pre >> text=send_attempt');
-      expect(await page.textContent('#step-request dl')).toContain('"success": true');
+    demo = await startDemo();
+    browser = await chromium.launch({ executablePath: browserPath, args: ARGUMENTS });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await demo?.close();
+  });
+  afterEach(() => context.close());
 
-      await page.waitForSelector('.mail >> text=To: Curious@Example.org');
-      expect(await page.isVisible('#no-mail')).toBe(false);
-      expect(await page.getAttribute('.mail iframe', 'srcdoc')).toContain('Confirm');
-      await page.click('.mail button');
-      await page.waitForSelector('#step-validate dl');
-      expect(await page.textContent('#step-validate dl')).toContain(
-        'Your email address is confirmed',
-      );
-
-      await page.fill('#mxid', '@curious:example.org');
-      await page.click('#step-bind button');
-      await page.waitForSelector('#step-bind dl');
-      expect(await page.textContent('#step-bind dl')).toContain('"ed25519:0"');
-
-      await page.fill('#address', 'CURIOUS@example.org');
-      await page.click('#step-lookup button');
-      await page.waitForSelector('#step-lookup dl');
-      const lookup = await page.textContent('#step-lookup dl');
-      expect(lookup).toContain('"mxid": "@curious:example.org"');
-      expect(lookup).toContain(
-        `curl '${demo.serverUrl}/_matrix/identity/api/v1/lookup?medium=email`,
-      );
-
-      await page.click('#step-hash button');
-      await page.waitForSelector('#step-hash dl:nth-of-type(3)');
-      const hashed = await page.textContent('#step-hash .exchanges');
-      expect(hashed).toMatch(/"mappings": \{\s*"[\w-]{43}": "@curious:example\.org"/);
-      expect(problems).toEqual([]);
-      if (process.env['SCREENSHOT']) {
-        await page.screenshot({ path: process.env['SCREENSHOT'], fullPage: true });
+  async function visit(options: BrowserContextOptions = {}): Promise<void> {
+    context = await browser.newContext(options);
+    page = await context.newPage();
+    page.setDefaultTimeout(30_000);
+    [problems, foreign] = [[], []];
+    page.on('pageerror', (error) => problems.push(error.message));
+    context.on('request', (request) => {
+      if (!/^(?:http:\/\/127\.0\.0\.1:|data:|about:)/.test(request.url())) {
+        foreign.push(request.url());
       }
-    } finally {
-      await browser.close();
+    });
+    await page.goto(demo.pageUrl);
+    await page.waitForSelector('#server.running');
+  }
+
+  const press = (panel: string, button: string) =>
+    page
+      .getByRole('button', { name: button, exact: true })
+      .and(page.locator(`${panel} button`))
+      .click();
+  const lastResult = (panel: string) => page.locator(`${panel} .done`).last().textContent();
+  const mail = () => page.frameLocator('.mails .mail:first-child iframe');
+  const openPanel = async (name: string) => {
+    if (await page.isVisible('nav')) await page.click(`nav a[href="#${name}"]`);
+  };
+
+  /** Until Grace's address is confirmed. */
+  async function upToConfirmed(): Promise<void> {
+    await press('#ada', 'Find Grace');
+    await press('#ada', 'Invite Grace by mail');
+    await page.waitForSelector('#mailbox .now', { state: 'attached' });
+    await openPanel('mailbox');
+    // The mail's own button.
+    await mail().locator('a.button, a[role=button], .button a').first().click();
+    await press('#grace', 'Send me a mail');
+    await page.waitForSelector('#mailbox .now', { state: 'attached' });
+    await openPanel('mailbox');
+    const opened = context.waitForEvent('page');
+    await mail().locator('a.button, a[role=button], .button a').first().click();
+    const confirm = await opened;
+    await confirm.click('button');
+    await confirm.waitForLoadState();
+    await confirm.close();
+    await page.waitForSelector('#grace .now');
+  }
+
+  test('an invitation finds its owner', async () => {
+    await visit({ viewport: { width: 1280, height: 900 } });
+    await upToConfirmed();
+    await press('#grace', 'Let people find me');
+    await page.waitForSelector('#grace .done:nth-of-type(3)');
+    expect(await lastResult('#grace')).toContain('an invitation by @ada:localhost:');
+    expect(await page.textContent('#grace .done:nth-of-type(2)')).toMatch(
+      /this page has checked the signature|cannot check Ed25519/,
+    );
+    await press('#ada', 'Find Grace');
+    await page.waitForSelector('#ada .done:nth-of-type(3)');
+    expect(await lastResult('#ada')).toContain('It leads to @grace:localhost:');
+    // What went over the wire folds out.
+    await page.locator('#ada .done').last().locator('summary').click();
+    expect(await page.locator('#ada .done').last().locator('dl').textContent()).toMatch(
+      /"mappings": \{\s*"[\w-]{43}": "@grace:localhost:\d+"/,
+    );
+    if (process.env['SCREENSHOT']) {
+      await page.locator('#ada .done').last().locator('summary').click();
+      await page.screenshot({ path: process.env['SCREENSHOT'], fullPage: true });
     }
-  },
-);
+
+    // A reload begins anew.
+    await page.reload();
+    await page.waitForSelector('#server.running');
+    await press('#ada', 'Find Grace');
+    await page.waitForSelector('#ada .done');
+    expect(await lastResult('#ada')).toContain('Nobody has that address yet');
+    expect(problems).toEqual([]);
+    expect(foreign).toEqual([]);
+  });
+
+  test('the invitation arrives though the server is killed, on a phone', async () => {
+    await visit({ viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
+    expect(await page.isVisible('#mailbox')).toBe(false);
+    await upToConfirmed();
+    await press('#grace', 'Let people find me, and kill the server at once');
+    await page.waitForSelector('#server.down');
+    expect(await lastResult('#grace')).toContain('The server is dead');
+    await press('footer', 'Start it again');
+    await page.waitForSelector('#grace .done:nth-of-type(3)');
+    expect(await lastResult('#grace')).toContain('an invitation by @ada:localhost:');
+    expect(problems).toEqual([]);
+    expect(foreign).toEqual([]);
+  });
+
+  test('the server starts on a database that Sydent left', async () => {
+    await visit();
+    await press('footer', 'Start it on a Sydent database');
+    await press('footer', 'Start it there');
+    await page.waitForSelector('footer .done');
+    expect(await lastResult('footer')).toContain('5000 bindings are there: user00005000@');
+    expect(await page.inputValue('#said')).toContain('Took over');
+    expect(problems).toEqual([]);
+  });
+
+  test.each(['light', 'dark'] as const)(
+    'has no barrier that axe finds (%s)',
+    async (colorScheme) => {
+      await visit({ colorScheme });
+      await press('#ada', 'Find Grace');
+      await press('#ada', 'Invite Grace by mail');
+      await page.waitForSelector('#mailbox .mail');
+      const { violations } = await new AxeBuilder({ page }).exclude('iframe').analyze();
+      expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
+    },
+  );
+});
