@@ -12,6 +12,7 @@ import { createUnbinding, type Unbinding } from '../identity/associations/unbind
 import { createInvitationQuota } from '../identity/invitations/invitation-quota.ts';
 import { createInvitations, type Invitations } from '../identity/invitations/invitations.ts';
 import { createOnbindNotices, type OnbindNotices } from '../identity/invitations/onbind-notices.ts';
+import { createRefusals, type Refusals } from '../identity/invitations/refusals.ts';
 import { createAskedAddresses } from '../identity/limits/asked-addresses.ts';
 import {
   createHomeserverAccounts,
@@ -34,7 +35,9 @@ import {
   type PhoneValidation,
 } from '../identity/validation/phone-validation.ts';
 import { createValidation, type Validation } from '../identity/validation/validation.ts';
+import { REFUSAL_PATH } from '../listeners/client-api/routes.ts';
 import type { TermsPolicy } from '../model/terms.ts';
+import { createPace } from '../platform/pace.ts';
 import { logFailure } from '../platform/unavailable.ts';
 import { apiRootOf, signUrlOf } from './api-root.ts';
 import type { Infrastructure } from './infrastructure.ts';
@@ -52,6 +55,7 @@ export interface Services {
   readonly unbinding: Unbinding;
   readonly lookup: Lookup;
   readonly invitations: Invitations;
+  readonly refusals: Refusals;
   readonly notices: OnbindNotices;
   readonly networkNames: NetworkNames;
   readonly oldWays: OldWays;
@@ -147,6 +151,16 @@ export function createServices(
   });
   const root = apiRootOf(config);
   const { nextLinkSchemes } = http;
+  const refusals = createRefusals({
+    storage,
+    clock,
+    random,
+    logger,
+    trail,
+    pace: createPace(clock, random),
+    onWithheld: () => metrics.message('email', 'invitation', 'withheld'),
+    url: http.publicUrl && `${http.publicUrl}${REFUSAL_PATH}`,
+  });
   const invitations = createInvitations({
     storage,
     keys,
@@ -163,7 +177,7 @@ export function createServices(
       rules: email.invites,
       onGivenWay: metrics.onbind.invitationGivenWay,
     }),
-    sendInvitation: delivery.sendInvitation,
+    sendInvitation: (mail) => refusals.sendUnlessRefused(mail, delivery.sendInvitation),
     onStored: metrics.onbind.invitationStored,
     signUrl: signUrlOf(config),
   });
@@ -177,6 +191,7 @@ export function createServices(
     homeserverAccounts,
     lookup,
     invitations,
+    refusals,
     registration: createRegistration({
       limits,
       accounts,

@@ -36,6 +36,16 @@ function cutSubject(subject: string): string {
   return new TextDecoder().decode(bytes.subarray(0, MAX_SUBJECT.bytes), { stream: true });
 }
 
+/** The headers by which mail programs offer to have no more of such mails (RFC 2369, RFC 8058). */
+function refusing(url: string | undefined): string[] {
+  if (url === undefined) return [];
+  // What posts there wants a URL that nobody can have changed on its way.
+  const oneClick = url.startsWith('https:')
+    ? ['List-Unsubscribe-Post: List-Unsubscribe=One-Click']
+    : [];
+  return [`List-Unsubscribe: <${url}>`, ...oneClick];
+}
+
 /** The subject of an invitation. A percent sign that marks nothing stays as it is. */
 function subjectOf(format: string, values: TemplateValues): string {
   const filled = format.replace(/%%|%\(([^()]*)\)s/g, (_marker, name?: string) =>
@@ -50,7 +60,13 @@ export function createMails({ email }: Config, deps: MailsDependencies): Mails {
 
   async function send(
     kind: 'verification' | 'invite',
-    mail: { to: string; address: string; brand: string | undefined; values: TemplateValues },
+    mail: {
+      to: string;
+      address: string;
+      brand: string | undefined;
+      values: TemplateValues;
+      headers?: readonly string[];
+    },
   ): Promise<void> {
     const { from, hostname } = email;
     const messageId = newMessageId(hostname, deps.random);
@@ -82,13 +98,14 @@ export function createMails({ email }: Config, deps: MailsDependencies): Mails {
         brand,
         values: { link, token, code, ipaddress: ipAddress ?? 'an unknown location' },
       }),
-    sendInvitation: ({ to, address, brand, isSpace, values }) => {
+    sendInvitation: ({ to, address, brand, isSpace, values, refuseUrl }) => {
       const format = isSpace ? email.inviteSubjectSpace : email.inviteSubject;
       return send('invite', {
         to,
         address,
         brand,
         values: { ...values, subject_header_value: subjectOf(format, values) },
+        headers: refusing(refuseUrl),
       });
     },
     close: () => mailer.close(),

@@ -101,6 +101,13 @@ export function parseAddress(text: string): string {
   throw new InputError(`${JSON.stringify(text)} is a user id, not an address`);
 }
 
+/** The folded email address that the text is. @throws InputError */
+export function parseEmailAddress(text: string): string {
+  const threepid = parseThreePidOf(text);
+  if (threepid.medium === 'email') return threepid.address;
+  throw new InputError(`${JSON.stringify(text)} is no email address`);
+}
+
 /** The text of an option that may be in a file; undefined when it is not given. */
 export function textOf(
   { options, files }: OperationInput,

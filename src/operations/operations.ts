@@ -12,6 +12,7 @@ import type { AnyOperation } from './operation.ts';
 import { dropOutbox, listOutbox, retryOutbox } from './outbox.ts';
 import { addPeer, disablePeer, enablePeer, listPeers, removePeer, showPeers } from './peers.ts';
 import { erasePerson, exportPerson } from './person.ts';
+import { allowInvites, showRefusals } from './refusals.ts';
 import { deleteSession, listSessions } from './sessions.ts';
 import { stats } from './stats.ts';
 import { trace } from './trace.ts';
@@ -31,6 +32,8 @@ export const OPERATIONS: readonly AnyOperation[] = [
   resendInvite,
   expireInvite,
   cancelInvite,
+  showRefusals,
+  allowInvites,
   listOutbox,
   retryOutbox,
   dropOutbox,

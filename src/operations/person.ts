@@ -6,6 +6,7 @@ import {
   type Kept,
   keptOf,
   type OwnedAddress,
+  REFUSAL,
   removeTombstones,
   saidOf,
   TRAIL,
@@ -126,6 +127,9 @@ async function remainsOf(found: Found, context: OperationContext) {
     found.boundTo.length > 0
       ? `what else is kept of ${found.boundTo.join(', ')}, to whom the address is bound: erase the user id`
       : undefined,
+    found.kept[REFUSAL] === undefined
+      ? undefined
+      : 'that no invitations are to be mailed to them, as a keyed hash: as long as nobody runs invites allow',
     'what operators did about them, under a name that tells nobody who it was: audit.kept_days says until when',
     'what homeservers were told of bindings',
     'backups',
@@ -250,5 +254,8 @@ export const erasePerson: Operation<Erasure> = {
       .filter((line) => line !== undefined)
       .join('\n');
   },
-  found: ({ kept }) => Object.entries(kept).some(([place, count]) => place !== TRAIL && count > 0),
+  found: ({ kept }) =>
+    Object.entries(kept).some(
+      ([place, count]) => place !== TRAIL && place !== REFUSAL && count > 0,
+    ),
 };

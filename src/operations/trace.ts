@@ -83,6 +83,8 @@ const WORDS: Record<MessageEventName, (details: Details, mxid: string | undefine
     ),
   refused: (details, mxid) =>
     `${after(`${details['what']} refused, because ${plain(refusal(String(details['reason'])))}`, askedBy(mxid, details))}`,
+  withheld: (details) =>
+    `${details['what']} not mailed, because the owner of the address refuses them (invites allow ADDRESS ends that); who invited was not told`,
   sent: (details) => after(`${details['what']} handed over`, handed(details)),
   'not-sent': (details) =>
     `${after(`${details['what']} not sent (${details['outcome']})`, handed(details))}${details['advice'] === undefined ? '' : `. ${plain(String(details['advice']))}`}`,

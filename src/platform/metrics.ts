@@ -87,7 +87,7 @@ export function createMetrics(): Metrics {
   });
   const messages = new Counter({
     name: 'cognomen_messages_total',
-    help: 'Mails (medium email) and text messages (msisdn) by kind (verification, invitation, test) and outcome: sent, refused, unreachable, overloaded (too many wait), or unknown (nobody knows whether it was taken)',
+    help: 'Mails (medium email) and text messages (msisdn) by kind (verification, invitation, test) and outcome: sent, refused, unreachable, overloaded (too many wait), unknown (nobody knows whether it was taken), or withheld (the owner of the address refuses invitations)',
     labelNames: ['medium', 'kind', 'outcome'],
     registers,
   });

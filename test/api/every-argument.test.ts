@@ -16,6 +16,7 @@ docs: {terms: {version: "1", langs: {en: {name: Terms, url: "${TERMS_URL}"}}}}
 
 /** An argument of each name that would do. */
 const RIGHT: Readonly<Record<string, unknown>> = {
+  'List-Unsubscribe': 'One-Click',
   access_token: 'opensesame',
   address: 'ada@sample.test',
   addresses: [],

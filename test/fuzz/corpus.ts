@@ -3,6 +3,7 @@
  * what is worth something on the server that runs.
  */
 export const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
+  'List-Unsubscribe': ['One-Click', 'One-click'],
   access_token: ['{openid}', 'nobody'],
   address: ['ada@sample.test', '447700900750', 'faß@faß.example', 'a@[127.0.0.1]'],
   addresses: [['{hash}'], ['ada@sample.test email', '447700900750 msisdn', '__proto__ email']],

@@ -28,7 +28,7 @@ import {
   textsOf,
 } from '../../src/identity/invitations/invitation-text.ts';
 import { visibleText } from '../../src/identity/invitations/visible-text.ts';
-import { mailCharges } from '../../src/identity/limits/charges.ts';
+import { mailCharges, plainMailbox } from '../../src/identity/limits/charges.ts';
 import { homeserverKey, homeserverName } from '../../src/identity/limits/homeserver-accounts.ts';
 import { isAdminToken } from '../../src/identity/operators/admin-tokens.ts';
 import { sameSecret } from '../../src/identity/secrets.ts';
@@ -57,7 +57,12 @@ import { lookupHash } from '../../src/model/lookup-hash.ts';
 import { homeserverOf, parseMxid } from '../../src/model/mxid.ts';
 import { isReachableName, isSameServer, isServerName } from '../../src/model/server-name.ts';
 import { parseWebClient } from '../../src/model/web-client.ts';
-import { parseAddress, readTime, subjectIn } from '../../src/operations/input.ts';
+import {
+  parseAddress,
+  parseEmailAddress,
+  readTime,
+  subjectIn,
+} from '../../src/operations/input.ts';
 import { parseDsn } from '../../src/platform/error-reports.ts';
 import { createFingerprint } from '../../src/platform/fingerprint.ts';
 import { parseHostsLine } from '../../src/platform/hosts-file.ts';
@@ -228,8 +233,9 @@ export const PARSERS: readonly Parser[] = [
     ...EMAIL,
   },
   {
-    names: ['mailCharges'],
+    names: ['mailCharges', 'plainMailbox'],
     read: (text) =>
+      plainMailbox(text) &&
       mailCharges({ version: 'v2', user: 'a', address: 'a', networks: [] }, text, text),
     ...EMAIL,
     pieces: ['a+', '+', '@'],
@@ -302,6 +308,7 @@ export const PARSERS: readonly Parser[] = [
     },
     starts: ['', '+44 ', 'a@', '@a:'],
   },
+  { names: ['parseEmailAddress'], read: parseEmailAddress, ...EMAIL },
   {
     names: ['readTime'],
     read: (text) => readTime('since', text),

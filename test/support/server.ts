@@ -97,6 +97,8 @@ export interface TestServerOptions {
   readonly sections?: Sections;
   readonly signingKey?: string;
   readonly serverName?: string;
+  /** Where it is reached from outside, as it is told; empty: it is not told. */
+  readonly clientHttpBase?: string;
   /** What the clock shows at first. */
   readonly now?: number;
   /** Further options of the relay, such as what it refuses. */
@@ -135,7 +137,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     renderConfig({
       general: `server.name = ${options.serverName ?? SERVER_NAME}\npidfile.path =\nprometheus_port = 0\nprometheus_addr = 127.0.0.1\n${sections.general ?? ''}`,
       db: sections.db ?? database.config,
-      http: `clientapi.http.bind_address = 127.0.0.1\nclientapi.http.port = 0\ninternalapi.http.bind_address = 127.0.0.1\ninternalapi.http.port = 0\nclient_http_base = https://id.test\n${sections.http ?? ''}`,
+      http: `clientapi.http.bind_address = 127.0.0.1\nclientapi.http.port = 0\ninternalapi.http.bind_address = 127.0.0.1\ninternalapi.http.port = 0\nclient_http_base = ${options.clientHttpBase ?? 'https://id.test'}\n${sections.http ?? ''}`,
       email: `email.from = Cognomen <noreply@{hostname}>\nemail.hostname = id.test\nemail.smtphost = 127.0.0.1\nemail.smtpport = ${smtp.port}\n${sections.email ?? 'email.ratelimit_sender.burst = 1000'}`,
       sms: sections.sms ?? '',
       messages: sections.messages ?? '',

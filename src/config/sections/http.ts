@@ -37,6 +37,8 @@ export interface HttpConfig {
   readonly verifyResponseTemplate: string;
   /** Public base URL for links, without a slash at the end. Never empty: `https://` and server.name stand in. */
   readonly clientHttpBase: string;
+  /** That, where it is set; undefined where it is guessed. */
+  readonly publicUrl: string | undefined;
   /** Schemes beside `http` and `https` that a `next_link` may have; lower case, without colon. */
   readonly nextLinkSchemes: readonly string[];
   /** Whether the page of a mailed link asks for a click before it validates. */
@@ -247,6 +249,7 @@ export function readHttp(reader: ConfigReader, serverName: string): HttpConfig {
     queryAccessTokens: reader.read(HTTP.queryAccessTokens),
     verifyResponseTemplate: reader.read(HTTP.verifyResponseTemplate),
     clientHttpBase: clientHttpBase || `https://${serverName}`,
+    publicUrl: clientHttpBase || undefined,
     nextLinkSchemes: reader.read(HTTP.nextLinkSchemes),
     pageAsksFirst: reader.read(HTTP.pageAsksFirst),
     pageContentSecurityPolicy: reader.read(HTTP.pagePolicy),

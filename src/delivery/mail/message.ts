@@ -12,6 +12,8 @@ export interface MessageOptions {
   /** With its angle brackets. */
   readonly messageId: string;
   readonly values: TemplateValues;
+  /** Whole headers beside those of the template; where that has one of their names, none of them. */
+  readonly headers?: readonly string[];
 }
 
 /** So much text fits an encoded word of 75 characters, in whole characters of up to four bytes. */
@@ -68,6 +70,16 @@ const withoutControls = (value: string) =>
 export const newMessageId = (hostname: string, random: Random) =>
   `<${random.alphanumeric(32)}@${hostname}>`;
 
+const nameOf = (header: string) => header.slice(0, header.indexOf(':')).toLowerCase();
+
+function withHeaders(message: string, headers: readonly string[]): string {
+  const names = new Set(headers.map(nameOf));
+  const end = message.indexOf('\r\n\r\n');
+  const own = message.slice(0, Math.max(0, end)).split('\r\n');
+  if (own.some((line) => names.has(nameOf(line)))) return message;
+  return headers.map((header) => `${header}\r\n`).join('') + message;
+}
+
 /** The whole message, from its first header on, lines ending in CRLF; what is in 8 bits says so. */
 export function renderMessage(
   render: Render,
@@ -83,6 +95,6 @@ export function renderMessage(
     multipart_boundary: `=_${random.alphanumeric(32)}`,
   };
   const clean = Object.entries(values).map(([name, value]) => [name, withoutControls(value)]);
-  const text = render(Object.fromEntries(clean) as TemplateValues);
-  return labelled(Buffer.from(text.replace(/\r\n|\r|\n/g, '\r\n'), 'utf8'));
+  const text = render(Object.fromEntries(clean) as TemplateValues).replace(/\r\n|\r|\n/g, '\r\n');
+  return labelled(Buffer.from(withHeaders(text, options.headers ?? []), 'utf8'));
 }

@@ -12,6 +12,7 @@ import type {
 } from '../../storage/stores/index.ts';
 import { lastLogged, sayDeleted } from '../associations/associations.ts';
 import { bindingInForce } from '../associations/bind-many.ts';
+import { refusedSince } from '../invitations/refusals.ts';
 import { renameInTrail } from '../operators/trail.ts';
 import { nameForErasing, nameForTrail } from './erased-names.ts';
 
@@ -38,6 +39,8 @@ const BINDINGS = 'bindings';
 const STATEMENTS = 'replication_log';
 /** What operators did about someone: it is not theirs, and stays without their name. */
 export const TRAIL = 'operators_trail';
+/** That they want no invitations: it is no more than a hash, and to be heeded after they were erased, too. */
+export const REFUSAL = 'refused_invitations';
 
 /** Erased in one transaction. */
 const AT_ONCE = 200;
@@ -88,7 +91,11 @@ export async function keptOf(
   const { persons } = storage.stores;
   const kept: Kept = {};
   for (const place of persons.places) kept[place] = await persons.find(place, person, limit);
-  if (person.kind === 'address') Object.assign(kept, await saidOf(storage, person));
+  if (person.kind === 'address') {
+    Object.assign(kept, await saidOf(storage, person));
+    const refused = await refusalOf(storage, person);
+    if (refused !== undefined) kept[REFUSAL] = [refused];
+  }
   kept[TRAIL] = await trailOf({ storage }, person, limit);
   return kept;
 }
@@ -104,6 +111,14 @@ export async function saidOf(
     [BINDINGS]: (await persons.bindings(medium, address)).filter(isOf(mxid)),
     [STATEMENTS]: (await persons.statements(medium, address)).filter(isOf(mxid)),
   };
+}
+
+async function refusalOf(
+  { stores }: Pick<Storage, 'stores'>,
+  { medium, address }: BoundRow,
+): Promise<KeptRow | undefined> {
+  const since = medium === 'email' ? await refusedSince(stores, address) : undefined;
+  return since === undefined ? undefined : { medium, address, refused_ts: since };
 }
 
 /** What operators did about them, in the trail. */

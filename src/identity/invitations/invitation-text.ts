@@ -114,5 +114,7 @@ export interface InvitationMail {
   readonly address: string;
   readonly brand: string | undefined;
   readonly isSpace: boolean;
+  /** Where its owner can have no more of them mailed. */
+  readonly refuseUrl?: string | undefined;
   readonly values: Readonly<Record<string, string>>;
 }

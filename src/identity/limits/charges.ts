@@ -37,12 +37,12 @@ export const byNetwork = (
 const sharerOf = ({ user, networks, address }: Caller): string =>
   user ?? networks[0]?.name ?? address;
 
-/** The mailbox as limits know it: mail to `ada+x@` arrives where mail to `ada@` does. */
-function mailboxOf(address: string): { mailbox: string; domain: string } {
+/** The mailbox of a folded address: mail to `ada+x@` arrives where mail to `ada@` does. */
+export function plainMailbox(address: string): string {
   const at = address.lastIndexOf('@');
-  const [local = '', domain] = [address.slice(0, at), address.slice(at + 1)];
+  const local = address.slice(0, at);
   const plus = local.indexOf('+');
-  return { mailbox: `${plus > 0 ? local.slice(0, plus) : local}@${domain}`, domain };
+  return `${plus > 0 ? local.slice(0, plus) : local}${address.slice(at)}`;
 }
 
 /**
@@ -54,7 +54,8 @@ function mailboxOf(address: string): { mailbox: string; domain: string } {
 export function mailCharges(caller: Caller, address: string, claimedSender?: string): Charge[] {
   const { version, user } = caller;
   const by = sharerOf(caller);
-  const { mailbox, domain } = mailboxOf(address);
+  const mailbox = plainMailbox(address);
+  const domain = address.slice(address.lastIndexOf('@') + 1);
   const ofMailbox = (who: string) => `${mailbox} ${who}`;
   const anonymous = claimedSender === undefined ? caller.address : `claimed ${claimedSender}`;
   return [

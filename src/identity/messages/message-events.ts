@@ -10,6 +10,8 @@ export type MessageEventName =
   /** A client asked for what was sent before: nothing is sent. */
   | 'repeated'
   | 'refused'
+  /** Nothing is sent, as the owner of the address wants none; who asked is not told. */
+  | 'withheld'
   /** The relay, or the provider, has taken it. */
   | 'sent'
   | 'not-sent'
@@ -51,6 +53,7 @@ export const RULES: Readonly<Record<MessageEventName, Rule>> = {
   asked: {},
   repeated: { addsUp: true },
   refused: { addsUp: true, isOpen: true },
+  withheld: { addsUp: true },
   sent: {},
   'not-sent': {},
   unknown: {},

@@ -5,6 +5,7 @@ import type { Associations } from '../../identity/associations/associations.ts';
 import type { Lookup } from '../../identity/associations/lookup.ts';
 import type { Unbinding } from '../../identity/associations/unbinding.ts';
 import type { Invitations } from '../../identity/invitations/invitations.ts';
+import type { Refusals } from '../../identity/invitations/refusals.ts';
 import type { ServerKeys } from '../../identity/server-keys.ts';
 import type { EmailValidation } from '../../identity/validation/email-validation.ts';
 import type { PhoneValidation } from '../../identity/validation/phone-validation.ts';
@@ -27,6 +28,7 @@ import { ping } from './endpoints/ping.ts';
 import { pubkey } from './endpoints/pubkey.ts';
 import { pubkeyEphemeralIsValid } from './endpoints/pubkey-ephemeral-isvalid.ts';
 import { pubkeyIsValid } from './endpoints/pubkey-isvalid.ts';
+import { refuseInvitations } from './endpoints/refuse-invitations.ts';
 import { signEd25519 } from './endpoints/sign-ed25519.ts';
 import { storeInvite } from './endpoints/store-invite.ts';
 import { unbind, type VerifyRequest } from './endpoints/unbind.ts';
@@ -52,6 +54,7 @@ export interface ClientApiServices {
   readonly verifyRequest: VerifyRequest;
   readonly lookup: Lookup;
   readonly invitations: Invitations;
+  readonly refusals: Refusals;
   readonly renderPage: RenderPage;
   /** Resolves when the database answers. */
   readonly ping: () => Promise<void>;
@@ -69,6 +72,10 @@ export interface ClientApiSwitches {
 }
 
 export const ROOT = '/_matrix/identity';
+/** What is this server's own, and no version of the specification's: below the root, as proxies pass on nothing else. */
+const OWN = `${ROOT}/cognomen`;
+/** Where the link in invitations leads by which their owners refuse more of them. */
+export const REFUSAL_PATH = `${OWN}/refuse-invitations`;
 
 /** The table of contents of the client API. */
 export function clientApiRoutes(
@@ -149,6 +156,7 @@ export function clientApiRoutes(
         ]
       : []),
     { root: `${ROOT}/v2`, style: 'v2', endpoints: v2 },
+    { root: OWN, style: 'v2', tag: 'cognomen', endpoints: refuseInvitations(services) },
   ];
   return routes;
 }

@@ -77,6 +77,10 @@ function commonRefusals(endpoint: DescribedEndpoint, protects: boolean): readonl
   return common;
 }
 
+/** Of what never gets to an endpoint, or fails in it, no page is made. */
+const isPage = ({ answer }: DescribedEndpoint, status: number) =>
+  answer === undefined && status < 500 && status !== 413;
+
 function refusals(
   endpoint: DescribedEndpoint,
   { style: version, refusals: ofListener = [] }: DescribedRoutes,
@@ -100,7 +104,7 @@ function refusals(
     String(status),
     {
       description: [...errcodes].map((errcode) => `\`${errcode}\``).join(', '),
-      content: endpoint.answer === undefined ? page : json(errorOf([...errcodes])),
+      content: isPage(endpoint, status) ? page : json(errorOf([...errcodes])),
     },
   ]);
 }

@@ -226,6 +226,12 @@ export interface Schema {
     /** The entry of the log by which peers learn of it; null once it is gone. */
     log_id: number | null;
   };
+  /** Mailboxes to which no invitations are mailed. */
+  cognomen_invitation_refusals: {
+    /** Keyed. */
+    mailbox_hash: string;
+    refused_ts: number;
+  };
   /** Deletions peers sent lately: what they had said before may still be on its way. */
   cognomen_received_deletions: {
     origin_server: string;

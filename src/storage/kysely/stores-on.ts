@@ -7,6 +7,7 @@ import { respellingStore } from './adoption/respelling.ts';
 import { associationStore } from './associations.ts';
 import { ephemeralKeyStore } from './ephemeral-keys.ts';
 import { erasureStore } from './erasures.ts';
+import { invitationRefusalStore } from './invitation-refusals.ts';
 import { invitationStore } from './invitations.ts';
 import { lookupStore } from './lookups.ts';
 import { messageEventStore } from './message-events.ts';
@@ -44,6 +45,7 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     networkKeys: networkKeyStore(db),
     erasures: erasureStore(engine, db),
     invitations: invitationStore(engine, db),
+    invitationRefusals: invitationRefusalStore(db),
     messageEvents: messageEventStore(db),
     onbindNotices: onbindNotices(db),
     state: state(db),

@@ -21,6 +21,7 @@ import { messageEvents } from './0019-message-events.ts';
 import { operators } from './0020-operators.ts';
 import * as erasures from './0021-erasures.ts';
 import * as inviteMails from './0022-invite-mails.ts';
+import * as invitationRefusals from './0023-invitation-refusals.ts';
 
 /** Where it is kept which are done. */
 const TABLE = 'cognomen_migrations';
@@ -55,6 +56,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0020-operators': operators(engine.name),
     '0021-erasures': erasures,
     '0022-invite-mails': inviteMails,
+    '0023-invitation-refusals': invitationRefusals,
   };
 }
 

@@ -611,6 +611,24 @@ export const ENDPOINTS: Readonly<Record<string, Rows>> = {
         'api/names-in-invitations > names in any script arrive as they are, emoji and all',
       ),
     ],
+    'GET /cognomen/refuse-invitations': [
+      better(
+        'is not there: who is invited again and again can do nothing',
+        'invitations have `List-Unsubscribe`; the link opens a page with a button',
+        'what comes unasked must be easy to stop',
+        'api/refused-invitation-mails > stands in its headers, and in those of no other mail',
+        'api/refused-invitation-mails > asks first, refuses by the button, and leaves everything but mails as it was',
+      ),
+    ],
+    'POST /cognomen/refuse-invitations': [
+      better(
+        'is not there',
+        'no more invitations are mailed to the address; they are stored, and who invites is answered as ever',
+        'mail programs do it by one click (RFC 8058); nobody learns who has refused',
+        'api/refused-invitation-mails > refuses by one click of a mail program, in either form, as often as it comes',
+        'api/refused-invitation-mails > is worth nothing where anything of it is changed, and says no more then',
+      ),
+    ],
     'POST /sign-ed25519': [
       same(
         '`{mxid, sender, token, signatures}` signed with the key that was sent, as `ed25519:0`; unknown token: 404 `M_UNRECOGNIZED`',

@@ -1,0 +1,28 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Clock } from './clock.ts';
+import type { Random } from './random.ts';
+
+/** Lets what is left out take as long as what is done, so that its time tells nobody. */
+export interface Pace {
+  /** Does it, and remembers how long that took. */
+  measured(work: () => Promise<void>): Promise<void>;
+  /** Does nothing, for as long as one of the last took that went well. */
+  imitate(): Promise<void>;
+}
+
+const REMEMBERED = 32;
+
+export function createPace(clock: Clock, random: Random): Pace {
+  const took: number[] = [];
+  return {
+    async measured(work) {
+      const begun = clock.monotonic();
+      await work();
+      took.push(clock.monotonic() - begun);
+      if (took.length > REMEMBERED) took.shift();
+    },
+    async imitate() {
+      await wait(took[Math.floor(random.fraction() * took.length)] ?? 0);
+    },
+  };
+}
