@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { ROOT } from '../listeners/client-api/routes.ts';
+import { REFUSAL_PATH, ROOT } from '../listeners/client-api/routes.ts';
 
 /** Where this server's API is for who gets a link to it. */
 export const apiRootOf = ({ http, general }: Pick<Config, 'http' | 'general'>): string =>
@@ -8,3 +8,7 @@ export const apiRootOf = ({ http, general }: Pick<Config, 'http' | 'general'>): 
 /** What the mail of an invitation names for signing. */
 export const signUrlOf = (config: Pick<Config, 'http' | 'general'>): string =>
   `${apiRootOf(config)}/sign-ed25519`;
+
+/** Where the link in it leads by which its owner refuses more of them; undefined where nobody knows how to get here. */
+export const refuseUrlOf = ({ http }: Pick<Config, 'http'>): string | undefined =>
+  http.publicUrl && `${http.publicUrl}${REFUSAL_PATH}`;

@@ -10,7 +10,7 @@ import { OperatorError } from '../platform/operator-error.ts';
 import { createPhoneNumbers } from '../platform/phone-numbers.ts';
 import { createProgress } from '../platform/progress.ts';
 import { secureRandom } from '../platform/random.ts';
-import { signUrlOf } from './api-root.ts';
+import { refuseUrlOf, signUrlOf } from './api-root.ts';
 import { type OperatorMessagesOptions, operatorMessages } from './operator-messages.ts';
 
 const silent = pino({ level: 'silent' });
@@ -37,6 +37,7 @@ export function operationContext(
     associations: () => associationsOf(made),
     ...operatorMessages(config, { ...made, ...telling }),
     signUrl: signUrlOf(config),
+    refuseUrl: refuseUrlOf(config),
     parsePhoneNumber: createPhoneNumbers().parse,
     migrationMails: () => createMigrationMails(config, { ...made, logger: silent }),
     ...made,

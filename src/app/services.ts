@@ -35,11 +35,10 @@ import {
   type PhoneValidation,
 } from '../identity/validation/phone-validation.ts';
 import { createValidation, type Validation } from '../identity/validation/validation.ts';
-import { REFUSAL_PATH } from '../listeners/client-api/routes.ts';
 import type { TermsPolicy } from '../model/terms.ts';
 import { createPace } from '../platform/pace.ts';
 import { logFailure } from '../platform/unavailable.ts';
-import { apiRootOf, signUrlOf } from './api-root.ts';
+import { apiRootOf, refuseUrlOf, signUrlOf } from './api-root.ts';
 import type { Infrastructure } from './infrastructure.ts';
 
 /** The services of the domain, each built once. */
@@ -159,7 +158,7 @@ export function createServices(
     trail,
     pace: createPace(clock, random),
     onWithheld: () => metrics.message('email', 'invitation', 'withheld'),
-    url: http.publicUrl && `${http.publicUrl}${REFUSAL_PATH}`,
+    url: refuseUrlOf(config),
   });
   const invitations = createInvitations({
     storage,

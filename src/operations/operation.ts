@@ -32,6 +32,8 @@ export interface OperationContext {
   readonly sendInvitationAgain: SendAgain;
   /** The URL of `sign-ed25519`, for mails of invitations. */
   readonly signUrl: string;
+  /** Where the link in them leads by which their owners refuse more; undefined: they have none. */
+  readonly refuseUrl: string | undefined;
   readonly parsePhoneNumber: PhoneNumbers['parse'];
 }
 

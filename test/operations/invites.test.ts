@@ -150,6 +150,28 @@ describe.each(ENGINES)('the mail of an invitation, beside a server on %s,', (eng
     expect(resent).toEqual([{ token: row.token, times: [expect.any(Number)] }]);
   });
 
+  test('does not go out to whom does not want it', async () => {
+    await inviteWith();
+    const mail = String(server.smtp.mails.find(({ to }) => to[0] === address)?.raw);
+    const id = await idOf(address);
+    const link = /^List-Unsubscribe: <([^>]+)>/im.exec(mail.replaceAll(/=?\r\n[ \t]/g, ''))?.[1];
+    const { pathname, search } = new URL(link ?? '');
+    const refused = await fetch(`${server.url}${pathname}${search}`, {
+      method: 'POST',
+      body: new URLSearchParams({ 'List-Unsubscribe': 'One-Click' }),
+    });
+    expect(refused.status).toBe(200);
+    expect(await json('resend', String(id))).toMatchObject({
+      sent: [],
+      not_sent: [{ id, reason: 'refused' }],
+    });
+    await run('allow', address);
+    expect(await json('resend', String(id))).toMatchObject({ sent: [id] });
+    await expect
+      .poll(() => server.smtp.mails.filter(({ to }) => to[0] === address))
+      .toHaveLength(2);
+  });
+
   test('that the relay refuses is told with its words', async () => {
     await invite(server, address);
     server.smtp.refuse(550);

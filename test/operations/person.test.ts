@@ -76,6 +76,16 @@ async function filesOf({ config }: TestServer): Promise<string> {
   }
 }
 
+/** PostgreSQL keeps what is deleted until the transactions that were under way then have ended: others have some, too. */
+async function expectNothingInFiles(server: TestServer, name: RegExp): Promise<void> {
+  const told = async () => {
+    const files = await filesOf(server);
+    const at = files.search(name);
+    return at === -1 ? 'nothing' : files.slice(Math.max(0, at - 100), at + 100);
+  };
+  await expect.poll(told).toBe('nothing');
+}
+
 describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engine) => {
   let server: TestServer;
 
@@ -171,9 +181,8 @@ describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engi
     expect(done.traces).toBe(engine === 'sqlite' ? 0 : undefined);
     const rows = await rowsOf(server);
     expect(rows).not.toMatch(TELLS_OF_HER);
-    const files = await filesOf(server);
-    expect(files).toContain('other@sample.test');
-    expect(files).not.toMatch(TELLS_OF_HER);
+    expect(await filesOf(server)).toContain('other@sample.test');
+    await expectNothingInFiles(server, TELLS_OF_HER);
     expect(await lookup(server, 'ada@sample.test')).toEqual({});
     expect(await lookup(server, 'other@sample.test')).toMatchObject({ mxid: '@other:sample.test' });
     expect(await run('erase', MXID, '--yes')).toMatchObject({ status: 1 });
@@ -231,7 +240,7 @@ describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engi
     expect(rows.toLowerCase()).not.toContain('ada@sample.test');
     expect(rows).toContain('ada.two@sample.test');
     expect(await json('accounts', 'list')).toMatchObject([{ user_id: MXID }]);
-    expect((await filesOf(server)).toLowerCase()).not.toContain('ada@sample.test');
+    await expectNothingInFiles(server, /ada@sample\.test/i);
   });
 
   test('goes, but not the address, where another user has that by now', async () => {
@@ -271,7 +280,7 @@ describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engi
     ]);
     await server.database.execute('delete from accounts where user_id = ?', ['@ada:old.test']);
     await run('erase', '@ada:old.test', '--yes');
-    expect(await filesOf(server)).not.toContain('@ada:old.test');
+    await expectNothingInFiles(server, /@ada:old\.test/);
   });
 });
 

@@ -65,6 +65,26 @@ async function knownHash({ state }: RefusalStores, address: string): Promise<str
   return key === undefined ? undefined : hashOf(key, address);
 }
 
+/** @param url where links lead to; undefined: mails have none */
+function linkFor(
+  url: string | undefined,
+  token: string,
+  brand: string | undefined,
+): string | undefined {
+  const query = new URLSearchParams({ token, ...(brand !== undefined && { brand }) });
+  return url && `${url}?${query}`;
+}
+
+/** The link of a mail that goes out once more; undefined as long as no link was ever mailed. */
+export async function refusalLink(
+  { state }: Pick<Stores, 'state'>,
+  { address, brand }: Pick<InvitationMail, 'address' | 'brand'>,
+  url: string | undefined,
+): Promise<string | undefined> {
+  const key = await state.get(KEY);
+  return key === undefined ? undefined : linkFor(url, tokenOf(key, hashOf(key, address)), brand);
+}
+
 /** Since when no invitations are mailed to a folded address; undefined when they are. */
 export async function refusedSince(
   stores: RefusalStores,
@@ -111,11 +131,6 @@ export function createRefusals(deps: RefusalsDependencies): Refusals {
     return current !== undefined && sameSecret(token, tokenOf(current, hash)) ? hash : undefined;
   }
 
-  function linkFor(base: string, token: string, brand: string | undefined): string {
-    const query = new URLSearchParams({ token, ...(brand !== undefined && { brand }) });
-    return `${base}?${query}`;
-  }
-
   return {
     isToken: async (token) => (await mailboxIn(token)) !== undefined,
 
@@ -143,7 +158,7 @@ export function createRefusals(deps: RefusalsDependencies): Refusals {
         trail.note({ event: 'withheld', medium: 'email', address, details });
         return;
       }
-      const link = url && linkFor(url, tokenOf(current, hash), brand);
+      const link = linkFor(url, tokenOf(current, hash), brand);
       await pace.measured(() => send({ ...mail, refuseUrl: link }));
     },
   };

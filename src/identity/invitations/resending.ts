@@ -3,6 +3,7 @@ import type { InviteRow, Storage, Stores } from '../../storage/stores/index.ts';
 import type { ServerKeys } from '../server-keys.ts';
 import { openedMail } from './invitation-mail.ts';
 import type { InvitationMail } from './invitation-text.ts';
+import { refusalLink, refusedSince } from './refusals.ts';
 
 /**
  * Hands the mail of an invitation to the relay, and remembers that an operator wanted it.
@@ -17,13 +18,15 @@ export interface ResendingDependencies {
   readonly send: SendAgain;
   /** The URL of `sign-ed25519`, for the mail. */
   readonly signUrl: string;
+  /** Where its link leads by which its owner refuses more of them. */
+  readonly refuseUrl: string | undefined;
   /** Milliseconds that an invitation is pending at most; 0: for ever. */
   readonly expiry: number;
 }
 
-/** Why a mail did not go out once more: it is not pending (any more), not known, too much, or not taken by the relay. */
+/** Why a mail did not go out once more: it is not pending (any more), not wanted, not known, too much, or not taken by the relay. */
 export interface NotResent {
-  readonly reason: 'not_pending' | 'unknown' | 'limited' | 'not_sent';
+  readonly reason: 'not_pending' | 'refused' | 'unknown' | 'limited' | 'not_sent';
   /** In words. */
   readonly message: string;
 }
@@ -34,6 +37,10 @@ const ALLOWED = { times: 5, within: 60 * 60 * 1000 };
 const NOT_PENDING: NotResent = {
   reason: 'not_pending',
   message: 'it is pending no more: delivered, cancelled, expired, or its address is bound',
+};
+const REFUSED: NotResent = {
+  reason: 'refused',
+  message: 'the owner of the address wants no invitations by mail (invites allow lifts that)',
 };
 const NOT_KEPT: NotResent = {
   reason: 'unknown',
@@ -75,15 +82,17 @@ export async function resendInvitation(
   deps: ResendingDependencies,
   { id, sender }: Pick<InviteRow, 'id' | 'sender'>,
 ): Promise<NotResent | undefined> {
-  const { storage, keys, clock, signUrl, expiry } = deps;
+  const { storage, keys, clock, signUrl, refuseUrl, expiry } = deps;
 
   /** The mail, counted: under the lock of the log no two count at once, and what is delivered meanwhile is seen. */
   const claim = await storage.logTransaction(
-    async ({ overview, invitations }): Promise<InvitationMail | NotResent> => {
+    async (stores): Promise<InvitationMail | NotResent> => {
+      const { overview, invitations } = stores;
       const now = clock.now();
       const invite = await inviteOf({ overview }, id);
       if (invite === undefined || !isPending(invite, expiry, now)) return NOT_PENDING;
       const { token, address } = invite;
+      if ((await refusedSince(stores, address)) !== undefined) return REFUSED;
       const kept = await invitations.mail(token);
       if (kept === undefined) return NOT_KEPT;
       const mail = openedMail(kept, token, keys, signUrl);
@@ -98,7 +107,7 @@ export async function resendInvitation(
       }
       const own = before.find((one) => one.token === token)?.times.filter(isLate) ?? [];
       await invitations.noteResent(token, [...own, now]);
-      return mail;
+      return { ...mail, refuseUrl: await refusalLink(stores, mail, refuseUrl) };
     },
   );
   if (!isMail(claim)) return claim;
