@@ -1,33 +1,9 @@
-import { accessSync, constants } from 'node:fs';
 import { AxeBuilder } from '@axe-core/playwright';
-import {
-  type Browser,
-  type BrowserContext,
-  type BrowserContextOptions,
-  chromium,
-  type Page,
-} from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Demo, startDemo } from '../demo/demo.ts';
+import { isWithoutBrowser, launchBrowser } from './support/browser.ts';
 
-const CANDIDATES = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser'];
-const browserPath = CANDIDATES.find((candidate) => {
-  try {
-    accessSync(candidate ?? '', constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-});
-
-// CI installs one: there the test must not be left out.
-if (browserPath === undefined && !process.env['CI']) {
-  process.stderr.write(
-    '\nNo browser: the test of the demo is left out. Install Debian’s chromium, or set CHROMIUM.\n\n',
-  );
-}
-
-const isLeftOut = browserPath === undefined && !process.env['CI'];
 const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -38,7 +14,7 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
-describe.skipIf(isLeftOut)('the demo, in a browser,', { timeout: 90_000 }, () => {
+describe.skipIf(isWithoutBrowser)('the demo, in a browser,', { timeout: 90_000 }, () => {
   let demo: Demo;
   let browser: Browser;
   let context: BrowserContext;
@@ -47,9 +23,8 @@ describe.skipIf(isLeftOut)('the demo, in a browser,', { timeout: 90_000 }, () =>
   let foreign: string[];
 
   beforeAll(async () => {
-    if (browserPath === undefined) throw new Error('There is no browser; install chromium');
     demo = await startDemo();
-    browser = await chromium.launch({ executablePath: browserPath, args: ARGUMENTS });
+    browser = await launchBrowser();
   });
   afterAll(async () => {
     await browser?.close();

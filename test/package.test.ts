@@ -8,7 +8,8 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 import { temporaryFolder } from './support/databases.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const NOT_BUILT = 'There is no dist/main.js: run `npm ci && npm run build` first.';
+const NOT_BUILT =
+  'The program is not built, or not all of it: run `npm ci && npm run build` first.';
 
 const TOO_OLD = 'cognomen needs Node.js 24 or newer; this is v20.19.0\n';
 
@@ -85,11 +86,16 @@ describe('a clone in which nothing is built', { timeout: 60_000 }, () => {
   test('makes a package with everything once it is built, and nothing of the tests', async () => {
     await mkdir(path.join(clone, 'dist'));
     await writeFile(path.join(clone, 'dist', 'main.js'), '');
+    // By what an earlier version has built, no browser is served.
+    expect((await run('npm', ['pack', '--dry-run'], clone)).errors).toContain(NOT_BUILT);
+    await mkdir(path.join(clone, 'dist', 'console'));
+    await writeFile(path.join(clone, 'dist', 'console', 'files.json'), '[]');
     const { status, output } = await run('npm', ['pack', '--json', '--dry-run'], clone);
     expect(status).toBe(0);
     const [packed] = JSON.parse(output.slice(output.indexOf('[\n')));
     const names = packed.files.map((file: { path: string }) => file.path);
     expect(names).toContain('dist/main.js');
+    expect(names).toContain('dist/console/files.json');
     expect(names.some((name: string) => name.startsWith('res/'))).toBe(true);
     const folders = new Set(names.map((name: string) => name.split('/')[0]));
     expect([...folders].sort()).toEqual([

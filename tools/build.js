@@ -1,8 +1,11 @@
 // Makes dist/ of src/: the program in a few files, with Kysely inside. By themselves the two are some 600, and to find
-// and load those took half of the time of a start. Other packages are left to npm.
-import { chmodSync, copyFileSync, rmSync } from 'node:fs';
+// and load those took half of the time of a start. Other packages are left to npm. And dist/console/ of web/console/: the
+// files for browsers, with Preact inside.
+import { chmodSync, copyFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
+import { build as buildForBrowsers } from 'vite';
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
@@ -26,3 +29,24 @@ await build({
 });
 chmodSync(at('dist/main.js'), 0o755);
 copyFileSync(at('node_modules/kysely/LICENSE'), at('dist/LICENSE-kysely'));
+
+const TYPES = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+const START = 'index.html';
+
+const { output } = await buildForBrowsers({
+  configFile: at('web/console/vite.config.js'),
+  logLevel: 'warn',
+});
+// What the server serves, and nothing but that: each file under its own path.
+const files = output.map(({ fileName: name }) => {
+  const type = TYPES[path.extname(name)];
+  if (type === undefined) throw new Error(`No type is known for ${name} of the console`);
+  return { name, path: name === START ? '/' : `/${name}`, type, isHashed: name !== START };
+});
+writeFileSync(at('dist/console/files.json'), JSON.stringify(files));
+copyFileSync(at('node_modules/preact/LICENSE'), at('dist/LICENSE-preact'));

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { type Listener, PORT_KEYS } from '../config/listener.ts';
 import { createAdmission } from '../identity/operators/admission.ts';
+import { consoleFiles } from '../listeners/admin-api/console.ts';
 import { letIn } from '../listeners/admin-api/let-in.ts';
 import { adminApiRoutes } from '../listeners/admin-api/routes.ts';
 import { clientApiRoutes } from '../listeners/client-api/routes.ts';
@@ -65,7 +66,10 @@ export function createListeners(
 
   async function serve(
     listener: Listener,
-    api: Pick<ApiServerOptions, 'routes' | 'webClients' | 'clientOf' | 'token' | 'letIn'> & {
+    api: Pick<
+      ApiServerOptions,
+      'routes' | 'files' | 'webClients' | 'clientOf' | 'token' | 'letIn'
+    > & {
       readonly name: 'client' | 'internal' | 'admin';
     },
   ): Promise<Listening> {
@@ -100,14 +104,22 @@ export function createListeners(
       parsePhoneNumber: infrastructure.phoneNumbers.parse,
     };
     const context = operationContext(config, own, { logger, metrics });
+    const files = await consoleFiles().catch((error: Error) => {
+      logger.warn(
+        { reason: error.message },
+        'The console is not built: only the admin API is there',
+      );
+      return [];
+    });
     return serve(listener, {
       name: 'admin',
+      files,
       routes: adminApiRoutes(OPERATIONS, {
         context,
         atOnce: OPERATIONS_AT_ONCE,
         health: { ...health, ping: seldom(storage.ping, clock) },
       }),
-      webClients: 'refused',
+      webClients: 'own',
       clientOf,
       letIn: letIn(admission),
     });

@@ -34,6 +34,8 @@ export interface ServerKeys {
   seal: Seal['seal'];
   /** What that, or one of the former keys that can sign, has sealed. */
   open: Seal['open'];
+  /** All keys that are served, under each of their ids; unpadded base64. */
+  readonly publicKeys: ReadonlyMap<string, string>;
 }
 
 /** Keys that can be changed while the server runs. */
@@ -99,6 +101,9 @@ export function createServerKeys(serverName: string, material: KeyMaterial): Ren
     get signingIds() {
       return keys.signingIds;
     },
+    get publicKeys() {
+      return keys.publicKeys;
+    },
     publicKey: (keyId) => keys.publicKey(keyId),
     isValid: (publicKey) => keys.isValid(publicKey),
     hasSigned: (object) => keys.hasSigned(object),
@@ -149,6 +154,7 @@ function keysOf(
     fingerprint: JSON.stringify([signingIds, ...byId, old]),
     currentPublicKey: publicOf(current),
     signingIds,
+    publicKeys: byId,
     publicKey: (keyId) => byId.get(keyId),
     isValid(publicKey) {
       // A `+` that nobody percent-encoded arrives as a space.

@@ -35,6 +35,7 @@ export const listAudit: Operation<readonly AuditEntry[]> = {
     who: { name: 'NAME', about: 'Only what they did: as the list names them' },
     since: { name: 'TIME', about: 'Only from then on: 2026-11-27, or 2026-11-27T14:00:00Z' },
   },
+  flags: { newest: 'The newest first; `after` goes back from there' },
   result: aList(
     anObject(
       {
@@ -51,10 +52,11 @@ export const listAudit: Operation<readonly AuditEntry[]> = {
     ),
   ) as NonNullable<Operation<readonly AuditEntry[]>['result']>,
   async run(input, { storage }) {
-    const { argument, options } = input;
+    const { argument, options, flags } = input;
     const about = argument === undefined ? undefined : await nameFor(storage, argument);
     const which = { about, who: options['who'], since: readTime('since', options['since']) };
-    return storage.stores.audit.list(which, readPage(input));
+    const isNewestFirst = flags.has('newest');
+    return storage.stores.audit.list(which, readPage(input), isNewestFirst);
   },
   text: (all) =>
     lines(

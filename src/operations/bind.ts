@@ -176,15 +176,28 @@ export const bind: Operation<Bound | BoundLines> = {
   succeeded: (result) => !('failed' in result) || result.failed === 0,
 };
 
+const LONGEST_REASON = 200;
+/** An address, a user id, or a number as long as a phone's. */
+const NAMES_SOMEBODY = /@|\d{6}/;
+
 /** Takes back a binding. */
 export const unbind: Operation<{ readonly unbound: boolean }> = {
   resource: 'unbind',
   kind: 'change',
   summary: 'Takes back a binding of this server to exactly that user; peers are told',
   argument: { name: 'ADDRESS', about: 'As it is bound', required: true },
-  options: { mxid: { ...MXID, about: 'As it is bound' } },
+  options: {
+    mxid: { ...MXID, about: 'As it is bound' },
+    reason: { name: 'TEXT', about: 'Why, for the trail; it is to name nobody' },
+  },
   result: anObject({ unbound: aBoolean }),
-  async run({ argument = '', options: { mxid = '' } }, context) {
+  async run({ argument = '', options: { mxid = '', reason = '' } }, context) {
+    if (reason.length > LONGEST_REASON || NAMES_SOMEBODY.test(reason)) {
+      throw new InputError(
+        'The reason must be short and name nobody: it stays in the trail when people are erased',
+        'reason',
+      );
+    }
     if (Buffer.byteLength(mxid) > LONGEST_MXID) throw new InputError('That user id is too long');
     const { medium, address } = boundAddress(argument);
     return { unbound: await (await context.associations()).unbind({ medium, address }, mxid) };

@@ -29,6 +29,7 @@ const ASSOCIATION = anObject({
     '`good`; `of a peer`, whose key is not asked for here; else what is wrong with it',
     aString,
   ),
+  signed: describedAs('The JSON that was signed, as clients and homeservers have it', aString),
   in_force: describedAs('Whether it is the one that lookups of its address answer', aBoolean),
 });
 export type SeenAssociation = Described<typeof ASSOCIATION>;
@@ -44,7 +45,7 @@ async function seen(
   inForce: AssociationRow | undefined,
   context: OperationContext,
 ): Promise<SeenAssociation> {
-  const { id, medium, address, mxid, ts, notBefore, notAfter, originServer } = row;
+  const { id, medium, address, mxid, ts, notBefore, notAfter, originServer, signedJson } = row;
   return {
     id,
     medium,
@@ -55,6 +56,7 @@ async function seen(
     not_after: notAfter,
     origin: originServer,
     signature: await signatureOf(row, context),
+    signed: signedJson,
     in_force: inForce?.id === id,
   };
 }

@@ -6,6 +6,7 @@ import {
   anInteger,
   anObject,
   aString,
+  describedAs,
   eitherOf,
   type Schema,
 } from '../model/json-schema.ts';
@@ -21,8 +22,13 @@ export interface Trail {
   readonly address: string;
   /** For how many days events are kept. */
   readonly kept_days: number;
-  readonly events: readonly Omit<MessageEvent, 'medium' | 'address'>[];
+  readonly events: readonly TrailEvent[];
 }
+
+type TrailEvent = Omit<MessageEvent, 'medium' | 'address'> & {
+  /** What happened, in a sentence. */
+  readonly words: string;
+};
 
 type Details = Readonly<Record<string, string | number>>;
 
@@ -104,9 +110,11 @@ const WORDS: Record<MessageEventName, (details: Details, mxid: string | undefine
     `${plain(String(details['homeserver']))} did not take notice of the binding${invitations(details)}: ${plain(String(details['reason']))}`,
 };
 
-function line({ event, first, last, times, mxid, details }: Trail['events'][number]): string {
-  const words = WORDS[event as MessageEventName]?.(details, mxid) ?? event;
-  return `${time(first)}  ${plain(words)}${times > 1 ? ` (${times} times, last ${time(last)})` : ''}`;
+const wordsOf = ({ event, mxid, details }: Omit<MessageEvent, 'medium' | 'address'>): string =>
+  plain(WORDS[event as MessageEventName]?.(details, mxid) ?? event);
+
+function line({ first, last, times, words }: TrailEvent): string {
+  return `${time(first)}  ${words}${times > 1 ? ` (${times} times, last ${time(last)})` : ''}`;
 }
 
 const TRAIL = anObject({
@@ -121,6 +129,7 @@ const TRAIL = anObject({
         last: anInteger,
         times: anInteger,
         details: aMap(eitherOf(aString, aNumber)),
+        words: describedAs('What happened, in a sentence', aString),
       },
       { mxid: aString },
     ),
@@ -150,7 +159,10 @@ export const trace: Operation<Trail> = {
       medium,
       address,
       kept_days: config.messages.kept / DAY,
-      events: events.map(({ medium: _medium, address: _address, ...event }) => event),
+      events: events.map(({ medium: _medium, address: _address, ...event }) => ({
+        ...event,
+        words: wordsOf(event),
+      })),
     };
   },
   text: ({ address, kept_days: days, events }) =>

@@ -17,7 +17,7 @@ import { runCommand } from '../support/commands.ts';
 import { ENGINES } from '../support/databases.ts';
 import { request, type TestAnswer } from '../support/http.ts';
 import { bind, invite } from '../support/invitations.ts';
-import { startTestServer, type TestServer } from '../support/server.ts';
+import { PUBLIC_KEY, startTestServer, type TestServer } from '../support/server.ts';
 
 const code = ({ status, json }: TestAnswer) => [status, json?.errcode];
 const DAY = 24 * 60 * 60 * 1000;
@@ -54,8 +54,8 @@ describe.each(ENGINES)('the admin API, on %s,', (engine) => {
     const found = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method} ${path}`),
     );
-    const health = ['get /health', 'get /ready'];
-    expect(found.sort()).toEqual([...health, `get ${ADMIN_ROOT}/openapi.json`, ...expected].sort());
+    const own = ['openapi.json', 'about'].map((path) => `get ${ADMIN_ROOT}/${path}`);
+    expect(found.sort()).toEqual(['get /health', 'get /ready', ...own, ...expected].sort());
     expect(JSON.stringify(Object.keys(paths))).not.toContain('admin-token/create');
     for (const [path, methods] of Object.entries(paths)) {
       for (const { security } of Object.values(methods)) {
@@ -77,6 +77,34 @@ describe.each(ENGINES)('the admin API, on %s,', (engine) => {
       expect(code(await request(url, { headers }))).toEqual([403, 'M_FORBIDDEN']);
       expect(code(await request(`${url}/x`))).toEqual([401, 'M_UNAUTHORIZED']);
     }
+  });
+
+  test('tells who asks, in which role, and by which keys the server signs', async () => {
+    const about = { server_name: 'id.test', keys: [{ id: 'ed25519:0', public_key: PUBLIC_KEY }] };
+    expect((await viewer.get('about')).json).toMatchObject({ role: 'viewer', ...about });
+    const { who } = (await operator.get('about')).json;
+    expect(who).toBe(`token ${operatorId} tests`);
+  });
+
+  test('gives the trail from its end on, too', async () => {
+    for (const address of ['one', 'two', 'three']) {
+      await viewer.get('lookup', { address_or_mxid: `${address}@order.test` });
+    }
+    const ids = async (query: Record<string, string>) => {
+      const { json } = await operator.get('audit/list', { newest: 'true', ...query });
+      return { next: json.next, ids: json.items.map(({ id }: { id: number }) => id) };
+    };
+    const first = await ids({ limit: '2' });
+    const second = await ids({ limit: '2', after: first.next });
+    const all = [...first.ids, ...second.ids];
+    expect(all).toEqual([...all].sort((a, b) => b - a));
+    expect(new Set(all).size).toBe(4);
+    const of = await operator.get('audit/list', {
+      newest: 'true',
+      address_or_mxid: 'two@order.test',
+    });
+    const actions = of.json.items.map(({ action }: { action: string }) => action);
+    expect(actions).toEqual(['audit list', 'lookup']);
   });
 
   test('answers what the commands do', async () => {

@@ -3,6 +3,7 @@ import { NOT_FOR_WEB_PAGES, type Routes } from '../http/api-server.ts';
 import type { Refusal } from '../http/errors.ts';
 import { type HealthDependencies, operatorHealthEndpoints } from '../http/health.ts';
 import { openapi } from '../http/openapi-endpoint.ts';
+import { about } from './about.ts';
 import { type AdminApiDependencies, operationEndpoints } from './operation-endpoint.ts';
 
 const ROOT = '/_cognomen/admin/v1';
@@ -30,7 +31,11 @@ export function adminApiRoutes(
       refusals: [NOT_FOR_WEB_PAGES],
       endpoints: health,
     },
-    { ...common, tag: 'admin', endpoints: [openapi(() => routes, 'Admin API of Cognomen')] },
+    {
+      ...common,
+      tag: 'admin',
+      endpoints: [openapi(() => routes, 'Admin API of Cognomen'), about(dependencies.context)],
+    },
     ...[...operationEndpoints(operations, dependencies)].map(([tag, endpoints]) => ({
       ...common,
       tag,

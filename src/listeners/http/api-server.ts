@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import type { Logger } from 'pino';
 import type { OldWay } from '../../identity/old-ways.ts';
@@ -18,6 +19,7 @@ import type { Client, Origin } from './client-address.ts';
 import type { ConnectionTimes } from './connections.ts';
 import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
 import { ApiError, type Refusal } from './errors.ts';
+import { type ServedFile, serveFiles } from './files.ts';
 import { parseQuery } from './form.ts';
 import { requireHost } from './host.ts';
 import { parseJson } from './json.ts';
@@ -48,8 +50,10 @@ export interface ApiServerOptions {
   /** For metrics and logs: `client`, `internal`. */
   readonly name: string;
   readonly routes: readonly Routes[];
-  /** Whether web pages may use it: by CORS, or what comes from one is refused. */
-  readonly webClients: 'allowed' | 'refused';
+  /** What it serves to everybody beside them. */
+  readonly files?: readonly ServedFile[];
+  /** Which web pages may use it: by CORS all; those that it serves itself; or what comes from one is refused. */
+  readonly webClients: 'allowed' | 'own' | 'refused';
   /** Who sent a request. */
   readonly clientOf: (origin: Origin) => Client;
   /** What the log says of a client. */
@@ -199,9 +203,18 @@ function handler(
   };
 }
 
+/**
+ * Whether a page of this same listener asks. Behind a proxy that changes the Host the browser's word tells, which it gives
+ * where it trusts the connection, and no page can forge.
+ */
+function isOwnPage({ origin, host, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+  if (site !== undefined) return site === 'same-origin';
+  return origin === `http://${host}` || origin === `https://${host}`;
+}
+
 /** Browsers send an Origin with every POST: no page is to act through the browser of who can reach this API. */
-function refuseWebPages({ headers }: FastifyRequest): void {
-  if (headers.origin === undefined) return;
+function refuseWebPages({ headers }: FastifyRequest, serves: ApiServerOptions['webClients']): void {
+  if (headers.origin === undefined || (serves === 'own' && isOwnPage(headers))) return;
   throw new ApiError(
     ...NOT_FOR_WEB_PAGES,
     'This API is not for web pages: no request with an Origin',
@@ -257,7 +270,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   const admit = (request: FastifyRequest) => {
     clientOf(request);
     requireHost(request.raw);
-    if (!forWeb) refuseWebPages(request);
+    if (!forWeb) refuseWebPages(request, options.webClients);
     if (token !== undefined) requireToken(request.headers.authorization, token);
     // Bodies are read by what their endpoints take; Fastify would refuse a type that is not one.
     request.raw.headers['content-type'] = 'application/octet-stream';
@@ -280,5 +293,6 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     });
   }
   register(app, options, clientOf);
+  serveFiles(app, options.files ?? []);
   return app;
 }

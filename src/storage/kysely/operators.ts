@@ -90,7 +90,7 @@ export function auditStore(db: Db): AuditStore {
       await db.updateTable('cognomen_audit').set({ outcome }).where('id', '=', id).execute();
     },
 
-    async list({ about, who, since }, { after, limit }) {
+    async list({ about, who, since }, { after, limit }, isNewestFirst = false) {
       // Entries are added in the order of time: which is the first of them an index tells.
       const first =
         since === undefined
@@ -107,9 +107,10 @@ export function auditStore(db: Db): AuditStore {
       let entries = db
         .selectFrom('cognomen_audit')
         .selectAll()
-        .where('id', '>', after)
-        .orderBy('id')
+        .orderBy('id', isNewestFirst ? 'desc' : 'asc')
         .limit(limit);
+      if (!isNewestFirst) entries = entries.where('id', '>', after);
+      else if (after > 0) entries = entries.where('id', '<', after);
       if (about !== undefined) entries = entries.where('about', '=', about);
       if (since !== undefined && first !== undefined) {
         entries = entries.where('id', '>=', first.id).where('at_ts', '>=', since);

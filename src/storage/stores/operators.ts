@@ -57,7 +57,8 @@ export interface AuditStore {
   /** Its id. */
   add(entry: Omit<AuditEntry, 'id'>): Promise<number>;
   close(id: number, outcome: AuditEntry['outcome']): Promise<void>;
-  list(which: AuditFilter, page: Page): Promise<AuditEntry[]>;
+  /** @param isNewestFirst the page is then of those before `after`; 0: of the last ones */
+  list(which: AuditFilter, page: Page, isNewestFirst?: boolean): Promise<AuditEntry[]>;
   /** Calls somebody by another name in all that is about them. @returns in how many entries */
   rename(about: string, name: string): Promise<number>;
   /** Puts the details of an entry in the place of its former ones. */

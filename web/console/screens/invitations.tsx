@@ -1,0 +1,135 @@
+import { useState } from 'preact/hooks';
+import { change, Fault, type Lists } from '../api.ts';
+import { Asking } from '../parts/asking.tsx';
+import { Button } from '../parts/button.tsx';
+import { Await } from '../parts/loading.tsx';
+import { Badge, Empty } from '../parts/notice.tsx';
+import { Panel } from '../parts/panel.tsx';
+import { Question } from '../parts/question.tsx';
+import { Pager, Row, Rows, usePaged } from '../parts/rows.tsx';
+import { Said } from '../parts/said.tsx';
+import { Screen } from '../parts/screen.tsx';
+import { tell } from '../parts/told.tsx';
+import { When } from '../parts/when.tsx';
+import { go } from '../router.ts';
+import { mayChange } from '../session.ts';
+import { TEXTS } from '../texts.ts';
+import { visible } from '../visible.ts';
+
+const T = TEXTS.invitations;
+export type Invite = Lists['invites/list'];
+
+const isPending = ({ delivered_at: delivered, notice }: Invite) =>
+  delivered === undefined && notice === undefined;
+
+function StateOf({ invite }: { readonly invite: Invite }) {
+  if (invite.delivered_at !== undefined) {
+    return (
+      <Badge tone="ok">
+        {T.delivered} <When at={invite.delivered_at} />
+      </Badge>
+    );
+  }
+  return isPending(invite) ? (
+    <Badge tone="calm">{T.pending}</Badge>
+  ) : (
+    <Badge tone="warning">{T.delivering}</Badge>
+  );
+}
+
+/** Asks, then cancels all invitations that wait for an address. */
+function CancelQuestion(props: { address: string; done: () => void; close: () => void }) {
+  const { address, done, close } = props;
+  return (
+    <Question
+      title={T.cancelTitle(visible(address))}
+      yes={T.cancelButton}
+      no={T.keep}
+      close={close}
+      act={async () => {
+        try {
+          tell(T.done((await change('invites/cancel', { address })).cancelled));
+        } catch (error) {
+          if (!(error instanceof Fault && error.isNotFound)) throw error;
+          tell(T.gonealready);
+        }
+        done();
+      }}
+    >
+      <p>{T.cancelGone}</p>
+    </Question>
+  );
+}
+
+/** Invitations, and what can be done with them. */
+export function InviteRows(props: { items: readonly Invite[]; changed: () => void }) {
+  const [asked, setAsked] = useState<string>();
+  return (
+    <>
+      <Rows>
+        {props.items.map((invite) => (
+          <Row
+            key={invite.id}
+            title={
+              <button
+                type="button"
+                class="link"
+                onClick={() =>
+                  go('find', invite.medium === 'msisdn' ? `+${invite.address}` : invite.address)
+                }
+              >
+                <Said text={invite.address} />
+              </button>
+            }
+            actions={
+              mayChange() && isPending(invite) ? (
+                <Button
+                  onClick={() => setAsked(invite.address)}
+                  of={T.cancelOf(visible(invite.address))}
+                >
+                  {T.cancel}
+                </Button>
+              ) : undefined
+            }
+          >
+            <p class="row-meta">
+              <StateOf invite={invite} />{' '}
+              {invite.received_at !== undefined && <When at={invite.received_at} />} {T.by}{' '}
+              <Said text={invite.sender} /> {T.room} <Said text={invite.room_id} />
+            </p>
+          </Row>
+        ))}
+      </Rows>
+      {asked !== undefined && (
+        <CancelQuestion address={asked} done={props.changed} close={() => setAsked(undefined)} />
+      )}
+    </>
+  );
+}
+
+export function InvitationsScreen({ about }: { readonly about: string }) {
+  const paged = usePaged('invites/list', { address_or_mxid: about === '' ? undefined : about });
+  return (
+    <Screen title={T.title} lead={T.lead}>
+      <Asking
+        label={T.filter}
+        button={TEXTS.show}
+        kind="plain"
+        before={about}
+        asked={(text) => go('invitations', text)}
+      />
+      <Panel title={about === '' ? TEXTS.all : visible(about)}>
+        <Await of={paged}>
+          {({ items }) =>
+            items.length === 0 ? (
+              <Empty title={about === '' ? T.empty : T.noneFound}>{T.emptyAbout}</Empty>
+            ) : (
+              <InviteRows items={items} changed={paged.again} />
+            )
+          }
+        </Await>
+        <Pager of={paged} />
+      </Panel>
+    </Screen>
+  );
+}
