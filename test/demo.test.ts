@@ -4,16 +4,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Demo, startDemo } from '../demo/demo.ts';
 import { isWithoutBrowser, launchBrowser } from './support/browser.ts';
 
-const ARGUMENTS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
 describe.skipIf(isWithoutBrowser)('the demo, in a browser,', { timeout: 90_000 }, () => {
   let demo: Demo;
   let browser: Browser;

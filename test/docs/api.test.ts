@@ -142,7 +142,7 @@ test('docs/admin-api.md names every endpoint of the admin API', async () => {
   const text = `# The admin API
 
 What operators look at and do, over HTTP: how to switch it on, who may use it, and what of it is written down is in
-[operations.md](operations.md#the-admin-api). This page is made from the API's own description, which the server gives at
+[operations.md](operations.md#the-admin-api); [the console](console.md) is made on it. This page is made from the API's own description, which the server gives at
 \`GET ${ADMIN_ROOT}/openapi.json\`.
 
 Under \`${ADMIN_ROOT}\`. Every request needs \`Authorization: Bearer TOKEN\`. Those with \`POST\`, and those that are so marked, are for

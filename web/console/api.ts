@@ -1,7 +1,7 @@
 import type { listAudit } from '../../src/operations/audit.ts';
 import type { unbind } from '../../src/operations/bind.ts';
 import type { doctor } from '../../src/operations/doctor.ts';
-import type { cancelInvite, expireInvite, listInvites } from '../../src/operations/invites.ts';
+import type { cancelInvite, listInvites, resendInvite } from '../../src/operations/invites.ts';
 import type { listLimits, resetLimits } from '../../src/operations/limits.ts';
 import type { lookup } from '../../src/operations/lookup.ts';
 import type { testMail, testSms } from '../../src/operations/message-tests.ts';
@@ -54,7 +54,7 @@ export interface Changes {
   unbind: ResultOf<typeof unbind>;
   erase: ResultOf<typeof erasePerson>;
   'invites/cancel': ResultOf<typeof cancelInvite>;
-  'invites/expire': ResultOf<typeof expireInvite>;
+  'invites/resend': ResultOf<typeof resendInvite>;
   'outbox/retry': ResultOf<typeof retryOutbox>;
   'outbox/drop': ResultOf<typeof dropOutbox>;
   'limits/reset': ResultOf<typeof resetLimits>;

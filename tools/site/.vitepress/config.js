@@ -65,6 +65,7 @@ export default defineConfig({
       chapter(
         'APIs',
         page('Client, internal and replication API', 'api'),
+        page('Console', 'console'),
         page('Admin API', 'admin-api'),
       ),
       chapter('Inside', page('Architecture', 'architecture'), {

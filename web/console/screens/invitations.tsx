@@ -2,8 +2,8 @@ import { useState } from 'preact/hooks';
 import { change, Fault, type Lists } from '../api.ts';
 import { Asking } from '../parts/asking.tsx';
 import { Button } from '../parts/button.tsx';
-import { Await } from '../parts/loading.tsx';
-import { Badge, Empty } from '../parts/notice.tsx';
+import { Await, useDoing } from '../parts/loading.tsx';
+import { Badge, Empty, Failed } from '../parts/notice.tsx';
 import { Panel } from '../parts/panel.tsx';
 import { Question } from '../parts/question.tsx';
 import { Pager, Row, Rows, usePaged } from '../parts/rows.tsx';
@@ -61,6 +61,31 @@ function CancelQuestion(props: { address: string; done: () => void; close: () =>
   );
 }
 
+/** What can be done with one that waits. */
+function InviteActions(props: { invite: Invite; cancel: () => void; changed: () => void }) {
+  const { invite, cancel, changed } = props;
+  const doing = useDoing();
+  const address = visible(invite.address);
+  const resend = () =>
+    doing.start(async () => {
+      const asked = { id_or_address: String(invite.id) };
+      const [failed] = (await change('invites/resend', asked)).not_sent;
+      tell(failed === undefined ? T.resent : T.notResent(visible(failed.message)));
+      changed();
+    });
+  return (
+    <>
+      <Button onClick={resend} isBusy={doing.isBusy} of={T.resendOf(address)}>
+        {T.resend}
+      </Button>
+      <Button onClick={cancel} of={T.cancelOf(address)}>
+        {T.cancel}
+      </Button>
+      {doing.fault !== undefined && <Failed fault={doing.fault} />}
+    </>
+  );
+}
+
 /** Invitations, and what can be done with them. */
 export function InviteRows(props: { items: readonly Invite[]; changed: () => void }) {
   const [asked, setAsked] = useState<string>();
@@ -83,12 +108,11 @@ export function InviteRows(props: { items: readonly Invite[]; changed: () => voi
             }
             actions={
               mayChange() && isPending(invite) ? (
-                <Button
-                  onClick={() => setAsked(invite.address)}
-                  of={T.cancelOf(visible(invite.address))}
-                >
-                  {T.cancel}
-                </Button>
+                <InviteActions
+                  invite={invite}
+                  cancel={() => setAsked(invite.address)}
+                  changed={props.changed}
+                />
               ) : undefined
             }
           >
