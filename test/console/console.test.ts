@@ -16,7 +16,8 @@ const SCREENS = [
   ...['Configuration', 'Keys and pepper'],
 ];
 /** Of a machine that has much else to do. */
-const TIME = { timeout: 60_000 };
+/** Browsers are slow on a machine with much to do. */
+const TIME = { timeout: 240_000 };
 const PHONE = { width: 320, height: 640 };
 const DESKTOP = { width: 1280, height: 900 };
 
