@@ -9,6 +9,6 @@ export const apiRootOf = ({ http, general }: Pick<Config, 'http' | 'general'>): 
 export const signUrlOf = (config: Pick<Config, 'http' | 'general'>): string =>
   `${apiRootOf(config)}/sign-ed25519`;
 
-/** Where the link in it leads by which its owner refuses more of them; undefined where nobody knows how to get here. */
-export const refuseUrlOf = ({ http }: Pick<Config, 'http'>): string | undefined =>
+/** Where invitations lead who wants no more of them; undefined where nobody has said how this server is reached. */
+export const refusalUrlOf = ({ http }: Pick<Config, 'http'>): string | undefined =>
   http.publicUrl && `${http.publicUrl}${REFUSAL_PATH}`;

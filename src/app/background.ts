@@ -8,6 +8,7 @@ import {
 } from '../homeservers/onbind/dispatcher.ts';
 import { dateTokens } from '../identity/adoption/tokens.ts';
 import { removeTombstones } from '../identity/erasure/erasure.ts';
+import { reportCounts } from '../identity/messages/delivery-reports.ts';
 import { deleteOldTrail } from '../identity/operators/trail.ts';
 import { repeat } from '../platform/repeat.ts';
 import { logFailure } from '../platform/unavailable.ts';
@@ -106,6 +107,7 @@ export function startBackground(
     }
   });
 
+  metrics.mailReports(() => reportCounts(storage.stores));
   const telling = { ...infrastructure, metrics: metrics.onbind };
   const dispatcher = startDispatcher({
     ...telling,

@@ -1,5 +1,6 @@
 import pino from 'pino';
 import type { Config } from '../config/config.ts';
+import { MAX_REPORT, readDeliveryReport } from '../delivery/mail/delivery-report.ts';
 import { createMigrationMails } from '../delivery/migration-mail.ts';
 import { type Associations, createAssociations } from '../identity/associations/associations.ts';
 import { createOnbindNotices } from '../identity/invitations/onbind-notices.ts';
@@ -10,7 +11,7 @@ import { OperatorError } from '../platform/operator-error.ts';
 import { createPhoneNumbers } from '../platform/phone-numbers.ts';
 import { createProgress } from '../platform/progress.ts';
 import { secureRandom } from '../platform/random.ts';
-import { refuseUrlOf, signUrlOf } from './api-root.ts';
+import { signUrlOf } from './api-root.ts';
 import { type OperatorMessagesOptions, operatorMessages } from './operator-messages.ts';
 
 const silent = pino({ level: 'silent' });
@@ -37,7 +38,7 @@ export function operationContext(
     associations: () => associationsOf(made),
     ...operatorMessages(config, { ...made, ...telling }),
     signUrl: signUrlOf(config),
-    refuseUrl: refuseUrlOf(config),
+    deliveryReports: { read: readDeliveryReport, mostOctets: MAX_REPORT },
     parsePhoneNumber: createPhoneNumbers().parse,
     migrationMails: () => createMigrationMails(config, { ...made, logger: silent }),
     ...made,

@@ -4,6 +4,7 @@ import { brandsOf } from '../delivery/delivery.ts';
 import { createMails } from '../delivery/mails.ts';
 import { createReporter, type MessageOutcome, type Report } from '../delivery/reporting.ts';
 import { createTestMessages } from '../delivery/test-messages.ts';
+import { createRefusalLinks } from '../identity/invitations/refusal-links.ts';
 import type { SendAgain } from '../identity/invitations/resending.ts';
 import { createMessageTrail, type MessageTrail } from '../identity/messages/message-trail.ts';
 import type { TestMessages } from '../identity/messages/test-messages.ts';
@@ -15,6 +16,7 @@ import { createOutboundClient, type OutboundClient } from '../platform/outbound/
 import { createNameResolver } from '../platform/outbound/resolver.ts';
 import { secureRandom } from '../platform/random.ts';
 import type { Storage } from '../storage/stores/index.ts';
+import { refusalUrlOf } from './api-root.ts';
 
 type MessageMetrics = Pick<Metrics, 'emailSent' | 'smsSent' | 'message' | 'trailLeftOut'>;
 
@@ -28,7 +30,7 @@ const UNCOUNTED: MessageMetrics = {
 
 /** What messages of operators go by; in a server its own log and metrics are told of them. */
 export interface OperatorMessagesOptions {
-  readonly storage: Pick<Storage, 'stores' | 'transaction'>;
+  readonly storage: Pick<Storage, 'stores' | 'transaction' | 'logTransaction'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics?: MessageMetrics;
@@ -55,6 +57,7 @@ export function operatorMessages(
   const { storage, clock, logger, metrics = UNCOUNTED } = options;
   const { ipBlacklist, ipWhitelist, dnsServers } = config.general;
   const random = secureRandom;
+  const links = createRefusalLinks({ storage, random, url: refusalUrlOf(config) });
 
   async function withTools<T>(work: (tools: Tools) => Promise<T>): Promise<T> {
     const trail = createMessageTrail({
@@ -112,7 +115,7 @@ export function operatorMessages(
           },
         });
         try {
-          await mails.sendInvitation(mail);
+          await mails.sendInvitation({ ...mail, refuseUrl: await links.linkFor(mail) });
         } catch (error) {
           if (!(error instanceof IdentityError) || told === undefined) throw error;
         } finally {

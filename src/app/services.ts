@@ -38,7 +38,7 @@ import { createValidation, type Validation } from '../identity/validation/valida
 import type { TermsPolicy } from '../model/terms.ts';
 import { createPace } from '../platform/pace.ts';
 import { logFailure } from '../platform/unavailable.ts';
-import { apiRootOf, refuseUrlOf, signUrlOf } from './api-root.ts';
+import { apiRootOf, refusalUrlOf, signUrlOf } from './api-root.ts';
 import type { Infrastructure } from './infrastructure.ts';
 
 /** The services of the domain, each built once. */
@@ -158,7 +158,7 @@ export function createServices(
     trail,
     pace: createPace(clock, random),
     onWithheld: () => metrics.message('email', 'invitation', 'withheld'),
-    url: refuseUrlOf(config),
+    url: refusalUrlOf(config),
   });
   const invitations = createInvitations({
     storage,

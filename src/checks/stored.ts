@@ -106,6 +106,30 @@ export async function checkPepper({ storage, clock }: Stored): Promise<Finding[]
   return [warning(about, `${finding}, and nobody works on it`, remedy)];
 }
 
+/** Events of messages that are looked at, and how many mails may come back where nothing is wrong. */
+const RECENT = 5000;
+const USUAL = { mails: 5, share: 0.05 };
+
+/** How many mails of the last day did not go out, or came back. */
+export async function checkMails({ storage, clock }: Stored): Promise<Finding[]> {
+  const about = 'mails';
+  const since = clock.now() - DAY;
+  const recent = await storage.stores.messageEvents.recent('email', since, RECENT);
+  const [sent = 0, left = 0, bounced = 0] = ['sent', 'not-sent', 'bounced'].map((event) =>
+    recent.get(event),
+  );
+  const finding = `of the last day's ${sent + left} (the newest) ${left} could not be sent, and ${bounced} came back`;
+  const isUsual = (some: number, all: number) => some <= Math.max(USUAL.mails, USUAL.share * all);
+  if (!isUsual(left, sent + left)) {
+    const remedy = 'the log says why, with the key to change; trace ADDRESS tells of one';
+    return [warning(about, finding, remedy)];
+  }
+  if (isUsual(bounced, sent)) return [ok(about, finding)];
+  const remedy =
+    'trace ADDRESS says why of one; many at once are a blocklist that has this server, a missing SPF or DKIM, or somebody who enters addresses that there are not';
+  return [warning(about, finding, remedy)];
+}
+
 /** Days that nobody has needed it for, after which it can go. */
 const UNNEEDED = 14;
 

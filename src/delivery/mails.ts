@@ -87,6 +87,7 @@ export function createMails({ email }: Config, deps: MailsDependencies): Mails {
           },
           { outcome, fields: { messageId, brand, ...fields }, advice },
         ),
+      messageId,
     );
   }
 

@@ -124,6 +124,7 @@ export function createTestMessages(config: Config, deps: TestMessagesDependencie
               tell.outcome(outcome);
               deps.report({ medium: 'email', kind: 'test', address }, outcome);
             },
+            messageId,
           );
         } finally {
           await mailer.close();

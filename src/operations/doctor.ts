@@ -3,7 +3,14 @@ import { type Finding, ok, problem, reasonOf } from '../checks/finding.ts';
 import { checkRoom, checkRunning } from '../checks/machine.ts';
 import { checkRelay } from '../checks/relay.ts';
 import { checkSettings, checkText } from '../checks/settings.ts';
-import { checkOldWays, checkOwed, checkPeers, checkPepper, checkWrites } from '../checks/stored.ts';
+import {
+  checkMails,
+  checkOldWays,
+  checkOwed,
+  checkPeers,
+  checkPepper,
+  checkWrites,
+} from '../checks/stored.ts';
 import { checkTemplates } from '../checks/templates.ts';
 import { OperatorError } from '../platform/operator-error.ts';
 import { UnavailableError } from '../platform/unavailable.ts';
@@ -36,6 +43,7 @@ const WITHOUT_DATABASE: readonly (readonly [about: string, check: Check])[] = [
 ];
 
 const STORED: readonly (readonly [about: string, check: Check])[] = [
+  ['mails', checkMails],
   ['outbox', checkOwed],
   ['peers', checkPeers],
   ['pepper', checkPepper],

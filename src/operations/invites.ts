@@ -189,7 +189,7 @@ const RESENT = anObject({
   not_sent: aList(
     anObject({
       id: anInteger,
-      reason: aWordOf('not_pending', 'refused', 'unknown', 'limited', 'not_sent'),
+      reason: aWordOf('not_pending', 'unknown', 'limited', 'not_wanted', 'not_sent'),
       message: aString,
     }),
   ),
@@ -232,10 +232,10 @@ export const resendInvite: Operation<Resent> = {
   },
   result: RESENT,
   async run(input, context) {
-    const { storage, keys, clock, signUrl, refuseUrl, config } = context;
+    const { storage, keys, clock, signUrl, config } = context;
     const { expiry } = config.email.invites;
     const send = context.sendInvitationAgain;
-    const deps = { storage, keys, clock, send, signUrl, refuseUrl, expiry };
+    const deps = { storage, keys, clock, send, signUrl, expiry };
     const sent: number[] = [];
     const failed: ({ readonly id: number } & NotResent)[] = [];
     for (const invite of await pendingAt(input, context)) {

@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts';
 import type { Associations } from '../identity/associations/associations.ts';
 import type { MigrationMail } from '../identity/associations/casefold.ts';
 import type { SendAgain } from '../identity/invitations/resending.ts';
+import type { DeliveryReport } from '../identity/messages/delivery-reports.ts';
 import type { TestMessages } from '../identity/messages/test-messages.ts';
 import type { ServerKeys } from '../identity/server-keys.ts';
 import type { Schema } from '../model/json-schema.ts';
@@ -32,8 +33,13 @@ export interface OperationContext {
   readonly sendInvitationAgain: SendAgain;
   /** The URL of `sign-ed25519`, for mails of invitations. */
   readonly signUrl: string;
-  /** Where the link in them leads by which their owners refuse more; undefined: they have none. */
-  readonly refuseUrl: string | undefined;
+  /** Reports on the delivery of mails, as they come from mail servers. */
+  readonly deliveryReports: {
+    /** Undefined for any other message. */
+    read(message: Buffer): DeliveryReport | undefined;
+    /** Octets of a message that are looked at. */
+    readonly mostOctets: number;
+  };
   readonly parsePhoneNumber: PhoneNumbers['parse'];
 }
 
@@ -93,6 +99,8 @@ export interface Operation<Result = unknown> {
   readonly kind: Kind;
   /** Whether it is not for those who may only look, though it changes nothing. */
   readonly operatorsOnly?: boolean;
+  /** Whether the trail of operators leaves it out, though it changes something: it has a trail of its own. */
+  readonly unrecorded?: boolean;
   /** Whether it is a command only: its result is for who sits at the machine, such as a secret that is shown once. */
   readonly commandOnly?: boolean;
   /** Whether it may throw a StateError. */

@@ -3,6 +3,7 @@ import { createToken, listTokens, revokeToken } from './admin-tokens.ts';
 import { listAudit } from './audit.ts';
 import { bind, unbind } from './bind.ts';
 import { casefoldAddresses } from './casefold.ts';
+import { takeDeliveryReport } from './delivery-reports.ts';
 import { doctor } from './doctor.ts';
 import { cancelInvite, expireInvite, listInvites, resendInvite, showInvite } from './invites.ts';
 import { listLimits, resetLimits } from './limits.ts';
@@ -24,6 +25,7 @@ export const OPERATIONS: readonly AnyOperation[] = [
   lookup,
   trace,
   testMail,
+  takeDeliveryReport,
   testSms,
   bind,
   unbind,

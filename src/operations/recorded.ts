@@ -71,7 +71,7 @@ export async function runRecorded(
   context: OperationContext,
   operator: Operator,
 ): Promise<unknown> {
-  if (operation.kind === 'overview') return operation.run(input, context);
+  if (operation.kind === 'overview' || operation.unrecorded) return operation.run(input, context);
   const { audit } = context.storage.stores;
   const entry = await entryOf(operation, input, operator, context);
   const id = await audit.add({ ...entry, at: context.clock.now(), outcome: 'begun' });

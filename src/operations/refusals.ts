@@ -1,4 +1,4 @@
-import { allowAgain, refusedSince } from '../identity/invitations/refusals.ts';
+import { allowAgain, refusedSince } from '../identity/invitations/refusal-links.ts';
 import { aBoolean, anInteger, anObject, type Described } from '../model/json-schema.ts';
 import { parseEmailAddress } from './input.ts';
 import type { Operation } from './operation.ts';

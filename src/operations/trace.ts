@@ -69,6 +69,15 @@ const handed = (details: Details): string =>
     ['brand', details['brand']],
   );
 
+/** What a mail server says of a mail that it was handed. */
+const reported = (details: Details): string =>
+  parts(
+    ['', details['status']],
+    ['', details['reply']],
+    ['by', details['remote']],
+    ['Message-ID', details['message_id']],
+  );
+
 const askedBy = (mxid: string | undefined, details: Details): string =>
   parts(['by', mxid], ['from the network', details['client']], ['for the brand', details['brand']]);
 
@@ -99,6 +108,9 @@ const WORDS: Record<MessageEventName, (details: Details, mxid: string | undefine
       `${details['what']} handed over, and no answer came: it may have arrived`,
       handed(details),
     ),
+  bounced: (details) => after(`${details['what']} came back`, reported(details)),
+  delayed: (details) => after(`${details['what']} not delivered yet`, reported(details)),
+  delivered: (details) => after(`${details['what']} delivered`, reported(details)),
   opened: () => 'the page behind the link was opened',
   'wrong-code': () => 'a wrong code came back, or one that was dead after too many of these',
   'late-code': () => 'the right code came back too late',

@@ -34,6 +34,8 @@ export interface Metrics {
   emailSent(): void;
   /** A message that was to be handed over, whatever came of it. */
   message(medium: string, kind: string, outcome: string): void;
+  /** Whom to ask how many mails were reported on, by outcome, each time the metrics are read. */
+  mailReports(counts: () => Promise<Readonly<Record<string, number>>>): void;
   /** Events of the trail of messages that were not written. */
   trailLeftOut(count: number): void;
   /** A text message handed to the provider, or tried to. */
@@ -90,6 +92,20 @@ export function createMetrics(): Metrics {
     help: 'Mails (medium email) and text messages (msisdn) by kind (verification, invitation, test) and outcome: sent, refused, unreachable, overloaded (too many wait), unknown (nobody knows whether it was taken), or withheld (the owner of the address refuses invitations)',
     labelNames: ['medium', 'kind', 'outcome'],
     registers,
+  });
+  let reports: () => Promise<Readonly<Record<string, number>>> = async () => ({});
+  new Counter({
+    name: 'cognomen_mail_reports_total',
+    help: 'Mails of which a mail server reported that they bounced, are delayed or were delivered, as far as such reports are handed to cognomen mail bounced; of all processes on the database',
+    labelNames: ['outcome'],
+    registers,
+    async collect() {
+      // A database that does not answer must not take the other metrics with it.
+      const counts = await reports().catch(() => undefined);
+      if (counts === undefined) return;
+      this.reset();
+      for (const [outcome, count] of Object.entries(counts)) this.inc({ outcome }, count);
+    },
   });
   const leftOut = new Counter({
     name: 'cognomen_message_events_left_out_total',
@@ -148,6 +164,9 @@ export function createMetrics(): Metrics {
       associations.inc({ medium: KNOWN_MEDIA.has(medium) ? medium : 'other', change }),
     emailSent: () => emails.inc(),
     message: (medium, kind, outcome) => messages.inc({ medium, kind, outcome }),
+    mailReports(counts) {
+      reports = counts;
+    },
     trailLeftOut: (count) => leftOut.inc(count),
     smsSent: (provider, outcome) => sms.inc({ provider, outcome }),
     outboundRequest: (outcome) => outbound.inc({ outcome }),

@@ -191,13 +191,24 @@ describe.each(ENGINES)('the link in an invitation, on %s,', (engine) => {
     expect(rows).toHaveLength(refusals.mailboxes);
     expect(JSON.stringify(rows)).not.toMatch(/hal|sample/);
 
+    const invited = await expectWithheld('hal@sample.test');
+    const before = server.smtp.mails.length;
+    expect((await run('invites', 'resend', 'hal@sample.test')).output).toContain('invites allow');
+    expect(server.smtp.mails).toHaveLength(before);
+
     expect((await admin.post('invites/allow', { address: 'hal@sample.test' })).status).toBe(200);
     await mailed(server, 'hal@sample.test');
+    expect((await run('invites', 'resend', 'hal@sample.test')).status).toBe(0);
+    const again = await Promise.all([1, 2, 3].map(() => server.smtp.nextMail()));
+    expect(again.map((mail) => linkOf(server, mail))).toEqual(Array(3).fill(link));
+    expect(again.some(({ raw }) => raw.includes(invited.token.slice(0, 20)))).toBe(true);
     expect((await run('invites', 'allow', 'hal@sample.test')).status).toBe(1);
     expect((await run('invites', 'allow', '+447700900750')).status).toBe(2);
     expect(await json('audit', 'list', 'hal@sample.test')).toMatchObject([
       { action: 'invites refusals', via: 'api' },
+      { action: 'invites resend', outcome: 'failed' },
       { action: 'invites allow', via: 'api', outcome: 'done' },
+      { action: 'invites resend', outcome: 'done' },
       { action: 'invites allow', outcome: 'not_found' },
       { action: 'audit list' },
     ]);

@@ -73,7 +73,7 @@ test('expressions that are put together while the program runs are these, which 
   expect(new Set(expressionsOf(SRC).made)).toEqual(
     new Set([
       'config/parser.ts',
-      'delivery/mail/transfer-encoding.ts',
+      'delivery/mail/entity.ts',
       'delivery/mail/relay.ts',
       'identity/operators/admin-tokens.ts',
     ]),

@@ -10,6 +10,7 @@ import { parseIni } from '../../src/config/parser.ts';
 import { databaseNamed } from '../../src/config/sections/db.ts';
 import { peerKeys } from '../../src/config/sections/peers.ts';
 import { withRotatedKey, withSigningKey } from '../../src/config/signing-key-lines.ts';
+import { readDeliveryReport } from '../../src/delivery/mail/delivery-report.ts';
 import { asciiDomain, encodeHeaderText } from '../../src/delivery/mail/message.ts';
 import { failureOf, takenBy } from '../../src/delivery/mail/relay-outcome.ts';
 import { inSevenBits, labelled } from '../../src/delivery/mail/transfer-encoding.ts';
@@ -492,13 +493,33 @@ export const PARSERS: readonly Parser[] = [
     read: (text) => [inSevenBits(Buffer.from(text)), labelled(Buffer.from(text))],
     ...MAIL,
   },
+  {
+    names: ['readDeliveryReport', 'parseEntity', 'headersIn', 'headerValue', 'isNamed', 'mapParts'],
+    read: (text) => readDeliveryReport(Buffer.from(text)),
+    ...MAIL,
+    starts: [
+      '',
+      'Content-Type: multipart/report; boundary=X\r\n\r\n--X\r\n',
+      'Content-Type: message/delivery-status\r\n\r\nAction: failed\r\n',
+      'Content-Type: message/delivery-status\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nAction: failed\r\n',
+    ],
+    pieces: [...MAIL.pieces, '=41', '; ', '<', 'Action: failed\r\n', 'Diagnostic-Code: a;', '\n'],
+  },
   { names: ['encodeHeaderText'], read: encodeHeaderText, pieces: ['=?', '?=', '😀'] },
   { names: ['headerText'], read: headerText },
   {
     names: ['failureOf', 'takenBy'],
     read: (text) => {
       const tlsMode = 'tls' as const;
-      const relay = { host: 'a', port: 1, tlsMode, username: '', password: '', connections: 1 };
+      const relay = {
+        host: 'a',
+        port: 1,
+        tlsMode,
+        username: '',
+        password: '',
+        connections: 1,
+        dsn: false,
+      };
       return [failureOf(new Error(text), relay), takenBy(text)];
     },
     pieces: ['https://', 'queued as ', 'id= ', 'InternalId=<', 'certificate', ' relay'],

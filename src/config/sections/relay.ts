@@ -1,4 +1,4 @@
-import { InvalidValueError, type Key, port, text, wholeNumber } from '../keys.ts';
+import { boolean, InvalidValueError, type Key, port, text, wholeNumber } from '../keys.ts';
 import { tlsMode } from '../mail-values.ts';
 import type { ConfigReader } from '../reader.ts';
 
@@ -12,6 +12,8 @@ export interface RelayConfig {
   readonly tlsMode: 'none' | 'starttls' | 'tls';
   /** So many at once, at the most. */
   readonly connections: number;
+  /** Whether it is asked to report on mails that it cannot deliver. */
+  readonly dsn: boolean;
 }
 
 const section = 'email';
@@ -59,6 +61,15 @@ export const RELAY = {
     about:
       'How many connections to the relay are open at once, at the most. Where the relay takes fewer, mails wait for those that are open.',
   },
+  smtpDsn: {
+    section,
+    name: 'email.dsn',
+    default: 'false',
+    parse: boolean,
+    own: true,
+    about:
+      'Whether the relay, where it can (DSN in its greeting), is asked to report mails that are not delivered or delayed to the address in email.from, with the Message-ID and without their text: for cognomen mail bounced. Without, relays report as they like.',
+  },
 } satisfies Record<string, Key<unknown>>;
 
 export const RELAY_TLS = {
@@ -83,6 +94,7 @@ export function readRelay(reader: ConfigReader): RelayConfig {
     password: reader.read(RELAY.smtpPassword),
     tlsMode: reader.read(RELAY_TLS.tlsMode),
     connections: reader.read(RELAY.smtpConnections),
+    dsn: reader.read(RELAY.smtpDsn),
   };
   const [, host, behind] = /^([^:]+):(\d{1,5})$/.exec(relay.host) ?? [];
   if (relay.port !== 0) {

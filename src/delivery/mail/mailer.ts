@@ -3,7 +3,7 @@ import { IdentityError } from '../../model/errors.ts';
 import { createSemaphore } from '../../platform/semaphore.ts';
 import type { MessageOutcome } from '../reporting.ts';
 import { asciiDomain } from './message.ts';
-import { createRelay, type Extensions, type RelayOptions } from './relay.ts';
+import { createRelay, type Envelope, type Extensions, type RelayOptions } from './relay.ts';
 import { failureOf, takenBy } from './relay-outcome.ts';
 import { inSevenBits } from './transfer-encoding.ts';
 
@@ -14,12 +14,14 @@ export interface Mailer {
    * @param render makes the message once its turn has come: no more are made at once than are sent;
    * what it throws is thrown here
    * @param report told what became of it, once
+   * @param messageId with its angle brackets
    * @throws IdentityError `email-not-sent`; `email-invalid` for an address this relay cannot take.
    */
   send(
     to: string,
     render: () => Promise<Buffer>,
     report: (outcome: MessageOutcome) => void,
+    messageId?: string,
   ): Promise<void>;
   close(): Promise<void>;
 }
@@ -114,19 +116,19 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
   }
 
   async function hand(
-    to: string,
+    envelope: Envelope,
     message: Buffer,
     signal: AbortSignal,
     report: (outcome: MessageOutcome) => void,
   ): Promise<void> {
-    const isInternational = /[^\x20-\x7e]/.test(to);
+    const isInternational = /[^\x20-\x7e]/.test(envelope.to);
     const compose = ({ eightBitMime, smtpUtf8 }: Extensions) => {
       if (isInternational && !smtpUtf8) throw unreachable();
       return eightBitMime ? message : inSevenBits(message);
     };
     let reply: string;
     try {
-      reply = await relay.send({ from, to }, compose, signal);
+      reply = await relay.send(envelope, compose, signal);
     } catch (error) {
       throw notSent(error, report);
     }
@@ -151,11 +153,12 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
   }
 
   return {
-    async send(typed, render, report) {
-      const to = mailbox(typed);
+    async send(typed, render, report, messageId) {
+      const reportAs = config.smtp.dsn ? messageId?.slice(1, -1) : undefined;
+      const envelope = { from, to: mailbox(typed), reportAs };
       onAttempt();
       const signal = AbortSignal.timeout(timeouts.total);
-      await inTurn(signal, async () => hand(to, await render(), signal, report), report);
+      await inTurn(signal, async () => hand(envelope, await render(), signal, report), report);
     },
     close: async () => relay.close(),
   };

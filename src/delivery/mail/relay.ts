@@ -13,6 +13,8 @@ const Connection: typeof SMTPConnection = createRequire(import.meta.url)(
 export interface Envelope {
   readonly from: string;
   readonly to: string;
+  /** What reports on its delivery are to name it; undefined: none is asked for. */
+  readonly reportAs?: string | undefined;
 }
 
 /** What a relay says of itself: the extensions of SMTP that it has. */
@@ -86,6 +88,15 @@ function step<T = unknown>(
     else start(settle);
   });
 }
+
+/** How a relay that can is asked for reports (RFC 3461): without the text of the mail, in which there may be a code. */
+const reporting = (id: string, to: string) => ({
+  id,
+  return: 'HDRS' as const,
+  notify: ['FAILURE' as const, 'DELAY' as const],
+  // Other characters want a type that few know, and the headers name the address all the same.
+  ...(/^[\x21-\x7e]+$/.test(to) && { recipient: `rfc822;${to}` }),
+});
 
 /** Whether the relay has refused this message, and the connection is good for another. */
 function isRefusal(error: unknown): boolean {
@@ -164,7 +175,7 @@ export function createRelay({
   /** Sends it over that connection, which then is kept or closed. */
   async function deliver(
     connection: KeptConnection,
-    { from, to }: Envelope,
+    { from, to, reportAs }: Envelope,
     message: Readable,
     use8BitMime: boolean,
     signal: AbortSignal,
@@ -174,7 +185,8 @@ export function createRelay({
     connection.used++;
     try {
       // An envelope of its own: nodemailer writes into it.
-      const envelope = { from, to: [to], use8BitMime };
+      const dsn = reportAs === undefined ? undefined : reporting(reportAs, to);
+      const envelope = { from, to: [to], use8BitMime, dsn };
       taken = await step(smtp, signal, (done) => smtp.send(envelope, message, done));
     } catch (error) {
       const again = isRefusal(error)

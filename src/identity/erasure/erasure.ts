@@ -12,7 +12,7 @@ import type {
 } from '../../storage/stores/index.ts';
 import { lastLogged, sayDeleted } from '../associations/associations.ts';
 import { bindingInForce } from '../associations/bind-many.ts';
-import { refusedSince } from '../invitations/refusals.ts';
+import { refusedSince } from '../invitations/refusal-links.ts';
 import { renameInTrail } from '../operators/trail.ts';
 import { nameForErasing, nameForTrail } from './erased-names.ts';
 

@@ -3,7 +3,7 @@ import type { InviteRow, Storage, Stores } from '../../storage/stores/index.ts';
 import type { ServerKeys } from '../server-keys.ts';
 import { openedMail } from './invitation-mail.ts';
 import type { InvitationMail } from './invitation-text.ts';
-import { refusalLink, refusedSince } from './refusals.ts';
+import { refusedSince } from './refusal-links.ts';
 
 /**
  * Hands the mail of an invitation to the relay, and remembers that an operator wanted it.
@@ -18,15 +18,13 @@ export interface ResendingDependencies {
   readonly send: SendAgain;
   /** The URL of `sign-ed25519`, for the mail. */
   readonly signUrl: string;
-  /** Where its link leads by which its owner refuses more of them. */
-  readonly refuseUrl: string | undefined;
   /** Milliseconds that an invitation is pending at most; 0: for ever. */
   readonly expiry: number;
 }
 
-/** Why a mail did not go out once more: it is not pending (any more), not wanted, not known, too much, or not taken by the relay. */
+/** Why a mail did not go out once more: it is not pending (any more), not known, too much, not wanted by its owner, or not taken by the relay. */
 export interface NotResent {
-  readonly reason: 'not_pending' | 'refused' | 'unknown' | 'limited' | 'not_sent';
+  readonly reason: 'not_pending' | 'unknown' | 'limited' | 'not_wanted' | 'not_sent';
   /** In words. */
   readonly message: string;
 }
@@ -38,14 +36,14 @@ const NOT_PENDING: NotResent = {
   reason: 'not_pending',
   message: 'it is pending no more: delivered, cancelled, expired, or its address is bound',
 };
-const REFUSED: NotResent = {
-  reason: 'refused',
-  message: 'the owner of the address wants no invitations by mail (invites allow lifts that)',
-};
 const NOT_KEPT: NotResent = {
   reason: 'unknown',
   message:
     'what its mail said is not known: the invitation came by Sydent or an earlier version, or said more than is kept',
+};
+const NOT_WANTED: NotResent = {
+  reason: 'not_wanted',
+  message: 'the owner of the address refuses invitations by mail: invites allow ADDRESS ends that',
 };
 const OTHER_KEY: NotResent = {
   reason: 'unknown',
@@ -82,7 +80,7 @@ export async function resendInvitation(
   deps: ResendingDependencies,
   { id, sender }: Pick<InviteRow, 'id' | 'sender'>,
 ): Promise<NotResent | undefined> {
-  const { storage, keys, clock, signUrl, refuseUrl, expiry } = deps;
+  const { storage, keys, clock, signUrl, expiry } = deps;
 
   /** The mail, counted: under the lock of the log no two count at once, and what is delivered meanwhile is seen. */
   const claim = await storage.logTransaction(
@@ -92,7 +90,7 @@ export async function resendInvitation(
       const invite = await inviteOf({ overview }, id);
       if (invite === undefined || !isPending(invite, expiry, now)) return NOT_PENDING;
       const { token, address } = invite;
-      if ((await refusedSince(stores, address)) !== undefined) return REFUSED;
+      if ((await refusedSince(stores, address)) !== undefined) return NOT_WANTED;
       const kept = await invitations.mail(token);
       if (kept === undefined) return NOT_KEPT;
       const mail = openedMail(kept, token, keys, signUrl);
@@ -107,7 +105,7 @@ export async function resendInvitation(
       }
       const own = before.find((one) => one.token === token)?.times.filter(isLate) ?? [];
       await invitations.noteResent(token, [...own, now]);
-      return { ...mail, refuseUrl: await refusalLink(stores, mail, refuseUrl) };
+      return mail;
     },
   );
   if (!isMail(claim)) return claim;

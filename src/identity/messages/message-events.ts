@@ -17,6 +17,10 @@ export type MessageEventName =
   | 'not-sent'
   /** Nobody knows whether it was taken. */
   | 'unknown'
+  /** It came back, is held up, or has arrived: so its mail server, or the recipient's, reports. */
+  | 'bounced'
+  | 'delayed'
+  | 'delivered'
   /** The page behind the link was opened, which asks for a click. */
   | 'opened'
   | 'wrong-code'
@@ -57,6 +61,9 @@ export const RULES: Readonly<Record<MessageEventName, Rule>> = {
   sent: {},
   'not-sent': {},
   unknown: {},
+  bounced: { addsUp: true },
+  delayed: { addsUp: true },
+  delivered: { addsUp: true },
   opened: { addsUp: true },
   'wrong-code': { addsUp: true },
   'late-code': { addsUp: true },

@@ -55,6 +55,25 @@ const MAX_TEXT = 300;
 const shown = (value: string | number) =>
   typeof value === 'string' ? value.replaceAll(/\p{Cc}+/gu, ' ').slice(0, MAX_TEXT) : value;
 
+/** The event as it is stored. */
+export function newMessageEvent(
+  { event, medium, address, mxid, details = {} }: NotedEvent,
+  now: number,
+): NewMessageEvent {
+  const given = Object.entries(details).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, shown(value)] as const],
+  );
+  const { addsUp, follows = false } = RULES[event];
+  const own = { event, medium, address, mxid, details: Object.fromEntries(given) };
+  const same = addsUp
+    ? createHash('sha256')
+        .update(JSON.stringify([Math.floor(now / DAY), own]))
+        .digest('base64url')
+        .slice(0, 22)
+    : undefined;
+  return { ...own, first: now, last: now, times: 1, same, follows };
+}
+
 export function createMessageTrail(deps: MessageTrailDependencies): MessageTrail {
   const { storage, clock, buckets, logger, kept, onLeftOut } = deps;
   const single: NewMessageEvent[] = [];
@@ -62,24 +81,6 @@ export function createMessageTrail(deps: MessageTrailDependencies): MessageTrail
   const charged = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> | undefined;
-
-  const newEvent = (
-    { event, medium, address, mxid, details = {} }: NotedEvent,
-    now: number,
-  ): NewMessageEvent => {
-    const given = Object.entries(details).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, shown(value)] as const],
-    );
-    const { addsUp, follows = false } = RULES[event];
-    const own = { event, medium, address, mxid, details: Object.fromEntries(given) };
-    const same = addsUp
-      ? createHash('sha256')
-          .update(JSON.stringify([Math.floor(now / DAY), own]))
-          .digest('base64url')
-          .slice(0, 22)
-      : undefined;
-    return { ...own, first: now, last: now, times: 1, same, follows };
-  };
 
   function keep(event: NewMessageEvent, asker: string | undefined): void {
     const { same, last } = event;
@@ -168,7 +169,7 @@ export function createMessageTrail(deps: MessageTrailDependencies): MessageTrail
       if (kept === 0) return;
       const { mxid, details, event: name } = event;
       const asker = RULES[name].isOpen ? String(details?.['client'] ?? mxid) : undefined;
-      keep(newEvent(event, clock.now()), asker);
+      keep(newMessageEvent(event, clock.now()), asker);
       if (timer === undefined) schedule(DELAY.usual);
     },
 

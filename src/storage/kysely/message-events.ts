@@ -92,6 +92,22 @@ export function messageEventStore(db: Db): MessageEventStore {
       );
     },
 
+    async recent(medium, since, among) {
+      const newest = db
+        .selectFrom(TABLE)
+        .select(['event', 'medium', 'first_ts'])
+        .orderBy('id', 'desc')
+        .limit(among);
+      const rows = await db
+        .selectFrom(newest.as('newest'))
+        .select(['event', ({ fn }) => fn.countAll().as('count')])
+        .where('medium', '=', medium)
+        .where('first_ts', '>=', since)
+        .groupBy('event')
+        .execute();
+      return new Map(rows.map(({ event, count }) => [event, Number(count)]));
+    },
+
     async deleteOld(before, mostInAll, limit) {
       // Ids grow with time: no index is needed by which to find the oldest.
       const oldest = await db

@@ -28,6 +28,8 @@ export interface MessageEventStore {
   add(events: readonly NewMessageEvent[]): Promise<void>;
   /** Of a folded address, in the order in which they came about. */
   of(medium: Medium, address: string): Promise<MessageEvent[]>;
+  /** How many there are of each kind since then, among so many of the newest of all. */
+  recent(medium: Medium, since: number, among: number): Promise<Map<string, number>>;
   /**
    * Deletes, of the oldest, those that came about before then, and what is more than so many in all.
    * @returns how many

@@ -610,6 +610,7 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   'what a validation mail offers': ['email.short_codes'],
   'erasing people': ['erasure.tombstone_days'],
   'connections to the mail relay': ['email.smtp_connections'],
+  'reports on mails that are not delivered': ['email.dsn'],
   'how many processes serve': ['workers'],
   'how the server stops': ['shutdown.delay'],
   'rotating the pepper of lookups': ['rotation_days', 'grace_hours'],
