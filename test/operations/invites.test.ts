@@ -163,7 +163,7 @@ describe.each(ENGINES)('the mail of an invitation, beside a server on %s,', (eng
     expect(refused.status).toBe(200);
     expect(await json('resend', String(id))).toMatchObject({
       sent: [],
-      not_sent: [{ id, reason: 'refused' }],
+      not_sent: [{ id, reason: 'not_wanted' }],
     });
     await run('allow', address);
     expect(await json('resend', String(id))).toMatchObject({ sent: [id] });
