@@ -58,6 +58,7 @@ describe('a clone in which nothing is built', { timeout: 60_000 }, () => {
       'package.json',
       'tools',
       'res',
+      'web',
       'docs',
       'src',
       'test/docs/walk-through.test.ts',
@@ -107,6 +108,7 @@ describe('a clone in which nothing is built', { timeout: 60_000 }, () => {
       'docs',
       'package.json',
       'res',
+      'web',
     ]);
   });
 });

@@ -148,6 +148,7 @@ export function createListeners(
             keys,
             verifyRequest: homeservers.verifyRequest,
             renderPage: delivery.renderPage,
+            readLogo: delivery.logo?.read,
             ...health,
           },
           { ...general, clientHttpBase: http.clientHttpBase, confirmFirst: http.pageAsksFirst },

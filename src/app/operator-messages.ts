@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { brandsOf } from '../delivery/delivery.ts';
 import { createMails } from '../delivery/mails.ts';
 import { createReporter, type MessageOutcome, type Report } from '../delivery/reporting.ts';
+import { createCatalogues } from '../delivery/templates/words.ts';
 import { createTestMessages } from '../delivery/test-messages.ts';
 import { createRefusalLinks } from '../identity/invitations/refusal-links.ts';
 import type { SendAgain } from '../identity/invitations/resending.ts';
@@ -109,6 +110,7 @@ export function operatorMessages(
           random,
           metrics,
           brands: brandsOf(config, { clock, logger }),
+          catalogues: createCatalogues(),
           report(message, outcome) {
             told = outcome;
             report(message, outcome);

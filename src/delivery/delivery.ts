@@ -5,18 +5,23 @@ import type { Clock } from '../platform/clock.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { OutboundClient } from '../platform/outbound/outbound.ts';
 import type { Random } from '../platform/random.ts';
+import { createLogo, faultsOfLogo, type Logo } from './logo.ts';
 import { createMails, type Mails } from './mails.ts';
+import { operatorValues } from './operator-values.ts';
 import { pageRenderer } from './pages.ts';
 import { createReporter, type ReporterDependencies } from './reporting.ts';
 import { createSmsSender } from './sms/sms.ts';
 import { type Brands, createBrands } from './templates/brands.ts';
+import { createCatalogues } from './templates/words.ts';
 
 /** Everything that goes out to people: mails, text messages, and the page a mailed link opens. */
 export interface Delivery extends Mails {
   /** @throws IdentityError `sms-not-sent`, `sms-off`, `overloaded` */
   sendVerificationSms(sms: VerificationSms): Promise<void>;
   readonly renderPage: ReturnType<typeof pageRenderer>;
-  /** What is wrong with the templates in use, one line each. */
+  /** Undefined: there is none. */
+  readonly logo: Logo | undefined;
+  /** What is wrong with the templates and the logo in use, one line each. */
   checkTemplates(): Promise<string[]>;
 }
 
@@ -51,12 +56,27 @@ export function brandsOf(
 export function createDelivery(config: Config, deps: DeliveryDependencies): Delivery {
   const brands = brandsOf(config, deps);
   const report = createReporter(deps);
-  const mails = createMails(config, { ...deps, brands, report });
+  const catalogues = createCatalogues();
+  const { logo: logoFile } = config.general.operator;
+  const logo = logoFile ? createLogo(logoFile) : undefined;
+  const mails = createMails(config, { ...deps, brands, catalogues, report });
   const smsSender = createSmsSender(config.sms, { ...deps, report });
   return {
     ...mails,
     sendVerificationSms: smsSender.sendCode,
-    renderPage: pageRenderer(brands, config.http.pageContentSecurityPolicy),
-    checkTemplates: async () => [...(await brands.missing()), ...(await brands.check())],
+    renderPage: pageRenderer({
+      brands,
+      catalogues,
+      logo,
+      operator: operatorValues(config),
+      defaultLanguage: config.email.defaultLanguage,
+      operatorPolicy: config.http.pageContentSecurityPolicy,
+    }),
+    logo,
+    checkTemplates: async () => [
+      ...(await brands.missing()),
+      ...(await brands.check()),
+      ...(await faultsOfLogo(logoFile)),
+    ],
   };
 }

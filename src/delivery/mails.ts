@@ -1,14 +1,19 @@
 import type { Config } from '../config/config.ts';
+import { EMAIL } from '../config/sections/email.ts';
 import type { InvitationMail } from '../identity/invitations/invitation-text.ts';
 import type { VerificationMail } from '../identity/validation/email-validation.ts';
+import type { Language } from '../model/languages.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { Random } from '../platform/random.ts';
+import { encodeHeaderText } from './mail/header-text.ts';
 import { createMailer } from './mail/mailer.ts';
-import { encodeHeaderText, newMessageId, renderMessage } from './mail/message.ts';
+import { newMessageId, renderMessage } from './mail/message.ts';
+import { operatorValues } from './operator-values.ts';
 import type { Report } from './reporting.ts';
-import type { Brands } from './templates/brands.ts';
+import type { Brands, FoundTemplate } from './templates/brands.ts';
 import type { TemplateValues } from './templates/template.ts';
+import type { Catalogues, Words } from './templates/words.ts';
 
 /** The mails that go out to people. */
 export interface Mails {
@@ -24,6 +29,7 @@ export interface MailsDependencies {
   readonly random: Random;
   readonly metrics: Pick<Metrics, 'emailSent'>;
   readonly brands: Brands;
+  readonly catalogues: Catalogues;
   readonly report: Report;
 }
 
@@ -46,37 +52,69 @@ function refusing(url: string | undefined): string[] {
   return [`List-Unsubscribe: <${url}>`, ...oneClick];
 }
 
-/** The subject of an invitation. A percent sign that marks nothing stays as it is. */
-function subjectOf(format: string, values: TemplateValues): string {
-  const filled = format.replace(/%%|%\(([^()]*)\)s/g, (_marker, name?: string) =>
+/** A subject that the configuration gives. A percent sign that marks nothing stays as it is. */
+function fillIn(format: string, values: TemplateValues): string {
+  return format.replace(/%%|%\(([^()]*)\)s/g, (_marker, name?: string) =>
     name === undefined ? '%' : (values[name] ?? ''),
   );
-  const subject = filled.replace(/\p{Cc}+/gu, ' ').trim();
-  return encodeHeaderText(cutSubject(subject));
 }
 
-export function createMails({ email }: Config, deps: MailsDependencies): Mails {
+/** The subject of an invitation: of a stock mail in its language, unless the operator has put another. */
+function inviteSubject(
+  email: Config['email'],
+  { isSpace, values }: Pick<InvitationMail, 'isSpace' | 'values'>,
+  { builtIn }: FoundTemplate,
+  words: Words,
+): string {
+  const who =
+    values['sender_display_name'] || values['verified_sender'] || words.t('invite.someone');
+  const key = isSpace ? EMAIL.inviteSubjectSpace : EMAIL.inviteSubject;
+  const format = isSpace ? email.inviteSubjectSpace : email.inviteSubject;
+  const subject =
+    builtIn && format === key.default
+      ? words.t('invite.subject', { who, kind: isSpace ? 'space' : 'room' })
+      : fillIn(format, { ...values, sender_display_name: who });
+  return encodeHeaderText(cutSubject(subject.replace(/\p{Cc}+/gu, ' ').trim()));
+}
+
+const HOUR = 60 * 60 * 1000;
+const DAY = 24 * HOUR;
+
+/** A mail, but for what its template says. */
+interface Addressed {
+  readonly to: string;
+  readonly address: string;
+  readonly brand: string | undefined;
+  readonly language: Language | undefined;
+}
+
+export function createMails(config: Config, deps: MailsDependencies): Mails {
+  const { email } = config;
   const mailer = createMailer(email, { onAttempt: deps.metrics.emailSent });
+  const operator = operatorValues(config);
+  const { expiry } = email.invites;
+  // Part of a day is not said: the link works for longer.
+  const inviteDays = expiry >= DAY ? String(Math.floor(expiry / DAY)) : '';
 
   async function send(
     kind: 'verification' | 'invite',
-    mail: {
-      to: string;
-      address: string;
-      brand: string | undefined;
-      values: TemplateValues;
-      headers?: readonly string[];
-    },
+    mail: Addressed,
+    valuesFor: (found: FoundTemplate, words: Words) => TemplateValues,
+    headers: readonly string[] = [],
   ): Promise<void> {
     const { from, hostname } = email;
+    const { to } = mail;
     const messageId = newMessageId(hostname, deps.random);
     let brand: string | undefined;
     await mailer.send(
-      mail.to,
+      to,
       async () => {
         const found = await deps.brands.find(kind, mail.brand);
         brand = found.brand;
-        return renderMessage(found.render, { from, messageId, ...mail }, deps);
+        const words = await deps.catalogues.in(mail.language ?? email.defaultLanguage);
+        const values = { ...operator, ...valuesFor(found, words) };
+        const render = (all: TemplateValues) => found.render(all, words);
+        return renderMessage(render, { from, to, messageId, values, headers }, deps);
       },
       ({ outcome, fields, advice }) =>
         deps.report(
@@ -92,22 +130,23 @@ export function createMails({ email }: Config, deps: MailsDependencies): Mails {
   }
 
   return {
-    sendVerification: ({ to, address, brand, link, token, code = '', ipAddress }) =>
-      send('verification', {
-        to,
-        address,
-        brand,
-        values: { link, token, code, ipaddress: ipAddress ?? 'an unknown location' },
-      }),
-    sendInvitation: ({ to, address, brand, isSpace, values, refuseUrl }) => {
-      const format = isSpace ? email.inviteSubjectSpace : email.inviteSubject;
-      return send('invite', {
-        to,
-        address,
-        brand,
-        values: { ...values, subject_header_value: subjectOf(format, values) },
-        headers: refusing(refuseUrl),
+    sendVerification: (mail) =>
+      send('verification', mail, () => ({
+        link: mail.link,
+        token: mail.token,
+        code: mail.code ?? '',
+        ipaddress: mail.ipAddress ?? 'an unknown location',
+        client_address: mail.ipAddress ?? '',
+        valid_hours: String(mail.lifetime / HOUR),
+      })),
+    sendInvitation: (mail) => {
+      const valuesFor = (found: FoundTemplate, words: Words) => ({
+        ...mail.values,
+        valid_days: inviteDays,
+        refuse_url: mail.refuseUrl ?? '',
+        subject_header_value: inviteSubject(email, mail, found, words),
       });
+      return send('invite', mail, valuesFor, refusing(mail.refuseUrl));
     },
     close: () => mailer.close(),
   };

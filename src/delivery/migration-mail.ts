@@ -5,7 +5,10 @@ import type { Clock } from '../platform/clock.ts';
 import type { Random } from '../platform/random.ts';
 import { createMailer } from './mail/mailer.ts';
 import { newMessageId, renderMessage } from './mail/message.ts';
+import { operatorValues } from './operator-values.ts';
 import { createBrands } from './templates/brands.ts';
+import type { TemplateValues } from './templates/template.ts';
+import { createCatalogues } from './templates/words.ts';
 
 export interface MigrationMails {
   /** Tells somebody that their address leads to their account no longer. @throws IdentityError `email-not-sent`, `email-invalid` */
@@ -14,13 +17,16 @@ export interface MigrationMails {
 }
 
 export function createMigrationMails(
-  { email, general }: Config,
+  config: Config,
   deps: { readonly logger: Logger; readonly clock: Clock; readonly random: Random },
 ): MigrationMails {
+  const { email, general } = config;
   const { templatesPath, defaultBrand } = general;
   const brands = createBrands({ templatesPath, defaultBrand, singleFiles: {} }, deps);
   const mailer = createMailer(email, { onAttempt() {} });
-  const { from, hostname } = email;
+  const { from, hostname, defaultLanguage } = email;
+  const catalogues = createCatalogues();
+  const operator = operatorValues(config);
   return {
     send: ({ to, mxid }) =>
       mailer.send(
@@ -28,7 +34,10 @@ export function createMigrationMails(
         async () => {
           const { render } = await brands.find('migration', undefined);
           const messageId = newMessageId(hostname, deps.random);
-          return renderMessage(render, { from, messageId, to, values: { mxid } }, deps);
+          const words = await catalogues.in(defaultLanguage);
+          const values = { ...operator, mxid };
+          const rendered = (all: TemplateValues) => render(all, words);
+          return renderMessage(rendered, { from, messageId, to, values }, deps);
         },
         // Whoever sends them is told what could not be sent.
         () => {},

@@ -36,7 +36,7 @@ describe('a mailed link that asks for a click', () => {
     for (let i = 0; i < 2; i++) {
       const page = await request(url);
       expect(page.status).toBe(200);
-      expect(page.text).toContain('<h1>Element</h1>');
+      expect(page.text).toContain('<title>Element: Confirm your email address</title>');
       expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
       expect(page.headers.get('referrer-policy')).toBe('no-referrer');
     }

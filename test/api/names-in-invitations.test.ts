@@ -125,5 +125,5 @@ test('the link of the stock mail has the names as they are read, and the ids as 
   expect(decodeURIComponent(pathname)).toBe('/room/!https://a.com/b:sample.test');
   expect(searchParams.get('inviter_name')).toBe('https evil com x');
   expect(searchParams.get('guest_access_token')).toBe('www.a.com/b');
-  expect(mail.text).toContain('https evil com x (@evil com x sample test) invites you');
+  expect(mail.text).toContain('https evil com x (@evil com x sample test) has invited you');
 });

@@ -295,7 +295,8 @@ describe('processes that mail the first invitations at once', () => {
     }
     const [one, two] = all;
     const links: string[] = [];
-    const mail = { to: '', address: 'ada@b.test', brand: 'x', isSpace: false, values: {} };
+    const to = { to: '', address: 'ada@b.test', brand: 'x', language: undefined };
+    const mail = { ...to, isSpace: false, values: {} };
     const send = async ({ refuseUrl = '' }) => void links.push(refuseUrl);
     await Promise.all(all.map((refusals) => refusals.sendUnlessRefused(mail, send)));
     expect(new Set(links).size).toBe(1);

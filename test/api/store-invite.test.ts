@@ -74,7 +74,7 @@ email.third_party_invite_keyword_blocklist =
     const mail = await server.smtp.nextMail();
     expect(mail.to).toEqual([address]);
     expect(mail.parsed.subject).toBe('Ada has invited you to chat');
-    expect(mail.parsed.text).toContain('Ada invites you to a conversation (Tea) on');
+    expect(mail.parsed.text).toContain('Ada has invited you to the room Tea on');
     const { link, query, signUrl } = linkIn(mail);
     expect(link).toMatch(/^https:\/\/chat\.test\/#\/room\/%21tea%3Asample\.test\?email=/);
     expect(query.get('email')).toBe(address);
@@ -355,7 +355,7 @@ test('version 2 alone stores and signs, by its own paths', async () => {
     const stored = await postJson(`${v2}/store-invite?brand=vector-im`, invite, token);
     expect(stored.status).toBe(200);
     const mail = await server.smtp.nextMail();
-    expect(mail.parsed.text).toContain('Ada (@ada:sample.test) invites you');
+    expect(mail.parsed.text).toContain('Ada (@ada:sample.test) has invited you');
     const { signUrl } = linkIn(mail);
     expect(signUrl.pathname).toBe('/_matrix/identity/v2/sign-ed25519');
     for (const { public_key, key_validity_url } of stored.json.public_keys) {

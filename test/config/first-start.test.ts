@@ -56,6 +56,13 @@ describe('a missing file', () => {
     expect(again.warnings).not.toContain(expect.stringContaining('is not a key'));
   });
 
+  test('a new file names this server as the sender, one without the key does not', async () => {
+    expect((await load()).config.email.from).toMatch(/^Identity server (\S+) <noreply@\1>$/);
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, text.replace(/^email\.from = .*$/m, ''));
+    expect((await load()).config.email.from).toMatch(/^Sydent Validation <noreply@\S+>$/);
+  });
+
   test('has mailed links ask for a click; a file without the key goes on as Sydent does', async () => {
     expect((await load()).config.http.pageAsksFirst).toBe(true);
     expect(await readFile(file, 'utf8')).toMatch(/^page\.ask_before_validation = true$/m);

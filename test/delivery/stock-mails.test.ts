@@ -3,9 +3,13 @@ import pino from 'pino';
 import { describe, expect, test } from 'vitest';
 import { renderMessage } from '../../src/delivery/mail/message.ts';
 import { createBrands } from '../../src/delivery/templates/brands.ts';
+import { SAMPLES } from '../../src/delivery/templates/samples.ts';
+import { createCatalogues } from '../../src/delivery/templates/words.ts';
+import { LANGUAGES } from '../../src/model/languages.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { TestClock } from '../support/server.ts';
+import { WORDS } from '../support/words.ts';
 
 const deps = { clock: new TestClock(), random: secureRandom };
 const options = {
@@ -25,9 +29,13 @@ describe.each(['matrix-org', 'vector-im'])('the stock mails of %s', (brand) => {
     link,
     token: 'T0K3N',
     ipaddress: '192.0.2.1',
+    client_address: '192.0.2.1',
+    valid_hours: '24',
+    server_name: 'id.test',
     mxid: '@ada:sample.test',
     subject_header_value: '=?utf-8?B?R3LDvMOfZQ==?=',
     sender_display_name: 'Ada & <b>',
+    verified_sender: '@ada:sample.test',
     bracketed_verified_sender: '(@ada:sample.test) ',
     bracketed_room_name: '(Tea & "Biscuits") ',
     room_id: '!a/b:sample.test',
@@ -38,7 +46,8 @@ describe.each(['matrix-org', 'vector-im'])('the stock mails of %s', (brand) => {
   };
   const mail = async (kind: 'verification' | 'invite' | 'migration', more = {}) => {
     const { render: template } = await stock.find(kind, brand);
-    const raw = renderMessage(template, { ...options, values: { ...values, ...more } }, deps);
+    const render = (all: Record<string, string>) => template(all, WORDS);
+    const raw = renderMessage(render, { ...options, values: { ...values, ...more } }, deps);
     const text = raw.toString();
     expect(text).toMatch(/^Date: /);
     expect(text).toMatch(/^Auto-Submitted: auto-generated\r$/m);
@@ -74,7 +83,7 @@ describe.each(['matrix-org', 'vector-im'])('the stock mails of %s', (brand) => {
     const { parsed, html, plain } = await mail('invite');
     expect(parsed.subject).toBe('Grüße');
     expect(plain).toContain(
-      'Ada & <b> (@ada:sample.test) invites you to a conversation (Tea & "Biscuits") on',
+      'Ada & <b> (@ada:sample.test) has invited you to the room Tea & "Biscuits" on',
     );
     expect(html).toContain('Ada &amp; &lt;b&gt;');
     const url = new URL(/https:\/\/app\.test\S+/.exec(plain)?.[0].replace('/#', '') ?? '');
@@ -89,7 +98,7 @@ describe.each(['matrix-org', 'vector-im'])('the stock mails of %s', (brand) => {
       guest_user_id: '',
       room_type: '',
     });
-    expect((await mail('invite', { room_type: 'm.space' })).plain).toContain('a space');
+    expect((await mail('invite', { room_type: 'm.space' })).plain).toContain('the space Tea');
     await mail('invite', {
       room_avatar_url: `mxc://${'é'.repeat(1000)}`,
       sender_display_name: 'é'.repeat(900),
@@ -111,5 +120,73 @@ describe.each(['matrix-org', 'vector-im'])('the stock mails of %s', (brand) => {
   test('migration', async () => {
     const { plain } = await mail('migration');
     expect(plain).toContain('@ada:sample.test');
+  });
+});
+
+/** The texts of a mail's HTML, each of a block, as they are read. */
+const textsOf = (html: string): string[] =>
+  html
+    .replace(/^.*<body/s, '<body')
+    .split(/<(?!\/?(?:a|bdi|strong)\b)[^>]*>/)
+    .map((block) =>
+      block
+        .replace(/<[^>]*>/g, '')
+        .replace(/&(\w+|#\d+);/g, (entity, name) =>
+          name.startsWith('#')
+            ? String.fromCodePoint(Number(name.slice(1)))
+            : ({ amp: '&', lt: '<', gt: '>', quot: '"', nbsp: '' }[name as string] ?? entity),
+        )
+        .replace(/\s+/g, ' ')
+        .trim(),
+    )
+    .filter((text) => text !== '');
+
+describe.each(LANGUAGES)('the mails in %s', (language) => {
+  const stock = createBrands(
+    { templatesPath: '/nowhere', defaultBrand: 'matrix-org', singleFiles: {} },
+    { clock: systemClock, logger: pino({ level: 'silent' }) },
+  );
+  const operator = {
+    server_name: 'id.example.org',
+    operator_name: 'Example & Söhne',
+    operator_privacy_url: 'https://example.org/privacy?a=1&b=2',
+    operator_contact: 'help@example.org',
+    operator_contact_url: 'mailto:help@example.org',
+  };
+  const mails = SAMPLES.filter(({ kind }) => kind !== 'page' && kind !== 'confirm');
+
+  test.each(mails)('$name: text and HTML say the same', async ({ kind, values }) => {
+    const words = await createCatalogues().in(language);
+    const { render } = await stock.find(kind, undefined);
+    const raw = renderMessage(
+      (all) => render(all, words),
+      { ...options, values: { ...operator, ...values } },
+      deps,
+    );
+    const parsed = await simpleParser(raw);
+    const plain = (parsed.text ?? '').replace(/[\u2068\u2069]/g, '');
+    const html = textsOf(parsed.html || '');
+    const title = html.shift();
+    expect(title).toBe(words.t(`${kind}.title`));
+    expect(parsed.subject).not.toMatch(/undefined|\{/);
+    expect(parsed.headers.get('content-language')).toBe(language);
+    const copyHint = words.t('verification.link');
+    const buttons = ['verification.button', 'invite.button', 'invite.refuse'].map((key) =>
+      words.t(key),
+    );
+    const fromHtml = html.filter((text) => text !== copyHint);
+    const fromPlain = plain
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '' && line !== '--');
+    const linkTo = (line: string) => (parsed.html || '').includes(line.replaceAll('&', '&amp;'));
+    for (const text of fromHtml) expect(plain).toContain(text);
+    for (const line of fromPlain) {
+      const isButton = buttons.includes(line.replace(/:$/, ''));
+      if (isButton) expect(html).toContain(line.slice(0, -1));
+      else if (line.startsWith('https:')) expect([line, linkTo(line)]).toEqual([line, true]);
+      else expect(html.join(' ')).toContain(line);
+    }
+    for (const text of [plain, ...html]) expect(text).not.toMatch(/undefined|[{}]| {2}|\(\)/);
   });
 });

@@ -4,17 +4,20 @@ import fc from 'fast-check';
 import { simpleParser } from 'mailparser';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { asciiDomain, encodeHeaderText, renderMessage } from '../../src/delivery/mail/message.ts';
+import { encodeHeaderText } from '../../src/delivery/mail/header-text.ts';
+import { asciiDomain, renderMessage } from '../../src/delivery/mail/message.ts';
 import { pageRenderer } from '../../src/delivery/pages.ts';
 import { createBrands } from '../../src/delivery/templates/brands.ts';
 import { compileTemplate } from '../../src/delivery/templates/template.ts';
+import { createCatalogues } from '../../src/delivery/templates/words.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { temporaryFolder } from '../support/databases.ts';
 import { TestClock } from '../support/server.ts';
+import { WORDS } from '../support/words.ts';
 
 const render = (syntax: 'jinja' | 'percent', text: string, values: Record<string, string>) =>
-  compileTemplate({ file: 'x', text, syntax })(values);
+  compileTemplate({ file: 'x', text, syntax })(values, WORDS);
 
 describe('Python’s %-format', () => {
   test.each([
@@ -56,6 +59,21 @@ describe('Jinja 2', () => {
     expect(() => render('jinja', '{% include "/etc/passwd" %}', {})).toThrow();
   });
 
+  test('the parts of the stock ones can be included, in other colours', async () => {
+    const own = `{%- set brand = {
+      app: "Example Chat",
+      light: { accent: "#7a1fa2", on_accent: "#ffffff" },
+      dark: { accent: "#e2b6ff", on_accent: "#2c0540" }
+    } -%}
+    {%- include "page.html.j2" -%}`;
+    const page = render('jinja', own, { outcome: 'proven', medium: 'email', server_name: 'x' });
+    expect(page).toMatch(/^<!DOCTYPE html>\n<html lang="en" dir="ltr">/);
+    expect(page).toContain('--accent: #7a1fa2');
+    for (const other of ['../tokens.json', '../../package.json', 'page.html', './page.html.j2']) {
+      expect(() => render('jinja', `{% include "${other}" %}`, {})).toThrow('template not found');
+    }
+  });
+
   test('a fault names file and line', () => {
     expect(() => render('jinja', 'a\n{% if %}', {})).toThrow(
       'The template x cannot be used: [Line 2, Column 7] unexpected token: %}',
@@ -76,7 +94,7 @@ describe('Jinja 2', () => {
       .map((text) => text.replace(/\p{Cc}/gu, ''));
     await fc.assert(
       fc.asyncProperty(fc.array(line), async (lines) => {
-        const encoded = encode({ a: lines.join('\n') });
+        const encoded = encode({ a: lines.join('\n') }, WORDS);
         for (const part of encoded.split('\r\n')) expect(part).toMatch(/^[\x20-\x7e]{0,76}$/);
         expect((await simpleParser(encoded, { skipTextToHtml: true })).text ?? '').toBe(
           lines.join('\n'),
@@ -105,7 +123,7 @@ describe('brands', () => {
       { clock: systemClock, logger: pino({ level: 'silent' }) },
     );
   const found = async (brand: string | undefined, more = {}) =>
-    (await brands(more).find('verification', brand)).render({ to: 'T' });
+    (await brands(more).find('verification', brand)).render({ to: 'T' }, WORDS);
 
   test('a folder of its own first, .j2 before .eml, then what is built in', async () => {
     expect(await found(undefined)).toContain('Matrix');
@@ -163,17 +181,29 @@ describe('brands', () => {
     expect(await brands().check()).toEqual(faults);
   });
 
-  test('pages escape their message; only built-in ones get the strict policy', async () => {
-    const page = { brand: undefined, message: '<b>' };
-    const builtIn = await pageRenderer(brands(), 'lax')(page);
-    expect(builtIn.html).toContain('&lt;b&gt;');
-    expect(builtIn.html).not.toMatch(/https?:|<script|<link|%%/);
+  test('pages escape what they show; only built-in ones get the strict policy', async () => {
+    const render = (outcome: 'proven' | 'ask', more: object = {}) =>
+      pageRenderer({
+        brands: brands(),
+        catalogues: createCatalogues(),
+        defaultLanguage: 'en',
+        logo: undefined,
+        operator: { server_name: '<b>', operator_name: '"><script>' },
+        operatorPolicy: 'lax',
+      })({ brand: undefined, language: undefined, medium: 'email', outcome, root: '', ...more });
+    const evil = { shownAddress: '<i>@x.test', action: 'a?"><b>' };
+    const builtIn = await render('ask', evil);
+    expect(builtIn.html).toContain('&lt;i&gt;@x.test');
+    expect(builtIn.html).toContain('action="a?&quot;&gt;&lt;b&gt;"');
+    expect(builtIn.html).not.toMatch(/https?:|<script|<link|<b>|<i>|%%/);
     expect(builtIn.contentSecurityPolicy).toMatch(/^default-src 'none'; style-src 'sha256-[^']+';/);
-    await put('own/verify_response_template.html', '<p>%(message)s 100%%</p>');
-    expect(await pageRenderer(brands(), 'lax')(page)).toEqual({
-      html: '<p>&lt;b&gt; 100%</p>',
+    await put('own/verify_response_template.html', '<p lang="%(lang)s">%(message)s 100%%</p>');
+    expect(await render('proven', { language: 'fr' })).toEqual({
+      html: '<p lang="fr">Votre adresse e-mail est confirmée. Vous pouvez fermer cette page et revenir à votre application. 100%</p>',
       contentSecurityPolicy: 'lax',
     });
+    await put('own/confirm_template.html', '<a href="%(action)s">%(server_name)s</a>');
+    expect((await render('ask', evil)).html).toBe('<a href="a?&#34;&gt;&lt;b&gt;">&lt;b&gt;</a>');
   });
 });
 
@@ -192,7 +222,9 @@ describe('messages', () => {
       syntax: 'percent',
       text: '%(messageid)s\n%(date)s\n%(from)s\r\n%(to)s\r%(multipart_boundary)s\n',
     });
-    const lines = renderMessage(template, options, deps).toString().split('\r\n');
+    const lines = renderMessage((values) => template(values, WORDS), options, deps)
+      .toString()
+      .split('\r\n');
     expect(lines).toEqual([
       '<1@id.test>',
       'Thu, 01 Jan 2026 00:00:00 +0000',
@@ -216,7 +248,9 @@ describe('messages', () => {
     ['me@m\u00fcnch.test', 'me@xn--mnch-0ra.test'],
   ])('from %s say so as %s', (from, header) => {
     const template = compileTemplate({ file: 'x', syntax: 'percent', text: '%(from)s' });
-    expect(renderMessage(template, { ...options, from }, deps).toString()).toBe(header);
+    expect(
+      renderMessage((values) => template(values, WORDS), { ...options, from }, deps).toString(),
+    ).toBe(header);
   });
 
   test('no value can begin a header, a line or a part', () => {
@@ -226,7 +260,11 @@ describe('messages', () => {
       text: 'Subject: %(evil)s\n\nx\n',
     });
     const evil = 'x\r\nBcc: eve@evil.test\n\n--b\u0085\u2028y\0';
-    const text = renderMessage(template, { ...options, values: { evil } }, deps).toString();
+    const text = renderMessage(
+      (values) => template(values, WORDS),
+      { ...options, values: { evil } },
+      deps,
+    ).toString();
     expect(text).toBe('Subject: x Bcc: eve@evil.test --b y \r\n\r\nx\r\n');
   });
 

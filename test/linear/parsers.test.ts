@@ -21,6 +21,8 @@ const PATIENCE = 60_000;
 const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
   'reads and writes files, whose text others in the table read': [
     'addSigningKey',
+    'createLogo',
+    'faultsOfLogo',
     'putInPlace',
     'writeDurably',
     'replaceSecretText',
@@ -52,6 +54,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'readMessages',
     'readAdmin',
     'readLog',
+    'readOperator',
     'readProcesses',
     'readPeers',
     'readSms',

@@ -11,7 +11,8 @@ import { databaseNamed } from '../../src/config/sections/db.ts';
 import { peerKeys } from '../../src/config/sections/peers.ts';
 import { withRotatedKey, withSigningKey } from '../../src/config/signing-key-lines.ts';
 import { readDeliveryReport } from '../../src/delivery/mail/delivery-report.ts';
-import { asciiDomain, encodeHeaderText } from '../../src/delivery/mail/message.ts';
+import { encodeHeaderText } from '../../src/delivery/mail/header-text.ts';
+import { asciiDomain } from '../../src/delivery/mail/message.ts';
 import { failureOf, takenBy } from '../../src/delivery/mail/relay-outcome.ts';
 import { inSevenBits, labelled } from '../../src/delivery/mail/transfer-encoding.ts';
 import { headerText, jsonMembers } from '../../src/delivery/sms/provider.ts';
@@ -54,9 +55,11 @@ import {
 import { isBrandName } from '../../src/model/brand.ts';
 import { foldCase } from '../../src/model/case-folding.ts';
 import { inAscii, inUnicode } from '../../src/model/domain-names.ts';
+import { preferredLanguage } from '../../src/model/languages.ts';
 import { lookupHash } from '../../src/model/lookup-hash.ts';
 import { homeserverOf, parseMxid } from '../../src/model/mxid.ts';
 import { isReachableName, isSameServer, isServerName } from '../../src/model/server-name.ts';
+import { shortenedAddress } from '../../src/model/shortened-address.ts';
 import { parseWebClient } from '../../src/model/web-client.ts';
 import {
   parseAddress,
@@ -79,6 +82,7 @@ import { parseAssociation } from '../../src/replication/received-association.ts'
 import { parseAsWritten } from '../../src/replication/written-numbers.ts';
 import { decodeBase64, encodeBase64 } from '../../src/signing/base64.ts';
 import { canonicalJson } from '../../src/signing/canonical-json.ts';
+import { WORDS } from '../support/words.ts';
 
 /** How a function of `src` reads a text, and of what texts are made that it nearly takes. */
 export interface Parser {
@@ -253,6 +257,16 @@ export const PARSERS: readonly Parser[] = [
   { names: ['lookupHash'], read: (text) => lookupHash(text, text, text) },
   { names: ['shortCodeOf', 'isShortCodeOf'], read: (text) => isShortCodeOf(text, text) },
   { names: ['sameSecret'], read: (text) => sameSecret(text, `${text}x`) },
+  {
+    names: ['preferredLanguage'],
+    read: preferredLanguage,
+    pieces: ['de;q=0.5,', ';', 'q=', '-', ', '],
+  },
+  {
+    names: ['shortenedAddress'],
+    read: (text) => [shortenedAddress('email', text), shortenedAddress('msisdn', text)],
+    pieces: ['@'],
+  },
   { names: ['isBrandName'], read: isBrandName, starts: ['', '.', '..'] },
   {
     names: ['parseMxid', 'homeserverOf'],
@@ -477,14 +491,14 @@ export const PARSERS: readonly Parser[] = [
   },
   {
     names: ['compileJinja'],
-    read: (text) => compileJinja(text)({}),
+    read: (text) => compileJinja(text)({}, WORDS),
     starts: ['', '{{', '{% if a %}'],
     pieces: ['{{ a }}', '{% if a %}', '{#', '{{ "', '{%', '\r\n'],
     ends: ['', '}}', '%}'],
   },
   {
     names: ['compilePercent'],
-    read: (text) => compilePercent(text)({ a: 'b' }),
+    read: (text) => compilePercent(text)({ a: 'b' }, WORDS),
     pieces: ['%(a)s', '%%', '%(', '%(a', '%(a)', '\r\n'],
     ends: ['', ')s'],
   },

@@ -1,3 +1,4 @@
+import { LANGUAGES, type Language } from '../../model/languages.ts';
 import {
   boolean,
   days,
@@ -6,6 +7,7 @@ import {
   lines,
   list,
   numberFrom,
+  oneOf,
   orAbsent,
   positive,
   rate,
@@ -23,6 +25,8 @@ export interface EmailConfig {
   /** The address inside `from`. */
   readonly envelopeFrom: string;
   readonly subject: string;
+  /** Of mails and pages for who asks for none that there is. */
+  readonly defaultLanguage: Language;
   /** Raw, with Python's %-format markers. */
   readonly inviteSubject: string;
   readonly inviteSubjectSpace: string;
@@ -66,6 +70,7 @@ export const EMAIL = {
     section,
     name: 'email.from',
     default: 'Sydent Validation <noreply@{hostname}>',
+    firstStart: 'Identity server {hostname} <noreply@{hostname}>',
     parse: text,
     about:
       'The From of mails: an address, or a name and an address in <>. {hostname} is email.hostname.',
@@ -93,6 +98,14 @@ export const EMAIL = {
     raw: true,
     parse: oneLine,
     about: 'The subject of invitations to a space.',
+  },
+  defaultLanguage: {
+    section,
+    name: 'email.default_language',
+    default: 'en',
+    parse: oneOf(...LANGUAGES),
+    own: true,
+    about: `The language of mails and pages for those whose browser, app or homeserver asks for none of those that there are: ${LANGUAGES.join(', ')}.`,
   },
   ...RELAY,
   hostname: {
@@ -249,6 +262,7 @@ export function readEmail(reader: ConfigReader): EmailConfig {
     from,
     envelopeFrom: envelopeFrom ?? '',
     subject: reader.read(EMAIL.subject),
+    defaultLanguage: reader.read(EMAIL.defaultLanguage),
     inviteSubject: reader.read(EMAIL.inviteSubject),
     inviteSubjectSpace: reader.read(EMAIL.inviteSubjectSpace),
     smtp: readRelay(reader),

@@ -19,6 +19,7 @@ import type { ConfigReader } from '../reader.ts';
 import { aliases, homeservers } from '../server-lists.ts';
 import { givenUnder } from '../sources.ts';
 import { LOG, type LogConfig, readLog } from './log.ts';
+import { OPERATOR, type OperatorConfig, readOperator } from './operator.ts';
 import { PROCESSES, type ProcessesConfig, readProcesses } from './processes.ts';
 import { PROMETHEUS, readPrometheus } from './prometheus.ts';
 
@@ -34,6 +35,7 @@ export interface GeneralConfig extends ProcessesConfig {
   readonly addressLookupLimit: number;
   readonly templatesPath: string;
   readonly defaultBrand: string;
+  readonly operator: OperatorConfig;
   readonly prometheus: Listener | undefined;
   /** Where errors are reported to, beside the log. */
   readonly sentry: ReportTarget | undefined;
@@ -123,6 +125,7 @@ export const GENERAL = {
     about:
       'The brand of those who ask for none, or for one that does not exist. Empty: the templates stand in templates.path itself.',
   },
+  ...OPERATOR,
   ...PROMETHEUS,
   sentryDsn: {
     section,
@@ -267,6 +270,7 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
     addressLookupLimit: reader.read(GENERAL.addressLookupLimit),
     templatesPath: reader.read(GENERAL.templatesPath),
     defaultBrand: reader.read(GENERAL.defaultBrand),
+    operator: readOperator(reader),
     prometheus: readPrometheus(reader),
     sentry: reader.read(GENERAL.sentryDsn),
     enableV1Associations: reader.read(GENERAL.enableV1Associations),

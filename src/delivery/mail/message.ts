@@ -1,7 +1,8 @@
 import { domainToASCII } from 'node:url';
 import type { Clock } from '../../platform/clock.ts';
 import type { Random } from '../../platform/random.ts';
-import type { Render, TemplateValues } from '../templates/template.ts';
+import type { TemplateValues } from '../templates/template.ts';
+import { encodeHeaderText } from './header-text.ts';
 import { labelled } from './transfer-encoding.ts';
 
 export interface MessageOptions {
@@ -14,24 +15,6 @@ export interface MessageOptions {
   readonly values: TemplateValues;
   /** Whole headers beside those of the template; where that has one of their names, none of them. */
   readonly headers?: readonly string[];
-}
-
-/** So much text fits an encoded word of 75 characters, in whole characters of up to four bytes. */
-const ENCODED_WORD_BYTES = 42;
-
-/**
- * Header text in RFC 2047 encoded words, where anything in it is not ASCII, or would be read as such a
- * word: whoever made it up could say in code what is taken out of plain text.
- */
-export function encodeHeaderText(text: string): string {
-  if (/^[\x20-\x7e]*$/.test(text) && !text.includes('=?')) return text;
-  const words: string[] = [''];
-  for (const character of text) {
-    const extended = `${words.at(-1)}${character}`;
-    if (Buffer.byteLength(extended) > ENCODED_WORD_BYTES) words.push(character);
-    else words[words.length - 1] = extended;
-  }
-  return words.map((word) => `=?utf-8?B?${Buffer.from(word).toString('base64')}?=`).join(' ');
 }
 
 /** A name as it can stand before an address: as it is, in quotes, or encoded. */
@@ -82,7 +65,7 @@ function withHeaders(message: string, headers: readonly string[]): string {
 
 /** The whole message, from its first header on, lines ending in CRLF; what is in 8 bits says so. */
 export function renderMessage(
-  render: Render,
+  render: (values: TemplateValues) => string,
   options: MessageOptions,
   { clock, random }: { clock: Clock; random: Random },
 ): Buffer {

@@ -2,8 +2,10 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { isBrandName } from '../../model/brand.ts';
 import { PACKAGE_FOLDER } from '../../platform/package-folder.ts';
-import type { Render, TemplateValues } from './template.ts';
+import { SAMPLES } from './samples.ts';
+import type { Render, TemplateSource } from './template.ts';
 import { createTemplateFiles, type TemplateFilesDependencies } from './template-files.ts';
+import { createCatalogues } from './words.ts';
 
 export type TemplateKind = 'verification' | 'invite' | 'migration' | 'page' | 'confirm';
 
@@ -17,6 +19,7 @@ export interface BrandsConfig {
 
 export interface FoundTemplate {
   readonly render: Render;
+  readonly syntax: TemplateSource['syntax'];
   /** Whether it is one of those that come with the server. */
   readonly builtIn: boolean;
   /** The brand that it is of; where one file is for all, the path of that. */
@@ -46,34 +49,11 @@ const FILES: Record<TemplateKind, readonly string[]> = {
   verification: ['verification_template.eml.j2', 'verification_template.eml'],
   invite: ['invite_template.eml.j2', 'invite_template.eml'],
   migration: ['migration_template.eml.j2', 'migration_template.eml'],
-  page: ['verify_response_template.html'],
-  confirm: ['confirm_template.html'],
+  page: ['verify_response_template.html.j2', 'verify_response_template.html'],
+  confirm: ['confirm_template.html.j2', 'confirm_template.html'],
 };
 
-/** To try templates with. */
-const SAMPLE: TemplateValues = Object.fromEntries(
-  [
-    'messageid',
-    'date',
-    'to',
-    'from',
-    'multipart_boundary',
-    'ipaddress',
-    'link',
-    'token',
-    'message',
-    'action',
-    'mxid',
-    'subject_header_value',
-    'sender_display_name',
-    'room_id',
-    'room_name',
-    'web_client_location',
-    'web_client_host',
-    'bracketed_verified_sender',
-    'bracketed_room_name',
-  ].map((name) => [name, name]),
-);
+const OPERATOR = { server_name: 'id.example.org', operator_name: 'Example' };
 
 export function createBrands(config: BrandsConfig, deps: TemplateFilesDependencies): Brands {
   const { templatesPath, defaultBrand, singleFiles } = config;
@@ -81,11 +61,11 @@ export function createBrands(config: BrandsConfig, deps: TemplateFilesDependenci
   // Started from its own folder, the default `res` is the built-in one.
   const isBuiltInFolder = path.resolve(templatesPath) === path.resolve(BUILT_IN);
 
-  async function findIn(folder: string, kind: TemplateKind): Promise<Render | undefined> {
+  async function findIn(folder: string, kind: TemplateKind) {
     for (const name of FILES[kind]) {
       const syntax = name.endsWith('.j2') ? 'jinja' : 'percent';
       const render = await files.find(path.join(folder, name), syntax);
-      if (render !== undefined) return render;
+      if (render !== undefined) return { render, syntax } as const;
     }
     return undefined;
   }
@@ -95,19 +75,19 @@ export function createBrands(config: BrandsConfig, deps: TemplateFilesDependenci
     if (single) {
       const render = await files.find(single, 'percent');
       if (render === undefined) throw new Error(`The template ${single} is not there`);
-      return { render, builtIn: false, brand: single };
+      return { render, syntax: 'percent', builtIn: false, brand: single };
     }
     const isName = asked !== undefined && isBrandName(asked);
     for (const brand of new Set([...(isName ? [asked] : []), defaultBrand])) {
       const own = await findIn(path.join(templatesPath, brand), kind);
-      if (own !== undefined) return { render: own, builtIn: isBuiltInFolder, brand };
+      if (own !== undefined) return { ...own, builtIn: isBuiltInFolder, brand };
       if (!BUILT_IN_BRANDS.includes(brand)) continue;
       const stock = await findIn(path.join(BUILT_IN, brand), kind);
-      if (stock !== undefined) return { render: stock, builtIn: true, brand };
+      if (stock !== undefined) return { ...stock, builtIn: true, brand };
     }
     const stock = await findIn(path.join(BUILT_IN, FALLBACK_BRAND), kind);
     if (stock === undefined) throw new Error(`There is no built-in template of kind ${kind}`);
-    return { render: stock, builtIn: true, brand: FALLBACK_BRAND };
+    return { ...stock, builtIn: true, brand: FALLBACK_BRAND };
   }
 
   return {
@@ -131,12 +111,13 @@ export function createBrands(config: BrandsConfig, deps: TemplateFilesDependenci
     },
     async check() {
       const faults = new Set<string>();
+      const words = await createCatalogues().in('en');
       const folders = await readdir(templatesPath).catch(() => []);
       for (const brand of [undefined, ...BUILT_IN_BRANDS, ...folders.sort()]) {
-        for (const kind of Object.keys(FILES) as TemplateKind[]) {
+        for (const { kind, values } of SAMPLES) {
           try {
             const { render } = await find(kind, brand);
-            render(SAMPLE);
+            render({ ...OPERATOR, ...values }, words);
           } catch (error) {
             faults.add(error instanceof Error ? error.message : String(error));
           }

@@ -28,12 +28,14 @@ export function compilePercent(text: string): Render {
     }
     line += part.split('\n').length - 1;
   }
-  return (values) =>
-    parts
+  return (given, { lang, dir }) => {
+    const values = { lang, dir, ...given };
+    return parts
       .map((part) => {
         if (part === '%%') return '%';
         const name = /^%\(([^%)]*)\)s$/.exec(part)?.[1];
         return name === undefined ? part : lookUp(values, name);
       })
       .join('');
+  };
 }

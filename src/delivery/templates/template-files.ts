@@ -78,9 +78,9 @@ export function createTemplateFiles({ clock, logger }: TemplateFilesDependencies
   /** With the last version that made something in its place until it has made something itself. */
   function covered(version: Render, proven: Entry['proven']): Render {
     let isReported = false;
-    return (values) => {
+    return (values, words) => {
       try {
-        const made = version(values);
+        const made = version(values, words);
         proven.render = version;
         return made;
       } catch (error) {
@@ -92,7 +92,7 @@ export function createTemplateFiles({ clock, logger }: TemplateFilesDependencies
           );
         }
         isReported = true;
-        return proven.render(values);
+        return proven.render(values, words);
       }
     };
   }

@@ -1,11 +1,12 @@
 import { compileJinja } from './jinja.ts';
 import { compilePercent } from './percent.ts';
+import type { Words } from './words.ts';
 
 /** Values by name. What a template asks for and nobody gives is empty. */
 export type TemplateValues = Readonly<Record<string, string>>;
 
 /** A compiled template. */
-export type Render = (values: TemplateValues) => string;
+export type Render = (values: TemplateValues, words: Words) => string;
 
 /** A template that cannot be used; the message names file, line and fault. */
 class TemplateError extends Error {
@@ -32,9 +33,9 @@ function templateError(file: string, error: unknown): TemplateError {
 export function compileTemplate({ file, text, syntax }: TemplateSource): Render {
   try {
     const render = syntax === 'jinja' ? compileJinja(text) : compilePercent(text);
-    return (values) => {
+    return (values, words) => {
       try {
-        return render(values);
+        return render(values, words);
       } catch (error) {
         throw templateError(file, error);
       }

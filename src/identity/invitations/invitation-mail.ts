@@ -1,3 +1,4 @@
+import type { Language } from '../../model/languages.ts';
 import type { WebClient } from '../../model/web-client.ts';
 import type { Random } from '../../platform/random.ts';
 import { NONCE_LENGTH } from '../../signing/sealing.ts';
@@ -12,6 +13,8 @@ export interface MailMatter {
   /** Folded, as the invitation is kept. */
   readonly address: string;
   readonly brand: string | undefined;
+  /** Undefined: the homeserver asked for none that there is. */
+  readonly language: Language | undefined;
   /** Who proved to be the sender; undefined where it is only said. */
   readonly verifiedSender: string | undefined;
   readonly webClient: WebClient;
@@ -33,7 +36,7 @@ const bracketed = (text: string | undefined) => (text ? `(${text}) ` : '');
 
 /** @param signUrl the URL of `sign-ed25519` */
 export function invitationMail(
-  { to, address, brand, verifiedSender, webClient, texts }: MailMatter,
+  { to, address, brand, language, verifiedSender, webClient, texts }: MailMatter,
   { token, privateKey }: MailSecret,
   signUrl: string,
 ): InvitationMail {
@@ -42,6 +45,7 @@ export function invitationMail(
     to,
     address,
     brand,
+    language,
     isSpace: texts['room_type'] === 'm.space',
     values: {
       ...texts,
@@ -51,6 +55,7 @@ export function invitationMail(
       web_client_location: webClient.location,
       web_client_host: webClient.host,
       bracketed_room_name: bracketed(texts['room_name']),
+      verified_sender: verifiedSender ?? '',
       bracketed_verified_sender: bracketed(verifiedSender),
     },
   };

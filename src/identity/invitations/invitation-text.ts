@@ -1,3 +1,4 @@
+import type { Language } from '../../model/languages.ts';
 import { bareWords } from './bare-words.ts';
 import { visibleText } from './visible-text.ts';
 import { WEB_CLIENT_LOCATION } from './web-client.ts';
@@ -113,6 +114,8 @@ export interface InvitationMail {
   /** Folded, as it is kept. */
   readonly address: string;
   readonly brand: string | undefined;
+  /** Undefined: the homeserver asked for none that there is. */
+  readonly language: Language | undefined;
   readonly isSpace: boolean;
   /** Where its owner can have no more of them mailed. */
   readonly refuseUrl?: string | undefined;

@@ -1,6 +1,7 @@
 import { mailboxOf, parseThreePid, type ThreePid } from '../../model/addresses.ts';
 import { foldCase } from '../../model/case-folding.ts';
 import { IdentityError } from '../../model/errors.ts';
+import type { Language } from '../../model/languages.ts';
 import { parseMxid } from '../../model/mxid.ts';
 import type { WebClient } from '../../model/web-client.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -16,6 +17,7 @@ import type { FollowedRequest, FollowRequest } from '../messages/followed-reques
 import type { ServerKeys } from '../server-keys.ts';
 import { invitationMail, keptMail, type MailMatter } from './invitation-mail.ts';
 import type { InvitationQuota, Place } from './invitation-quota.ts';
+import type { InvitationRules } from './invitation-rules.ts';
 import { deleteOldInvitations } from './invitation-sweep.ts';
 import {
   cleanText,
@@ -24,7 +26,7 @@ import {
   redactAddress,
   textsOf,
 } from './invitation-text.ts';
-import { WEB_CLIENT_LOCATION, type WebClientRules, webClientChooser } from './web-client.ts';
+import { WEB_CLIENT_LOCATION, webClientChooser } from './web-client.ts';
 
 /** Inviting those whom nobody knows but by their address (Identity Service API, "Invitation storage"). */
 export interface Invitations {
@@ -57,6 +59,7 @@ export interface InvitationRequest {
   /** Every text among the arguments, as sent. */
   readonly texts: ReadonlyMap<string, string>;
   readonly brand: string | undefined;
+  readonly language: Language | undefined;
   readonly caller: Caller;
 }
 
@@ -80,20 +83,6 @@ export interface SignedInvitation {
   readonly sender: string;
   readonly token: string;
   readonly signatures: Signatures;
-}
-
-export interface InvitationRules extends WebClientRules {
-  readonly homeserverBlocklist: readonly string[];
-  readonly roomBlocklist: readonly string[];
-  readonly keywordBlocklist: readonly string[];
-  readonly obfuscateUsernameCharacters: number;
-  readonly obfuscateDomainCharacters: number;
-  readonly invites: {
-    readonly extraFields: readonly string[];
-    /** Milliseconds; 0: never. */
-    readonly expiry: number;
-    readonly keyGrace: number;
-  };
 }
 
 export interface InvitationsDependencies {
@@ -184,6 +173,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
       to: mailboxOf(invited),
       address: invited.address,
       brand: request.brand,
+      language: request.language,
       verifiedSender: request.user && cleanText(request.user),
       webClient,
       texts: textsOf(request.texts, invites.extraFields),

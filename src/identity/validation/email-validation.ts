@@ -1,10 +1,12 @@
 import type { Logger } from 'pino';
 import { mailboxOf, parseThreePid } from '../../model/addresses.ts';
 import { IdentityError } from '../../model/errors.ts';
+import type { Language } from '../../model/languages.ts';
 import { type Caller, mailCharges } from '../limits/charges.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { FollowRequest } from '../messages/followed-request.ts';
 import { usableNextLink } from './next-link.ts';
+import { CODES } from './session-codes.ts';
 import { shortCodeOf } from './short-code.ts';
 import type { Validation } from './validation.ts';
 
@@ -24,6 +26,8 @@ export interface EmailValidationRequest {
   readonly sendAttempt: number;
   readonly nextLink: string | undefined;
   readonly brand: string | undefined;
+  /** Undefined: none that there is was asked for. */
+  readonly language: Language | undefined;
   readonly clientAddress: string | undefined;
   readonly caller: Caller;
 }
@@ -33,11 +37,14 @@ export interface VerificationMail {
   /** Folded, as it is kept. */
   readonly address: string;
   readonly brand: string | undefined;
+  readonly language: Language | undefined;
   readonly link: string;
   readonly token: string;
   /** What can be typed in place of the token, where there is such. */
   readonly code: string | undefined;
   readonly ipAddress: string | undefined;
+  /** Milliseconds that the link works at most. */
+  readonly lifetime: number;
 }
 
 export interface EmailValidationDependencies {
@@ -59,7 +66,7 @@ const MAX_LENGTH = 500;
 export function createEmailValidation(deps: EmailValidationDependencies): EmailValidation {
   return {
     async request(request) {
-      const { email, clientSecret, sendAttempt, brand } = request;
+      const { email, clientSecret, sendAttempt, brand, language } = request;
       if (email.length < 1 || email.length > MAX_LENGTH) {
         throw new IdentityError(
           'parameter-invalid',
@@ -83,10 +90,12 @@ export function createEmailValidation(deps: EmailValidationDependencies): EmailV
           to: mailboxOf(threepid),
           address: threepid.address,
           brand,
+          language,
           link: `${deps.submitUrl}?${query}`,
           token,
           code: deps.shortCodes ? shortCodeOf(token) : undefined,
           ipAddress: request.clientAddress,
+          lifetime: CODES.email.lifetime,
         });
       };
       return followed.run(() =>

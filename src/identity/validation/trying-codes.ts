@@ -1,4 +1,5 @@
 import { IdentityError } from '../../model/errors.ts';
+import { shortenedAddress } from '../../model/shortened-address.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Session, SessionStore } from '../../storage/stores/index.ts';
 import type { MessageEventName } from '../messages/message-events.ts';
@@ -77,4 +78,21 @@ export async function tryCode(
   }
   await sessions.markValidated(owned.sid, clock.now());
   return { session, event: 'proven' };
+}
+
+/** Characters of a code that need no counting of guesses. */
+const NEVER_GUESSED = 32;
+
+/** The address, shortened, for who has a code of the session. Such a try is not counted: short codes are refused. */
+export async function shownAddress(
+  sessions: SessionStore,
+  { sid, clientSecret, given }: OwnedSession & { readonly given: string },
+): Promise<string | undefined> {
+  if (given.length < NEVER_GUESSED) return undefined;
+  const session = await sessions.find(sid);
+  if (session === undefined || !sameSecret(clientSecret, session.clientSecret)) return undefined;
+  const { sendingCode, medium, address } = session;
+  const codes = [...(await sessions.codes(sid)), ...(sendingCode ? [sendingCode] : [])];
+  const isRight = codes.some(({ code }) => sameSecret(given, code));
+  return isRight ? shortenedAddress(medium, address) : undefined;
 }

@@ -1,5 +1,6 @@
 import type { ThreePid } from '../../model/addresses.ts';
 import { IdentityError, isOutcomeUnknown } from '../../model/errors.ts';
+import { shortenedAddress } from '../../model/shortened-address.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { deleteInBatches } from '../../platform/delete-in-batches.ts';
 import type { Leases } from '../../platform/leases.ts';
@@ -12,7 +13,7 @@ import { nextLinkWithSid } from './next-link.ts';
 import { createSessionClaims } from './session-claims.ts';
 import { CODES, SESSION_LIFETIME, WRONG_GUESSES_ALLOWED } from './session-codes.ts';
 import { createSessionQueue } from './session-queue.ts';
-import { findOwned, isExpired, tryCode } from './trying-codes.ts';
+import { findOwned, isExpired, shownAddress, tryCode } from './trying-codes.ts';
 
 /** Proving that an address is one's own: a code is sent there, and comes back. */
 export interface Validation {
@@ -27,13 +28,11 @@ export interface Validation {
    * Checks a code that came back.
    * @throws IdentityError `session-unknown`, `session-expired` (or its codes), `token-incorrect`
    */
-  submit(
-    sid: number,
-    clientSecret: string,
-    code: string,
-  ): Promise<{ nextLink: string | undefined }>;
+  submit(sid: number, clientSecret: string, code: string): Promise<Submitted>;
   /** Takes down that the link of a message was opened, where it is one. Nothing comes of it, whoever opened it. */
   noteOpened(sid: number, clientSecret: string): Promise<void>;
+  /** The address of a session, shortened, for who has a code of it that nobody can guess; expired ones, too. */
+  shownAddress(sid: number, clientSecret: string, code: string): Promise<string | undefined>;
   /**
    * A session whose address is proven.
    * @throws IdentityError `session-unknown`, `session-expired`, `session-not-validated`
@@ -59,6 +58,12 @@ export interface ValidationRequest {
    * is dead. With an UnknownOutcomeError for its cause it may have gone out, and counts as sent.
    */
   readonly send: (code: string, sid: number) => Promise<void>;
+}
+
+export interface Submitted {
+  readonly nextLink: string | undefined;
+  /** The proven address, shortened. */
+  readonly shownAddress: string;
 }
 
 export interface ValidatedSession {
@@ -242,7 +247,7 @@ export function createValidation(deps: ValidationDependencies): Validation {
       if (event !== undefined) deps.trail.note({ event, medium, address });
       // Thrown only now: the wrong guess counted in the transaction has to stay counted.
       if (error !== undefined) throw error;
-      return { nextLink };
+      return { nextLink, shownAddress: shortenedAddress(medium, address) };
     },
 
     async noteOpened(sid, clientSecret) {
@@ -252,6 +257,9 @@ export function createValidation(deps: ValidationDependencies): Validation {
       const { medium, address } = session;
       deps.trail.note({ event: 'opened', medium, address });
     },
+
+    shownAddress: (sid, clientSecret, given) =>
+      shownAddress(storage.stores.sessions, { sid, clientSecret, given }).catch(() => undefined),
 
     async validated(sid, clientSecret) {
       const session = await findOwned(storage.stores.sessions, { sid, clientSecret }, clock);

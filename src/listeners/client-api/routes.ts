@@ -24,6 +24,8 @@ import { getValidated3pid } from './endpoints/get-validated-3pid.ts';
 import { hashDetails } from './endpoints/hash-details.ts';
 import { lookup } from './endpoints/lookup.ts';
 import { lookupMapped } from './endpoints/lookup-mapped.ts';
+import { operatorLogo, type ReadLogo } from './endpoints/operator-logo.ts';
+import type { RenderPage } from './endpoints/page-context.ts';
 import { ping } from './endpoints/ping.ts';
 import { pubkey } from './endpoints/pubkey.ts';
 import { pubkeyEphemeralIsValid } from './endpoints/pubkey-ephemeral-isvalid.ts';
@@ -35,10 +37,7 @@ import { unbind, type VerifyRequest } from './endpoints/unbind.ts';
 import { validateEmailRequestToken } from './endpoints/validate-email-request-token.ts';
 import { validateMsisdnRequestToken } from './endpoints/validate-msisdn-request-token.ts';
 import { validateSubmitToken } from './endpoints/validate-submit-token.ts';
-import {
-  type RenderPage,
-  validateSubmitTokenPages,
-} from './endpoints/validate-submit-token-page.ts';
+import { validateSubmitTokenPages } from './endpoints/validate-submit-token-page.ts';
 import { versions } from './endpoints/versions.ts';
 
 export interface ClientApiServices {
@@ -56,6 +55,8 @@ export interface ClientApiServices {
   readonly invitations: Invitations;
   readonly refusals: Refusals;
   readonly renderPage: RenderPage;
+  /** Undefined: there is none. */
+  readonly readLogo: ReadLogo | undefined;
   /** Resolves when the database answers. */
   readonly ping: () => Promise<void>;
   /** Whether the server is about to stop. */
@@ -140,6 +141,7 @@ export function clientApiRoutes(
       style: 'v2',
       endpoints: [
         versions(switches.enableV1Access),
+        ...(services.readLogo ? [operatorLogo(services.readLogo)] : []),
         openapi(
           () => routes,
           'Matrix Identity Service API, as served by Cognomen',

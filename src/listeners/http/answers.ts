@@ -1,7 +1,14 @@
 import type { FastifyReply } from 'fastify';
 import { IdentityError } from '../../model/errors.ts';
 import { UnavailableError } from '../../platform/unavailable.ts';
-import { type Answer, JsonAnswer, JsonText, PageAnswer, RedirectAnswer } from './endpoint.ts';
+import {
+  type Answer,
+  FileAnswer,
+  JsonAnswer,
+  JsonText,
+  PageAnswer,
+  RedirectAnswer,
+} from './endpoint.ts';
 import { type AnswerContext, badJson, toApiError } from './errors.ts';
 
 /** On every answer of an API that web clients of any origin use. */
@@ -40,6 +47,18 @@ function sendPage(reply: FastifyReply, page: PageAnswer): FastifyReply {
     .send(page.html);
 }
 
+function sendFile(reply: FastifyReply, { type, bytes }: FileAnswer): FastifyReply {
+  return reply
+    .headers({
+      'content-type': type,
+      // A picture can be a document with scripts in it, where it is opened by itself.
+      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+      'x-content-type-options': 'nosniff',
+      'cache-control': 'public, max-age=3600',
+    })
+    .send(bytes);
+}
+
 function sendRedirect(reply: FastifyReply, { location }: RedirectAnswer): FastifyReply {
   return reply
     .code(302)
@@ -54,6 +73,7 @@ function sendRedirect(reply: FastifyReply, { location }: RedirectAnswer): Fastif
 /** Sends what a handler answered. */
 export function send(reply: FastifyReply, answer: Answer): FastifyReply {
   if (answer instanceof PageAnswer) return sendPage(reply, answer);
+  if (answer instanceof FileAnswer) return sendFile(reply, answer);
   if (answer instanceof RedirectAnswer) return sendRedirect(reply, answer);
   if (answer instanceof JsonText) return sendJson(reply, 200, answer.text);
   if (answer instanceof JsonAnswer) {

@@ -178,6 +178,7 @@ function handler(
       clientAddress: address,
       caller: { version, user, address: network, networks },
       brand: brandOf(query),
+      acceptLanguage: request.raw.headers['accept-language'],
       pathParameters: request.params as Record<string, string>,
       signed,
     };

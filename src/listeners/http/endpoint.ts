@@ -20,6 +20,8 @@ export interface RequestContext {
   readonly caller: Caller;
   /** The `brand` of the query string, when it can name one. */
   readonly brand: string | undefined;
+  /** The Accept-Language header as it came. */
+  readonly acceptLanguage: string | undefined;
   /** Parts of the path that vary, percent-decoded. */
   readonly pathParameters: Readonly<Record<string, string>>;
   readonly signed: SignedRequest;
@@ -37,7 +39,7 @@ export interface SignedRequest {
 }
 
 /** What a handler answers: an object is sent as JSON with 200. */
-export type Answer = object | JsonAnswer | JsonText | PageAnswer | RedirectAnswer;
+export type Answer = object | JsonAnswer | JsonText | PageAnswer | FileAnswer | RedirectAnswer;
 
 export class JsonAnswer {
   readonly status: number;
@@ -70,6 +72,17 @@ export class PageAnswer {
   }
 }
 
+/** A file that pages show. */
+export class FileAnswer {
+  readonly type: string;
+  readonly bytes: Buffer;
+
+  constructor(type: string, bytes: Buffer) {
+    this.type = type;
+    this.bytes = bytes;
+  }
+}
+
 export class RedirectAnswer {
   readonly location: string;
 
@@ -81,7 +94,7 @@ export class RedirectAnswer {
 /** What a handler may answer where success is described by that schema; undefined: a page. */
 type AnswerOf<S extends Schema | undefined> = S extends Schema
   ? Described<S> | JsonAnswer | JsonText
-  : PageAnswer | RedirectAnswer;
+  : PageAnswer | FileAnswer | RedirectAnswer;
 
 interface EndpointDescription<F extends Fields, S extends Schema | undefined> {
   readonly method: 'GET' | 'POST';
@@ -101,6 +114,8 @@ interface EndpointDescription<F extends Fields, S extends Schema | undefined> {
   readonly answer: S;
   /** The JSON of a 503 that is no refusal, but says what is not well. */
   readonly unavailable?: Schema;
+  /** The media type of a success that is neither JSON nor a page. */
+  readonly media?: string;
   /** The statuses of faults, where they are not as everywhere. */
   readonly statuses?: Statuses;
   /** What it takes; arguments not named here are ignored. */

@@ -78,8 +78,8 @@ function commonRefusals(endpoint: DescribedEndpoint, protects: boolean): readonl
 }
 
 /** Of what never gets to an endpoint, or fails in it, no page is made. */
-const isPage = ({ answer }: DescribedEndpoint, status: number) =>
-  answer === undefined && status < 500 && status !== 413;
+const isPage = ({ answer, media }: DescribedEndpoint, status: number) =>
+  answer === undefined && media === undefined && status < 500 && status !== 413;
 
 function refusals(
   endpoint: DescribedEndpoint,
@@ -161,13 +161,16 @@ function operation(endpoint: DescribedEndpoint, group: DescribedRoutes): Operati
   const style = endpoint.argumentStyle ?? version;
   const body = json(argumentsSchema(endpoint));
   const form = Object.fromEntries(FORM_TYPES.map((type) => [type, body[JSON_TYPE]]));
+  const { media } = endpoint;
   const success: [string, Response][] =
-    endpoint.answer === undefined
-      ? [
-          ['200', { description: 'A page', content: page }],
-          ['302', { description: 'On to the link that was given with the request for it' }],
-        ]
-      : [['200', { description: 'Success', content: json(endpoint.answer) }]];
+    media !== undefined
+      ? [['200', { description: 'A file', content: { [media]: { schema: aString } } }]]
+      : endpoint.answer === undefined
+        ? [
+            ['200', { description: 'A page', content: page }],
+            ['302', { description: 'On to the link that was given with the request for it' }],
+          ]
+        : [['200', { description: 'Success', content: json(endpoint.answer) }]];
   if (endpoint.unavailable !== undefined) {
     success.push(['503', { description: 'with the reason', content: json(endpoint.unavailable) }]);
   }

@@ -320,6 +320,12 @@ export const KEYS: Readonly<Record<string, Rows>> = {
         'it was meant to be',
         'compat/operators-templates > make the verification mail and its page',
       ),
+      better(
+        'a file written anew says `Sydent Validation`',
+        'a file written anew says `Identity server` and the host name',
+        'people are to know who writes to them; without the key it is as before',
+        'config/first-start > a new file names this server as the sender, one without the key does not',
+      ),
     ],
     'email.subject': [
       same(
@@ -333,6 +339,13 @@ export const KEYS: Readonly<Record<string, Rows>> = {
         DEFAULT,
         'api/store-invite > is stored, mailed and signed for',
         'config/golden > the %s kind of file is read as it was meant',
+      ),
+      better(
+        'English, and beginning with a blank without a display name',
+        'the stock mail has its default in the language asked for; without a name the verified user, or someone, is named',
+        'people are to know who invites them',
+        'api/languages > of an invitation is what the homeserver asks for, else the default',
+        'api/languages > names the user who has shown an access token',
       ),
     ],
     'email.invite.subject_space': [
@@ -656,6 +669,13 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     'email.web_client_allow_list',
     'email.invite.expiry_days',
     'email.invite.key_grace_days',
+  ],
+  'who runs the server, and in which language it speaks': [
+    'operator.name',
+    'operator.logo',
+    'operator.privacy_url',
+    'operator.contact',
+    'email.default_language',
   ],
   'other providers of text messages': [
     'sms.provider',

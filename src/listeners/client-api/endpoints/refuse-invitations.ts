@@ -1,14 +1,14 @@
 import type { Refusals } from '../../../identity/invitations/refusals.ts';
-import type { ServerKeys } from '../../../identity/server-keys.ts';
 import { IdentityError } from '../../../model/errors.ts';
+import { preferredLanguage } from '../../../model/languages.ts';
+import type { ResultPage } from '../../../model/result-page.ts';
 import { type Endpoint, endpoint, PageAnswer, type RequestContext } from '../../http/endpoint.ts';
 import { toApiError } from '../../http/errors.ts';
 import { field, text } from '../../http/fields.ts';
-import type { RenderPage } from './validate-submit-token-page.ts';
+import { type RenderPage, wayToRoot } from './page-context.ts';
 
 export interface RefuseInvitationsServices {
   readonly refusals: Refusals;
-  readonly keys: Pick<ServerKeys, 'serverName'>;
   readonly renderPage: RenderPage;
 }
 
@@ -23,18 +23,20 @@ const oneClick = field(ONE_CLICK.value, { type: 'string', enum: [ONE_CLICK.value
 /** Bytes: mail programs send one parameter. */
 const BODY_LIMIT = 16 * 1024;
 
-const BROKEN = 'This link is not complete. Please copy the whole link from the message.';
-const QUESTION =
-  'Do you want no more invitations by mail at your address? You can use the address with Matrix all the same.';
-
 /** The link in an invitation by which nobody is invited by mail any more: a page with a button, and what that does. */
-export function refuseInvitations({
-  refusals,
-  keys,
-  renderPage,
-}: RefuseInvitationsServices): Endpoint[] {
-  const page = async (status: number, content: Parameters<RenderPage>[0]) => {
-    const { html, contentSecurityPolicy } = await renderPage(content);
+export function refuseInvitations({ refusals, renderPage }: RefuseInvitationsServices): Endpoint[] {
+  const page = async (
+    status: number,
+    context: RequestContext,
+    content: Pick<ResultPage, 'outcome' | 'failure' | 'action'>,
+  ) => {
+    const { html, contentSecurityPolicy } = await renderPage({
+      brand: context.brand,
+      language: preferredLanguage(context.acceptLanguage),
+      medium: 'email',
+      root: wayToRoot(context),
+      ...content,
+    });
     return new PageAnswer(status, html, contentSecurityPolicy);
   };
   const common = {
@@ -42,10 +44,10 @@ export function refuseInvitations({
     servlet: 'RefuseInvitationsServlet',
     answer: undefined,
     faults: ['token-incorrect'],
-    onError(error: unknown, { brand, version }: RequestContext) {
-      const { status } = toApiError(error, { version });
+    onError(error: unknown, context: RequestContext) {
+      const { status } = toApiError(error, { version: context.version });
       if (status >= 500) throw error;
-      return page(status, { brand, message: BROKEN });
+      return page(status, context, { outcome: 'failed', failure: 'broken' });
     },
   } as const;
   const requireOurs = (isOurs: boolean) => {
@@ -58,7 +60,8 @@ export function refuseInvitations({
       method: 'GET',
       summary: 'The link in an invitation by which its owner refuses more: asks for a click',
       fields: { token: text },
-      async handle({ token }, { brand }) {
+      async handle({ token }, context) {
+        const { brand } = context;
         requireOurs(await refusals.isToken(token));
         const query = new URLSearchParams({
           token,
@@ -66,7 +69,8 @@ export function refuseInvitations({
           ...(brand !== undefined && { brand }),
         });
         // Relative, whatever a proxy has put before it.
-        return page(200, { brand, message: QUESTION, action: `refuse-invitations?${query}` });
+        const action = `refuse-invitations?${query}`;
+        return page(200, context, { outcome: 'refuse', action });
       },
     }),
     endpoint({
@@ -76,10 +80,9 @@ export function refuseInvitations({
       argumentStyle: 'v1',
       bodyLimit: BODY_LIMIT,
       fields: { token: text, [ONE_CLICK.name]: oneClick },
-      async handle(args, { brand }) {
+      async handle(args, context) {
         requireOurs(await refusals.refuse(args.token));
-        const message = `No more invitations are mailed to your address from here. To have them again, ask who runs ${keys.serverName}.`;
-        return page(200, { brand, message });
+        return page(200, context, { outcome: 'refused' });
       },
     }),
   ];

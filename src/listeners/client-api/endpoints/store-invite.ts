@@ -1,5 +1,6 @@
 import type { Invitations } from '../../../identity/invitations/invitations.ts';
 import type { ServerKeys } from '../../../identity/server-keys.ts';
+import { preferredLanguage } from '../../../model/languages.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { mxid, roomId, text } from '../../http/fields.ts';
 import { aList, anObject, aString } from '../../http/schema.ts';
@@ -44,6 +45,7 @@ export const storeInvite = ({ invitations, keys, baseUrl }: StoreInviteServices)
         user: context.user,
         texts: texts(),
         brand: context.brand,
+        language: preferredLanguage(context.acceptLanguage),
         caller: context.caller,
       });
       const version = context.version === 'v1' ? 'api/v1' : 'v2';

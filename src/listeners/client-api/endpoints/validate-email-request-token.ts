@@ -1,4 +1,5 @@
 import type { EmailValidation } from '../../../identity/validation/email-validation.ts';
+import { preferredLanguage } from '../../../model/languages.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import { clientSecret, integer, optional, text } from '../../http/fields.ts';
 import { aBoolean, anObject, aString } from '../../http/schema.ts';
@@ -33,6 +34,7 @@ export const validateEmailRequestToken = (validation: EmailValidation) =>
         sendAttempt: args.send_attempt,
         nextLink: args.next_link,
         brand,
+        language: preferredLanguage(context.acceptLanguage),
         clientAddress,
         caller,
       });

@@ -1,5 +1,7 @@
 import type { Validation } from '../../../identity/validation/validation.ts';
 import type { Medium } from '../../../model/addresses.ts';
+import { preferredLanguage } from '../../../model/languages.ts';
+import type { PageFailure, ResultPage } from '../../../model/result-page.ts';
 import {
   type Endpoint,
   endpoint,
@@ -9,36 +11,18 @@ import {
 } from '../../http/endpoint.ts';
 import { toApiError } from '../../http/errors.ts';
 import { clientSecret, sid, text } from '../../http/fields.ts';
+import { type RenderPage, wayToRoot } from './page-context.ts';
 
 const SERVLETS: Record<Medium, string> = {
   email: 'EmailValidateCodeServlet',
   msisdn: 'MsisdnValidateCodeServlet',
 };
 
-const SUCCESS: Record<Medium, string> = {
-  email: 'Your email address is confirmed. You can go back to your app now.',
-  msisdn: 'Your phone number is confirmed. You can go back to your app now.',
+/** What failed, by errcode; anything else is wrong with the link itself. */
+const FAILURES: Readonly<Record<string, PageFailure>> = {
+  M_NO_VALID_SESSION: 'unknown',
+  M_TOKEN_INCORRECT: 'wrong',
 };
-
-/** What a person can do about it, by errcode. */
-const FAILURES: Readonly<Record<string, string>> = {
-  M_SESSION_EXPIRED: 'This link has expired. Please ask for a new message in your app.',
-  M_NO_VALID_SESSION: 'This link is not valid any more. Please ask for a new message in your app.',
-  M_TOKEN_INCORRECT: 'This link is not the right one. Please open the newest message you got.',
-};
-const INCOMPLETE = 'This link is not complete. Please copy the whole link from the message.';
-
-/** Before the click, where one is asked for. */
-const QUESTION: Record<Medium, string> = {
-  email: 'Somebody, most likely you, wants to use this email address with Matrix. Is that right?',
-  msisdn: 'Somebody, most likely you, wants to use this phone number with Matrix. Is that right?',
-};
-
-export type RenderPage = (page: {
-  readonly brand: string | undefined;
-  readonly message: string;
-  readonly action?: string;
-}) => Promise<{ html: string; contentSecurityPolicy: string }>;
 
 export interface SubmitTokenPages {
   readonly validation: Validation;
@@ -47,35 +31,67 @@ export interface SubmitTokenPages {
   readonly confirmFirst: boolean;
 }
 
+interface Given {
+  readonly sid: number;
+  readonly client_secret: string;
+  readonly token: string;
+}
+
 /** `GET validate/MEDIUM/submitToken`: the link in the message, opened in a browser. */
 export function validateSubmitTokenPages(
   medium: Medium,
   { validation, renderPage, confirmFirst }: SubmitTokenPages,
 ): Endpoint[] {
-  const page = async (status: number, content: Parameters<RenderPage>[0]): Promise<PageAnswer> => {
-    const { html, contentSecurityPolicy } = await renderPage(content);
+  const page = async (
+    status: number,
+    context: RequestContext,
+    content: Pick<ResultPage, 'outcome' | 'failure' | 'shownAddress' | 'action'>,
+  ): Promise<PageAnswer> => {
+    const { html, contentSecurityPolicy } = await renderPage({
+      brand: context.brand,
+      language: preferredLanguage(context.acceptLanguage),
+      medium,
+      root: wayToRoot(context),
+      ...content,
+    });
     return new PageAnswer(status, html, contentSecurityPolicy);
   };
+  /** The page of what went wrong; the address is that of an expired link. */
+  async function failure(error: unknown, context: RequestContext, given?: Given) {
+    const { status, errcode } = toApiError(error, { version: context.version });
+    if (status >= 500) throw error;
+    if (errcode !== 'M_SESSION_EXPIRED') {
+      const why = FAILURES[errcode] ?? 'incomplete';
+      return page(status, context, { outcome: 'failed', failure: why });
+    }
+    const shownAddress = given && (await shownTo(given));
+    return page(status, context, { outcome: 'expired', shownAddress });
+  }
+
+  const shownTo = ({ sid: id, client_secret, token }: Given) =>
+    validation.shownAddress(id, client_secret, token);
+
   const path = `/validate/${medium}/submitToken`;
   const common = {
     servlet: SERVLETS[medium],
     answer: undefined,
     fields: { sid, client_secret: clientSecret, token: text },
-    onError(error: unknown, { brand, version }: RequestContext) {
-      const { status, errcode } = toApiError(error, { version });
-      if (status >= 500) throw error;
-      return page(status, { brand, message: FAILURES[errcode] ?? INCOMPLETE });
-    },
+    onError: (error: unknown, context: RequestContext) => failure(error, context),
   } as const;
   const submits = {
     faults: ['session-expired', 'session-unknown', 'token-incorrect'],
-    async handle(
-      args: { sid: number; client_secret: string; token: string },
-      { brand }: RequestContext,
-    ) {
-      const { nextLink } = await validation.submit(args.sid, args.client_secret, args.token);
-      if (nextLink !== undefined) return new RedirectAnswer(nextLink);
-      return page(200, { brand, message: SUCCESS[medium] });
+    async handle(args: Given, context: RequestContext) {
+      try {
+        const { nextLink, shownAddress } = await validation.submit(
+          args.sid,
+          args.client_secret,
+          args.token,
+        );
+        if (nextLink !== undefined) return new RedirectAnswer(nextLink);
+        return await page(200, context, { outcome: 'proven', shownAddress });
+      } catch (error) {
+        return failure(error, context, args);
+      }
     },
   } as const;
 
@@ -89,13 +105,13 @@ export function validateSubmitTokenPages(
       method: 'GET',
       path,
       summary: 'The link in the message: asks for a click',
-      async handle(args, { brand, signed }) {
+      async handle(args, context) {
         await validation.noteOpened(args.sid, args.client_secret);
-        return page(200, {
-          brand,
-          message: QUESTION[medium],
+        return page(200, context, {
+          outcome: 'ask',
+          shownAddress: await shownTo(args),
           // Relative, whatever a proxy has put before it.
-          action: `submitToken/confirm?${signed.uri.split('?')[1] ?? ''}`,
+          action: `submitToken/confirm?${context.signed.uri.split('?')[1] ?? ''}`,
         });
       },
     }),
