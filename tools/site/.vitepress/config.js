@@ -47,6 +47,7 @@ export default defineConfig({
         'Running it',
         page('Configuration', 'configuration'),
         page('Operations', 'operations'),
+        page('Mails and pages: templates', 'templates'),
         page('Command line', 'command-line'),
         page('Invitations', 'invitations'),
         page('Limits', 'limits'),
