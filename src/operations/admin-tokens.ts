@@ -1,5 +1,13 @@
 import { createAdminToken } from '../identity/operators/admin-tokens.ts';
-import { aBoolean, aList, anInteger, anObject, aString } from '../model/json-schema.ts';
+import {
+  aBoolean,
+  aList,
+  anInteger,
+  anObject,
+  aString,
+  type Described,
+  named,
+} from '../model/json-schema.ts';
 import { OperatorError } from '../platform/operator-error.ts';
 import type { AdminTokenRow } from '../storage/stores/index.ts';
 import { wholeNumber } from './input.ts';
@@ -10,7 +18,7 @@ const DAY = 24 * 60 * 60 * 1000;
 const LONGEST_NAME = 100;
 const USUAL_DAYS = 90;
 
-const SEEN = {
+const MEMBERS = {
   id: aString,
   role: aString,
   name: aString,
@@ -18,15 +26,11 @@ const SEEN = {
   expires_at: anInteger,
 };
 
+const USED = { last_used_at: anInteger };
+
 /** A token of the admin API, but for itself; times in milliseconds. */
-interface SeenToken {
-  readonly id: string;
-  readonly role: string;
-  readonly name: string;
-  readonly created_at: number;
-  readonly expires_at: number;
-  readonly last_used_at?: number | undefined;
-}
+const SEEN = named('AdminToken', anObject(MEMBERS, USED));
+type SeenToken = Described<typeof SEEN>;
 
 const seen = (row: AdminTokenRow): SeenToken => ({
   id: row.id,
@@ -49,6 +53,7 @@ export const createToken: Operation<SeenToken & { readonly token: string }> = {
     name: { name: 'NAME', about: 'For whom or what it is' },
     'expires-days': { name: 'N', about: `It works for so many days; ${USUAL_DAYS} without this` },
   },
+  result: anObject({ ...MEMBERS, token: aString }, USED),
   async run({ options }, context) {
     const { role, name = '' } = options;
     if (role !== 'viewer' && role !== 'operator') {
@@ -75,7 +80,7 @@ export const listTokens: Operation<readonly SeenToken[]> = {
   kind: 'overview',
   operatorsOnly: true,
   summary: 'The tokens of the admin API',
-  result: aList(anObject(SEEN, { last_used_at: anInteger })),
+  result: aList(SEEN),
   run: async (_input, { storage }) => (await storage.stores.adminTokens.list()).map(seen),
   text: (all) =>
     lines(

@@ -1,4 +1,12 @@
 import { casefold, type FoldedAddress } from '../identity/associations/casefold.ts';
+import {
+  aBoolean,
+  aList,
+  anInteger,
+  anObject,
+  aString,
+  type Schema,
+} from '../model/json-schema.ts';
 import { OperatorError } from '../platform/operator-error.ts';
 import type { Operation } from './operation.ts';
 import { lines, plain } from './text.ts';
@@ -22,6 +30,22 @@ interface Casefolded {
   readonly addresses: readonly FoldedAddress[];
 }
 
+const FOLDED = anObject(
+  {
+    address: aString,
+    removed: aList(anObject({ to: aString, mxid: aString })),
+    left: aBoolean,
+  },
+  { mxid: aString },
+);
+const CASEFOLDED = anObject({
+  dry_run: aBoolean,
+  folded: anInteger,
+  removed: anInteger,
+  left: anInteger,
+  addresses: aList(FOLDED),
+});
+
 /** One binding for each address, whatever the case it is written in. */
 export const casefoldAddresses: Operation<Casefolded> = {
   resource: 'casefold',
@@ -32,6 +56,7 @@ export const casefoldAddresses: Operation<Casefolded> = {
     'dry-run': 'Only looks what would become of them',
     'no-email': 'Tells nobody',
   },
+  result: CASEFOLDED as Schema<Casefolded>,
   async run({ flags }, context) {
     const { storage, keys, clock, progress } = context;
     const pepper = await storage.stores.verification.pepper();

@@ -12,17 +12,21 @@ import {
   checkWrites,
 } from '../checks/stored.ts';
 import { checkTemplates } from '../checks/templates.ts';
+import { aList, anObject, aString, aWordOf, type Described, named } from '../model/json-schema.ts';
 import { OperatorError } from '../platform/operator-error.ts';
 import { UnavailableError } from '../platform/unavailable.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import { plain } from './text.ts';
 
-/** How the server is. */
-export interface Diagnosis {
-  /** The worst of all findings. */
-  readonly state: Finding['state'];
-  readonly findings: readonly Finding[];
-}
+const STATE = aWordOf('ok', 'warning', 'problem');
+const FINDING = named(
+  'Finding',
+  anObject({ about: aString, state: STATE, finding: aString }, { remedy: aString }),
+);
+
+/** How the server is: the worst of all findings, and these. */
+const DIAGNOSIS = anObject({ state: STATE, findings: aList(FINDING) });
+export type Diagnosis = Described<typeof DIAGNOSIS>;
 
 type Check = (context: OperationContext) => Finding[] | Promise<Finding[]>;
 
@@ -93,6 +97,7 @@ export const doctor: Operation<Diagnosis> = {
   summary: 'Whether all is well, and if not, what to do; exits with 1 when something does not work',
   flags: { offline: 'Leave out the relay' },
   worksWithoutDatabase: true,
+  result: DIAGNOSIS,
   run: ({ flags }, context) => diagnose(context, flags.has('offline')),
   text: ({ state, findings }) =>
     [

@@ -1,8 +1,14 @@
 import { type LimitHit, limitHits, wantReset } from '../identity/limits/limit-hits.ts';
+import { aList, anInteger, anObject, aString, named } from '../model/json-schema.ts';
 import { InputError, type Operation } from './operation.ts';
 import { lines, plain, time } from './text.ts';
 
 const LONGEST = 255;
+
+const HIT = named(
+  'LimitHit',
+  anObject({ limit: aString, key: aString, times: anInteger, last: anInteger }),
+);
 
 /** Who was refused, or would have been, within the last hour. */
 export const listLimits: Operation<readonly LimitHit[]> = {
@@ -11,6 +17,7 @@ export const listLimits: Operation<readonly LimitHit[]> = {
   kind: 'overview',
   summary:
     'Who met a limit within the last hour, the last first; client networks as the log names them',
+  result: aList(HIT),
   run: (_input, { storage, clock }) => limitHits(storage.stores, clock.now()),
   text: (all) =>
     lines(
@@ -34,6 +41,7 @@ export const resetLimits: Operation<{ readonly key: string }> = {
       'A user id, an email address or phone number, a client’s IP address, a homeserver, a domain; or a limit, such as mail.total; or as limits list shows it',
     required: true,
   },
+  result: anObject({ key: aString }),
   async run({ argument = '' }, { storage }) {
     const key = argument.trim();
     if (key === '' || key.length > LONGEST) throw new InputError('the key is missing, or too long');

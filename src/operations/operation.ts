@@ -114,8 +114,8 @@ export interface Operation<Result = unknown> {
   readonly options?: Readonly<Record<string, DescribedOption>>;
   /** What may be said without a value, and what it means, by its name without the two dashes. */
   readonly flags?: Readonly<Record<string, string>>;
-  /** The JSON of its result, for the description of the admin API. */
-  readonly result?: Schema<Result>;
+  /** The JSON of its result: what is undefined is not there. For the description of the admin API. */
+  readonly result: Schema<Result>;
   /** Where the result is a list with an option `after`: what that is to be for those that follow; the `id` without this. */
   cursor?(last: never): string;
   /** @throws InputError */
@@ -133,7 +133,7 @@ export interface Operation<Result = unknown> {
 
 /** An operation among others, whatever its result is. */
 export type AnyOperation = Omit<Operation, 'text' | 'found' | 'succeeded' | 'result'> & {
-  readonly result?: Schema;
+  readonly result: Schema;
   text(result: never): string;
   found?(result: never): boolean;
   succeeded?(result: never): boolean;

@@ -1,5 +1,17 @@
 import { lineOf } from '../checks/finding.ts';
 import { checkPeer, urlOfPeer } from '../checks/peers.ts';
+import {
+  aBoolean,
+  aList,
+  anInteger,
+  anObject,
+  aString,
+  aWordOf,
+  type Described,
+  describedAs,
+  named,
+  type Schema,
+} from '../model/json-schema.ts';
 import { isSameServer, isServerName } from '../model/server-name.ts';
 import { withoutTrailing } from '../platform/without-trailing.ts';
 import { peerKey } from '../replication/peers.ts';
@@ -21,28 +33,41 @@ import { lines, plain, time } from './text.ts';
 const resource = 'peers';
 const NAME = { name: 'NAME', about: 'The peer’s server.name', required: true } as const;
 
+const PEER = {
+  name: aString,
+  active: aBoolean,
+  url: describedAs('Where it is pushed to, without user and password', aString),
+  keys: aList(aString),
+};
+
 /** A server that replicates with this one. */
-export interface SeenPeer {
-  readonly name: string;
-  readonly active: boolean;
-  /** Where it is pushed to, without user and password. */
-  readonly url: string;
-  readonly keys: readonly string[];
-}
+const SEEN = named('Peer', anObject(PEER));
+export type SeenPeer = Described<typeof SEEN>;
+
+const TALLY = anObject({ count: anInteger, last: anInteger });
+const RULE_TALLIES = Object.fromEntries(RECEIVED.map((rule) => [rule, TALLY]));
 
 /** The same, with how it works both ways; times in milliseconds. */
-export interface PeerState extends SeenPeer {
-  readonly last_success: number | undefined;
-  readonly last_error: { readonly at: number; readonly reason: string } | undefined;
-  /** Entries of the log that it is still to be sent. */
-  readonly backlog: number;
-  /** Associations of this server that it refuses. */
-  readonly refuses: readonly { readonly id: number; readonly since: number }[];
-  /** What came from it, by what became of it: `bound`, `deleted`, or the rule by which it was not taken. */
-  readonly received: ReceivedTally;
-  /** What keeps it from working, each with what to do. */
-  readonly warnings: readonly string[];
-}
+const STATE = named(
+  'PeerState',
+  anObject(
+    {
+      ...PEER,
+      backlog: describedAs('Entries of the log that it is still to be sent', anInteger),
+      refuses: describedAs(
+        'Associations of this server that it does not take',
+        aList(anObject({ id: anInteger, since: anInteger })),
+      ),
+      received: describedAs(
+        'What came from it, by what became of it',
+        anObject({}, RULE_TALLIES) as Schema<ReceivedTally>,
+      ),
+      warnings: describedAs('What keeps it from working', aList(aString)),
+    },
+    { last_success: anInteger, last_error: anObject({ at: anInteger, reason: aString }) },
+  ),
+);
+export type PeerState = Described<typeof STATE>;
 
 /** Who may read it need not know the password in it. */
 function withoutCredentials(text: string): string {
@@ -68,6 +93,7 @@ export const listPeers: Operation<readonly SeenPeer[]> = {
   action: 'list',
   kind: 'overview',
   summary: 'The servers that replicate with this one, with their keys',
+  result: aList(SEEN),
   run: async (_input, context) =>
     (await context.storage.stores.peers.list()).map((peer) => seen(peer, context)),
   text: (all) =>
@@ -118,6 +144,7 @@ export const showPeers: Operation<readonly PeerState[]> = {
   action: 'status',
   kind: 'overview',
   summary: 'How replication goes with each, both ways, and what keeps it from working',
+  result: aList(STATE),
   async run(_input, context) {
     const states: PeerState[] = [];
     for (const peer of await context.storage.stores.peers.list()) {
@@ -184,10 +211,11 @@ async function spelling(peers: PeerStore, name: string): Promise<string> {
 }
 
 /** What became of a peer. */
-export interface ChangedPeer {
-  readonly name: string;
-  readonly done: 'added' | 'changed' | 'removed' | 'enabled' | 'disabled';
-}
+const CHANGED = anObject({
+  name: aString,
+  done: aWordOf('added', 'changed', 'removed', 'enabled', 'disabled'),
+});
+type ChangedPeer = Described<typeof CHANGED>;
 
 const text = ({ name, done }: ChangedPeer) => `${plain(name)} ${done}`;
 
@@ -207,6 +235,7 @@ export const addPeer: Operation<ChangedPeer> = {
     port: { name: 'N', about: 'Where it listens, when not at 1001' },
     url: { name: 'URL', about: 'Where it listens, as https://HOST:PORT' },
   },
+  result: CHANGED,
   async run(input, { storage, config }) {
     const name = readName(input);
     const settings = readSettings(name, input, config.general.serverName);
@@ -231,6 +260,7 @@ const changing = (
   kind: 'change',
   summary,
   argument: NAME,
+  result: CHANGED,
   async run(input, { storage }) {
     const name = readName(input);
     return storage.transaction(async (stores) => {

@@ -11,6 +11,15 @@ import {
   saidOf,
   TRAIL,
 } from '../identity/erasure/erasure.ts';
+import {
+  aBoolean,
+  aList,
+  aMap,
+  anInteger,
+  anObject,
+  aString,
+  type Schema,
+} from '../model/json-schema.ts';
 import { linesNaming } from '../platform/log-search.ts';
 import { OperatorError } from '../platform/operator-error.ts';
 import { parseSubject } from './input.ts';
@@ -148,6 +157,27 @@ const SUBJECT = {
   required: true,
 } as const;
 
+/** All kinds of what is kept. */
+const KINDS = [
+  ...['sessions', 'messages', 'invitations', 'invitation_keys', 'notices', 'received_deletions'],
+  ...['account', 'bindings', 'replication_log', TRAIL],
+];
+
+/** @param value of each kind that there can be; which are there depends on whether it is an address or a user */
+const ofEachKind = (value: Schema) =>
+  anObject({}, Object.fromEntries(KINDS.map((kind) => [kind, value])));
+
+const ROW = aMap({ type: ['string', 'number', 'boolean', 'null'] });
+const COMMON = { addresses: aList(aString), remains: aList(aString) };
+const EXPORT: Schema = anObject(
+  { ...COMMON, kept: ofEachKind(aList(ROW)), log_lines: aList(aString) },
+  { user: aString },
+);
+const ERASURE: Schema = anObject(
+  { ...COMMON, erased: aBoolean, kept: ofEachKind(anInteger), waiting_for: aList(aString) },
+  { user: aString, traces: anInteger },
+);
+
 /** Everything that is kept about someone, to be given to them. */
 export const exportPerson: Operation<Export> = {
   resource: 'export',
@@ -155,6 +185,7 @@ export const exportPerson: Operation<Export> = {
   operatorsOnly: true,
   summary: 'Everything that is kept about an address or a user, to be given to whom it is about',
   argument: SUBJECT,
+  result: EXPORT as Schema<Export>,
   async run({ argument = '' }, context) {
     const found = await findPerson(argument, context);
     const { remains, naming } = await remainsOf(found, context);
@@ -206,6 +237,7 @@ export const erasePerson: Operation<Erasure> = {
   summary:
     'Erases everything that is kept about an address or a user; without --yes, says what that is',
   argument: SUBJECT,
+  result: ERASURE as Schema<Erasure>,
   flags: {
     yes: 'Does it',
     vacuum:

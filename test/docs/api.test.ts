@@ -158,7 +158,12 @@ ${Object.entries(description.paths)
   .flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => {
       const name = `\`${method.toUpperCase()} ${path.slice(ADMIN_ROOT.length)}\``;
-      const cells = [name, operation.summary, argumentsOf(operation), answerOf(operation)];
+      const cells = [
+        name,
+        operation.summary,
+        argumentsOf(operation),
+        answerOf(operation, description),
+      ];
       return `| ${cells.join(' | ')} |`;
     }),
   )
@@ -181,8 +186,11 @@ const membersOf = ({ properties = {}, required = [] }: Schema) =>
     .map((name) => (required.includes(name) ? `\`${name}\`` : `\`${name}\`?`))
     .join(', ');
 
-function answerOf({ responses }: Operation): string {
+function answerOf({ responses }: Operation, { components }: ApiDescription): string {
+  const named = ({ $ref = '', ...schema }: Schema): Schema =>
+    components.schemas[$ref.replace('#/components/schemas/', '')] ?? schema;
   const schema = responses['200']?.content?.['application/json']?.schema ?? {};
   const items = schema.properties?.['items']?.items;
-  return items === undefined ? membersOf(schema) : `\`items\` of ${membersOf(items)}`;
+  const described = (one: Schema) => (one.anyOf ?? [one]).map(named).map(membersOf).join('; or ');
+  return items === undefined ? described(schema) : `\`items\` of ${described(items)}`;
 }

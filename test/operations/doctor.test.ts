@@ -3,7 +3,6 @@ import path from 'node:path';
 import pino from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { operationContext } from '../../src/app/operating.ts';
-import type { Finding } from '../../src/checks/finding.ts';
 import { type Diagnosis, doctor } from '../../src/operations/doctor.ts';
 import { createClock } from '../../src/platform/clock.ts';
 import { openForCommand } from '../../src/storage/for-command.ts';
@@ -32,7 +31,7 @@ describe.each(ENGINES)('doctor, beside a server on %s,', (engine) => {
     const { output, status } = await run('--json', ...args);
     return { ...JSON.parse(output), status };
   }
-  const about = ({ findings }: Diagnosis, wanted: string): Finding[] =>
+  const about = ({ findings }: Diagnosis, wanted: string): Diagnosis['findings'] =>
     findings.filter((finding) => finding.about.startsWith(wanted));
 
   test('says of each thing how it is, and of each that is not well what to do', async () => {

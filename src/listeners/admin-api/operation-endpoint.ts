@@ -1,6 +1,6 @@
 import type { Operator } from '../../identity/operators/operator.ts';
 import { IdentityError } from '../../model/errors.ts';
-import { aList, anObject, aString, type Schema } from '../../model/json-schema.ts';
+import { anObject, aString, type Schema } from '../../model/json-schema.ts';
 import { readLimit } from '../../operations/input.ts';
 import {
   type AnyOperation,
@@ -85,10 +85,11 @@ const isPaged = ({ options }: AnyOperation) =>
 
 /** Lists become an object, to which something can be added. */
 function answerOf(operation: AnyOperation): Schema {
-  const { result = {} } = operation;
-  if (result.type !== 'array' && !isPaged(operation)) return result;
-  const items = result.type === 'array' ? result : aList({});
-  return isPaged(operation) ? anObject({ items }, { next: aString }) : anObject({ items });
+  const { result } = operation;
+  if (result.type !== 'array') return result;
+  return isPaged(operation)
+    ? anObject({ items: result }, { next: aString })
+    : anObject({ items: result });
 }
 
 function shaped(operation: Operation, input: OperationInput, result: unknown): object {
