@@ -64,9 +64,14 @@ async function eventsOf(
  * others.
  */
 export async function noteReport(
-  { storage, clock }: { readonly storage: Pick<Storage, 'logTransaction'>; readonly clock: Clock },
+  {
+    storage,
+    clock,
+  }: { readonly storage: Pick<Storage, 'stores' | 'logTransaction'>; readonly clock: Clock },
   report: DeliveryReport,
 ): Promise<ReportOutcome> {
+  // Most of what comes to such a mailbox is about nothing of ours: for that nobody has to wait.
+  if ((await eventsOf(storage.stores, report)).length === 0) return 'unknown';
   // Under the log's lock: counts are not lost, and of several reports at once no more are taken than may be.
   return storage.logTransaction(async (stores) => {
     const [sent, ...before] = await eventsOf(stores, report);
