@@ -8,6 +8,7 @@ import { describeReporting } from '../identity/limits/limit-log.ts';
 import type { Listening } from '../listeners/http/listen.ts';
 import { clientFields } from '../listeners/http/request-lines.ts';
 import type { MetricsSnapshot } from '../platform/metrics.ts';
+import { outside } from '../platform/tracing/scope.ts';
 import { inBackground, startOwnBackground } from './background.ts';
 import { type Closing, createClosing } from './closing.ts';
 import { type InfrastructureOptions, openInfrastructure } from './infrastructure.ts';
@@ -90,8 +91,9 @@ async function start(config: Config, deps: AppDependencies, closing: Closing): P
   const services = createServices(config, infrastructure, {
     ...deps,
     termsPolicy: () => termsPolicy,
-    noticesAdded: () => leading?.noticesAdded(),
-    associationLogged: () => leading?.associationLogged(),
+    // What follows is done for all, whoever was first.
+    noticesAdded: () => outside(() => leading?.noticesAdded()),
+    associationLogged: () => outside(() => leading?.associationLogged()),
   });
   const reporting = describeReporting(config.limits.settings);
   if (reporting !== undefined) logger.info(reporting);

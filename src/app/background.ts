@@ -108,17 +108,28 @@ export function startBackground(
   });
 
   metrics.mailReports(() => reportCounts(storage.stores));
+  const { tracing } = infrastructure;
+  const deliver = createNoticeDelivery({
+    ...infrastructure,
+    metrics: metrics.onbind,
+    sign: services.notices.sign,
+    send: services.homeservers.sendNotice,
+    rules: { keepDelivered: !general.deleteTokensOnBind, keyGrace: email.invites.keyGrace },
+  });
   const telling = { ...infrastructure, metrics: metrics.onbind };
   const dispatcher = startDispatcher({
     ...telling,
     noticeLifetime: general.noticeLifetime,
     refusedNoticeLifetime: general.refusedNoticeLifetime,
-    deliver: createNoticeDelivery({
-      ...telling,
-      sign: services.notices.sign,
-      send: services.homeservers.sendNotice,
-      rules: { keepDelivered: !general.deleteTokensOnBind, keyGrace: email.invites.keyGrace },
-    }),
+    deliver:
+      tracing === undefined
+        ? deliver
+        : (id) =>
+            tracing.root({ name: 'tell a homeserver' }, async (span) => {
+              const result = await deliver(id);
+              span.tell({ 'cognomen.outcome': result.kind });
+              return result;
+            }),
     timings,
   });
   closing.defer('Telling homeservers', () => dispatcher.stop());

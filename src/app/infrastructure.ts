@@ -20,6 +20,7 @@ import { createPhoneNumbers, type PhoneNumbers } from '../platform/phone-numbers
 import { createPortions } from '../platform/portions.ts';
 import { createProgress, type Progress } from '../platform/progress.ts';
 import { type Random, secureRandom } from '../platform/random.ts';
+import { openTracing, type Tracing } from '../platform/tracing/tracing.ts';
 import { openStorage } from '../storage/open.ts';
 import type { Storage } from '../storage/stores/index.ts';
 import type { Among } from './among.ts';
@@ -40,6 +41,8 @@ export interface Infrastructure {
   readonly keys: RenewableServerKeys;
   readonly resolver: NameResolver;
   readonly outbound: OutboundClient;
+  /** Undefined where no traces are wanted. */
+  readonly tracing: Tracing | undefined;
   readonly trail: MessageTrail;
   readonly delivery: Delivery;
   readonly phoneNumbers: PhoneNumbers;
@@ -57,6 +60,8 @@ export interface InfrastructureOptions {
   readonly reportTo?: ReportTo | undefined;
   /** Where to say how far a long start is, beside the log. */
   readonly terminal?: ((line: string) => void) | undefined;
+  /** In place of the process's own, for the variables of OpenTelemetry. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
   /** PEM; in place of the authorities that the system trusts, for outbound requests. */
   readonly trustedCa?: string | undefined;
   readonly outboundLimits?: OutboundLimits | undefined;
@@ -96,6 +101,9 @@ export async function openInfrastructure(
     limits: options.outboundLimits,
   });
   closing.defer('outbound connections', () => outbound.close());
+  const { env = process.env } = options;
+  const tracing = await openTracing({ env, outbound, metrics, clock, random, logger });
+  if (tracing !== undefined) closing.defer('traces', () => tracing.stop());
   const { sentry } = config.general;
   if (sentry !== undefined && options.reportTo !== undefined) {
     const reports = createErrorReports(sentry, { outbound, clock, random, logger, serverName });
@@ -120,5 +128,6 @@ export async function openInfrastructure(
   const leases = createLeases({ clock, random });
   const keys = createServerKeys(serverName, config.crypto);
   const own = { logger, clock, random, metrics, progress, leases };
-  return { ...own, storage, buckets, keys, resolver, outbound, trail, delivery, phoneNumbers };
+  const out = { resolver, outbound, tracing, trail, delivery };
+  return { ...own, ...out, storage, buckets, keys, phoneNumbers };
 }

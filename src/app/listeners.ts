@@ -51,10 +51,11 @@ export function createListeners(
   closing: Closing,
 ): Listeners {
   const { logger, metrics, clock, random, keys, storage, delivery, buckets } = infrastructure;
+  const { tracing } = infrastructure;
   const { general, http, limits } = config;
   const { accounts, associations, homeservers } = services;
   const { clientFields, connectionTimes, isStopping, metricsText } = options;
-  const common = { logger, metrics, connectionTimes };
+  const common = { logger, metrics, connectionTimes, tracing };
   const health = { ping: storage.ping, isStopping };
   const clientOf = clientReader({ ...http, trustedNetworks: limits.trustedNetworks });
 

@@ -12,6 +12,7 @@ import type { Leases } from '../platform/leases.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { OutboundClient } from '../platform/outbound/outbound.ts';
 import type { Random } from '../platform/random.ts';
+import type { Tracing } from '../platform/tracing/tracing.ts';
 import { createFindPeers } from '../replication/peers.ts';
 import { createReceiver, type ReceiverDependencies } from '../replication/receiver.ts';
 import { startReplication } from '../replication/replication.ts';
@@ -26,6 +27,7 @@ export interface ReplicationParts {
   readonly outbound: OutboundClient;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracing: Tracing | undefined;
   readonly bound?: NonNullable<ReceiverDependencies['bound']>;
   readonly unbound?: NonNullable<ReceiverDependencies['unbound']>;
   readonly clientFields: ClientFields;
@@ -49,7 +51,7 @@ export async function serveReplication(
   listener: ReplicationListenerConfig,
   deps: ReplicationParts,
 ): Promise<RunningReplication> {
-  const { storage, keys, clock, random, leases, outbound, logger, metrics } = deps;
+  const { storage, keys, clock, random, leases, outbound, logger, metrics, tracing } = deps;
   const { bound = async () => {}, unbound = async () => {}, clientFields, connectionTimes } = deps;
   const replication = startReplication(config, listener, {
     storage,
@@ -59,6 +61,7 @@ export async function serveReplication(
     leases,
     outbound,
     logger,
+    tracing,
     metrics: metrics.replication,
   });
   try {
@@ -75,6 +78,7 @@ export async function serveReplication(
       findPeers: createFindPeers(storage.stores.peers),
       logger,
       metrics,
+      tracing,
       clientFields,
       connectionTimes,
     });

@@ -125,8 +125,9 @@ const WORDS: Record<MessageEventName, (details: Details, mxid: string | undefine
 const wordsOf = ({ event, mxid, details }: Omit<MessageEvent, 'medium' | 'address'>): string =>
   plain(WORDS[event as MessageEventName]?.(details, mxid) ?? event);
 
-function line({ first, last, times, words }: TrailEvent): string {
-  return `${time(first)}  ${words}${times > 1 ? ` (${times} times, last ${time(last)})` : ''}`;
+function line({ first, last, times, words, details }: TrailEvent): string {
+  const request = parts(['request', details['request']]);
+  return `${time(first)}  ${words}${times > 1 ? ` (${times} times, last ${time(last)})` : ''}${request === '' ? '' : ` [${request}]`}`;
 }
 
 const TRAIL = anObject({

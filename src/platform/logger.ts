@@ -2,6 +2,7 @@ import { isatty } from 'node:tty';
 import pino, { type Logger } from 'pino';
 import type { Clock } from './clock.ts';
 import { openLogFile } from './log-file.ts';
+import { NAMING_REQUESTS } from './tracing/scope.ts';
 import { type LineDestination, tellingErrors, writeTogether } from './write-together.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
@@ -91,6 +92,7 @@ export async function createLogger(
   process.on('exit', flush);
   const logger = pino(
     {
+      ...NAMING_REQUESTS,
       level: options.level,
       timestamp: timeWriter(deps.clock),
       formatters: { level: (label) => ({ level: label }), bindings: ({ pid }) => ({ pid }) },

@@ -38,6 +38,8 @@ export interface Metrics {
   mailReports(counts: () => Promise<Readonly<Record<string, number>>>): void;
   /** Events of the trail of messages that were not written. */
   trailLeftOut(count: number): void;
+  /** Spans of traces: sent to the collector, or why not. */
+  spans(outcome: string, count: number): void;
   /** A text message handed to the provider, or tried to. */
   smsSent(provider: string, outcome: 'sent' | 'refused' | 'unreachable'): void;
   /** A request to another server: `answered`, or why not. */
@@ -112,6 +114,12 @@ export function createMetrics(): Metrics {
     help: 'Events of the trail of messages that were not written: there were too many at once, or the database was away for long',
     registers,
   });
+  const spans = new Counter({
+    name: 'cognomen_trace_spans_total',
+    help: 'Spans of traces by what became of them: sent, refused or unreachable (the collector), left_out (too many waited)',
+    labelNames: ['outcome'],
+    registers,
+  });
   const outbound = new Counter({
     name: 'cognomen_outbound_requests_total',
     help: 'Requests to homeservers and other servers over HTTP: answered, or the kind of failure',
@@ -168,6 +176,7 @@ export function createMetrics(): Metrics {
       reports = counts;
     },
     trailLeftOut: (count) => leftOut.inc(count),
+    spans: (outcome, count) => spans.inc({ outcome }, count),
     smsSent: (provider, outcome) => sms.inc({ provider, outcome }),
     outboundRequest: (outcome) => outbound.inc({ outcome }),
     oldWay: (way) => oldWays.inc({ way }),

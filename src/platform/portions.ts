@@ -16,6 +16,7 @@ import {
 import type { Clock } from './clock.ts';
 import { HeldBucket, type Told, type Waiter } from './held-bucket.ts';
 import { repeat } from './repeat.ts';
+import { outside } from './tracing/scope.ts';
 
 /** A process takes that part of a bucket at once, and has it for what is asked of it next. */
 const PORTION = 1 / 16;
@@ -96,7 +97,8 @@ export function createPortions(store: BucketStore, clock: Clock): Buckets {
   }
 
   function start(): void {
-    const runs = run().finally(() => running.delete(runs));
+    // For all who ask, whoever was first.
+    const runs = outside(run).finally(() => running.delete(runs));
     running.add(runs);
   }
 

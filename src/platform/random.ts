@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes, randomFillSync, randomInt } from 'node:crypto';
 
 /** Where randomness comes from. Every method draws from a cryptographically secure source. */
 export interface Random {
@@ -31,3 +31,18 @@ export const secureRandom: Random = {
   },
   fraction: () => randomInt(2 ** 32) / 2 ** 32,
 };
+
+const ID_DIGITS = 32;
+const drawn = Buffer.alloc(4096);
+let digits = '';
+let used = 0;
+
+/** 32 hexadecimal digits that nobody can guess. Drawn many at a time, as every request needs some. */
+export function requestId(): string {
+  if (used === digits.length) {
+    digits = randomFillSync(drawn).toString('hex');
+    used = 0;
+  }
+  used += ID_DIGITS;
+  return digits.slice(used - ID_DIGITS, used);
+}

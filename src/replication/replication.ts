@@ -8,6 +8,7 @@ import type { Leases } from '../platform/leases.ts';
 import type { OutboundClient } from '../platform/outbound/outbound.ts';
 import type { Random } from '../platform/random.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
+import type { Tracing } from '../platform/tracing/tracing.ts';
 import type { Storage } from '../storage/stores/index.ts';
 import { type Certificates, certificateWarnings, readCertificates } from './certificates.ts';
 import { createPeerClient } from './peer-client.ts';
@@ -22,6 +23,7 @@ export interface ReplicationDependencies {
   readonly outbound: OutboundClient;
   readonly logger: Logger;
   readonly metrics: ReplicationMetrics;
+  readonly tracing?: Tracing | undefined;
 }
 
 /** This server's part in replication, as far as it acts by itself. */

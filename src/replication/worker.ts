@@ -5,6 +5,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Leases } from '../platform/leases.ts';
 import type { Random } from '../platform/random.ts';
 import type { ReplicationMetrics } from '../platform/replication-metrics.ts';
+import type { Tracing } from '../platform/tracing/tracing.ts';
 import { logFailure } from '../platform/unavailable.ts';
 import { yieldToEventLoop } from '../platform/yield-to-event-loop.ts';
 import type { Peer, Storage, StoredLocalAssociation } from '../storage/stores/index.ts';
@@ -22,6 +23,7 @@ export interface WorkerDependencies {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: ReplicationMetrics;
+  readonly tracing?: Tracing | undefined;
   readonly client: PeerClient;
   readonly leases: Leases;
   /** The peer's URL in the configuration. */
@@ -59,7 +61,7 @@ type Outcome = 'idle' | 'again' | { readonly pause: number };
 const lastOf = (entries: readonly StoredLocalAssociation[]) => entries.at(-1)?.id ?? 0;
 
 export function startWorker(name: string, deps: WorkerDependencies): Worker {
-  const { storage, clock, random, logger, metrics, client } = deps;
+  const { storage, clock, random, logger, metrics, client, tracing } = deps;
   const { peers } = storage.stores;
   const stopping = new AbortController();
   let size = SAFE_SIZE;
@@ -215,7 +217,8 @@ export function startWorker(name: string, deps: WorkerDependencies): Worker {
     if (peer === undefined || !takesPart(peer)) return 'idle';
     const claimed = await claim(peer);
     if (claimed !== 'claimed') return claimed;
-    return ownClaim.during(() => push(peer));
+    const about = { name: 'push to a peer', attributes: { 'cognomen.peer': name } };
+    return ownClaim.during(() => tracing?.root(about, () => push(peer)) ?? push(peer));
   }
 
   async function push(peer: Peer): Promise<Outcome> {

@@ -97,6 +97,8 @@ Where the environment, or a file that it names, has the signing key, no file is 
 a read-only configuration needs its signing key in it (\`cognomen key generate\` prints one). \`cognomen config show\` tells
 each value in force and where it comes from, \`cognomen config defaults\` what there is.
 
+Traces have no keys: OpenTelemetry's variables say whether and where they go ([traces](operations.md#traces)).
+
 ${sections.join('\n')}
 ## \`[peer.NAME]\`
 

@@ -75,6 +75,7 @@ import { createHostsFile } from '../../src/platform/outbound/hosts-file.ts';
 import { createPhoneNumbers } from '../../src/platform/phone-numbers.ts';
 import { registrableDomain } from '../../src/platform/registrable-domain.ts';
 import { isTopLevelDomain } from '../../src/platform/top-level-domains.ts';
+import { readSettings } from '../../src/platform/tracing/settings.ts';
 import { withoutTrailing } from '../../src/platform/without-trailing.ts';
 import { namesOf } from '../../src/replication/certificates.ts';
 import { peerKey } from '../../src/replication/peers.ts';
@@ -209,6 +210,17 @@ export const PARSERS: readonly Parser[] = [
   },
   { names: ['parseThreePid'], read: (text) => parseThreePid('email', text), ...EMAIL },
   { names: ['parseThreePid'], read: (text) => parseThreePid('msisdn', text) },
+  {
+    names: ['readSettings'],
+    read: (text) =>
+      readSettings({
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.test',
+        OTEL_EXPORTER_OTLP_HEADERS: text,
+        OTEL_RESOURCE_ATTRIBUTES: text,
+        OTEL_TRACES_EXPORTER: `otlp,${text}`,
+      }),
+    pieces: ['a=b,', 'a=%20', ',', ' ,', '=', '%'],
+  },
   {
     names: ['parseDsn'],
     read: parseDsn,

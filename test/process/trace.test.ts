@@ -65,12 +65,19 @@ describe.each(ENGINES)('why a message did not arrive, on %s:', (engine) => {
     const all = await events('ADA@sample.TEST', 8);
     const client = expect.stringMatching(/^[\w-]{12}$/);
     const named = (name: string) => all.filter(({ event }: { event: string }) => event === name)[0];
-    expect(named('asked').details).toEqual({ what: 'verification', brand: 'vector-im', client });
+    const id = expect.stringMatching(/^[0-9a-f]{32}$/);
+    expect(named('asked').details).toEqual({
+      what: 'verification',
+      brand: 'vector-im',
+      client,
+      request: id,
+    });
     expect(named('sent').details).toEqual({
       what: 'verification',
       brand: 'vector-im',
       message_id: parsed.messageId,
       reply: expect.stringMatching(/^250 /),
+      request: named('asked').details.request,
     });
     expect(named('repeated').details.client).toEqual(client);
     expect(named('opened').times).toBe(1);
@@ -87,12 +94,12 @@ describe.each(ENGINES)('why a message did not arrive, on %s:', (engine) => {
     expect(status).toBe(0);
     expect(output.trimEnd().split('\n')).toHaveLength(8);
     expect(output).toContain(
-      `verification asked for: from the network ${named('asked').details.client}, for the brand vector-im\n`,
+      `verification asked for: from the network ${named('asked').details.client}, for the brand vector-im [request ${named('asked').details.request}]\n`,
     );
     expect(output).toContain(`, Message-ID ${parsed.messageId}, `);
     expect(output).toContain('so nothing was sent');
     expect(output).toContain('dead after too many of these (2 times, last ');
-    expect(output).toContain('bound to @ada:nowhere.sample.test\n');
+    expect(output).toContain('bound to @ada:nowhere.sample.test [request ');
     expect(output).toContain('nowhere.sample.test did not take notice of the binding: ');
 
     // One line for the mail in the log, by which it is found at the relay.

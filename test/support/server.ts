@@ -6,6 +6,7 @@ import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { type Clock, createClock } from '../../src/platform/clock.ts';
 import { secureRandom } from '../../src/platform/random.ts';
+import { NAMING_REQUESTS } from '../../src/platform/tracing/scope.ts';
 import {
   createDatabase,
   type EngineName,
@@ -111,6 +112,8 @@ export interface TestServerOptions {
   readonly homeserverTimings?: AppDependencies['homeserverTimings'];
   readonly outboundLimits?: AppDependencies['outboundLimits'];
   readonly askingPatience?: AppDependencies['askingPatience'];
+  /** Variables of OpenTelemetry. */
+  readonly env?: AppDependencies['env'];
 }
 
 export function renderConfig(sections: Readonly<Record<string, string>>): string {
@@ -129,7 +132,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const smtp = await startSmtpServer(options.smtp ?? {});
   const clock = new TestClock(options.now);
   const logs: string[] = [];
-  const logger = pino({ level: 'debug' }, { write: (line: string) => void logs.push(line) });
+  const logger = pino(
+    { ...NAMING_REQUESTS, level: 'debug' },
+    { write: (line: string) => void logs.push(line) },
+  );
 
   const file = path.join(folder.path, 'sydent.conf');
   await writeFile(

@@ -1,6 +1,7 @@
 import type { EmailConfig } from '../../config/sections/email.ts';
 import { IdentityError } from '../../model/errors.ts';
 import { createSemaphore } from '../../platform/semaphore.ts';
+import { inSpan } from '../../platform/tracing/scope.ts';
 import type { MessageOutcome } from '../reporting.ts';
 import { asciiDomain } from './message.ts';
 import { createRelay, type Envelope, type Extensions, type RelayOptions } from './relay.ts';
@@ -107,6 +108,12 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
   });
   const semaphore = createSemaphore({ waiting: { each: MAX_WAITING } });
   const from = mailbox(config.envelopeFrom);
+  const { host, port } = config.smtp;
+  const aboutRelay = () => ({
+    name: 'SMTP send',
+    kind: 'client' as const,
+    attributes: { 'server.address': host, 'server.port': port },
+  });
 
   /** What the caller gets to see of a failure; who is told of outcomes sees more. */
   function notSent(error: unknown, report: (outcome: MessageOutcome) => void): IdentityError {
@@ -128,7 +135,7 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
     };
     let reply: string;
     try {
-      reply = await relay.send(envelope, compose, signal);
+      reply = await inSpan(aboutRelay, () => relay.send(envelope, compose, signal));
     } catch (error) {
       throw notSent(error, report);
     }

@@ -7,6 +7,7 @@ import type { Metrics } from '../../platform/metrics.ts';
 import type { OutboundClient, TimeLimits } from '../../platform/outbound/outbound.ts';
 import { OutboundError } from '../../platform/outbound/outbound-error.ts';
 import type { PhoneNumber } from '../../platform/phone-numbers.ts';
+import { inSpan } from '../../platform/tracing/scope.ts';
 import type { Advice, MessageOutcome, Report } from '../reporting.ts';
 import { createOpenMarket } from './openmarket.ts';
 import { type SmsProvider, type SmsProviderDependencies, SmsRefusedError } from './provider.ts';
@@ -151,6 +152,7 @@ export function createSmsSender(
 ): SmsSender {
   const { name } = config.provider;
   const provider = createProvider(config.provider, { outbound, time });
+  const aboutProvider = () => ({ name: 'SMS send', attributes: { 'cognomen.provider': name } });
 
   async function send(to: PhoneNumber, body: string, kind: MessageKind): Promise<void> {
     const message = { medium: 'msisdn', kind, address: to.msisdn } as const;
@@ -158,7 +160,9 @@ export function createSmsSender(
       report(message, { ...more, fields: { provider: name, ...fields } });
     try {
       const originator = originatorFor(config.originators, to);
-      const receipt = await provider.send({ to: to.msisdn, body, originator });
+      const receipt = await inSpan(aboutProvider, () =>
+        provider.send({ to: to.msisdn, body, originator }),
+      );
       metrics.smsSent(name, 'sent');
       tell({ outcome: 'sent', fields: receipt });
     } catch (error) {

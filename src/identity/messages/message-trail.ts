@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Buckets } from '../../platform/buckets.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { deleteInBatches } from '../../platform/delete-in-batches.ts';
+import { outside, scopeHere } from '../../platform/tracing/scope.ts';
 import { logFailure, UnavailableError } from '../../platform/unavailable.ts';
 import { yieldToEventLoop } from '../../platform/yield-to-event-loop.ts';
 import type { NewMessageEvent, Storage } from '../../storage/stores/index.ts';
@@ -65,13 +66,16 @@ export function newMessageEvent(
   );
   const { addsUp, follows = false } = RULES[event];
   const own = { event, medium, address, mxid, details: Object.fromEntries(given) };
+  // Not among what events that are added up have in common: of these the first says of which request it is.
+  const id = scopeHere()?.id;
+  const told = id === undefined ? own.details : { ...own.details, request: id };
   const same = addsUp
     ? createHash('sha256')
         .update(JSON.stringify([Math.floor(now / DAY), own]))
         .digest('base64url')
         .slice(0, 22)
     : undefined;
-  return { ...own, first: now, last: now, times: 1, same, follows };
+  return { ...own, details: told, first: now, last: now, times: 1, same, follows };
 }
 
 export function createMessageTrail(deps: MessageTrailDependencies): MessageTrail {
@@ -149,7 +153,7 @@ export function createMessageTrail(deps: MessageTrailDependencies): MessageTrail
   }
 
   function schedule(delay: number): void {
-    timer = setTimeout(() => {
+    const run = () => {
       writing = writeAll()
         .catch((error: unknown) => {
           logFailure(logger, error, 'What became of messages could not be written');
@@ -160,8 +164,9 @@ export function createMessageTrail(deps: MessageTrailDependencies): MessageTrail
           if (!done) schedule(DELAY.afterFailure);
           else if (single.length + addedUp.size > 0) schedule(DELAY.usual);
         });
-    }, delay);
-    timer.unref();
+    };
+    // For all who note something, whoever was first.
+    timer = outside(() => setTimeout(run, delay)).unref();
   }
 
   return {

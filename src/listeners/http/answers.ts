@@ -102,5 +102,6 @@ export function sendError(
     // That is told once, by whoever found out.
     reply.log.error({ reqId, err: answer.cause ?? answer }, 'Request failed');
   }
-  return sendJson(reply.headers(answer.headers), answer.status, JSON.stringify(answer.body));
+  reply.headers({ 'x-request-id': reqId, ...answer.headers });
+  return sendJson(reply, answer.status, JSON.stringify(answer.body));
 }

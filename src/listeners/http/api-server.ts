@@ -5,6 +5,8 @@ import type { OldWay } from '../../identity/old-ways.ts';
 import type { Operator } from '../../identity/operators/operator.ts';
 import { isBrandName } from '../../model/brand.ts';
 import type { Metrics } from '../../platform/metrics.ts';
+import { runIn } from '../../platform/tracing/scope.ts';
+import type { Tracing } from '../../platform/tracing/tracing.ts';
 import { CORS, send } from './answers.ts';
 import {
   type ArgumentStyle,
@@ -24,6 +26,7 @@ import { parseQuery } from './form.ts';
 import { requireHost } from './host.ts';
 import { parseJson } from './json.ts';
 import { type ClientFields, requestNoter } from './request-lines.ts';
+import { scopeOf } from './request-scope.ts';
 import { BODY_LIMIT, createHttpServer, refuseOtherMethods } from './server.ts';
 
 /** What answers a request with an Origin where web pages are refused. */
@@ -73,6 +76,8 @@ export interface ApiServerOptions {
   readonly noteOldWay?: (way: OldWay) => void;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Has each request traced. */
+  readonly tracing?: Tracing | undefined;
   /** Where they are not to be the usual ones. */
   readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
 }
@@ -261,6 +266,7 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
     headers,
     clientFields: options.clientFields,
     connectionTimes: options.connectionTimes,
+    tracing: options.tracing,
     note(request, reply) {
       const { address, network } = clientOf(request);
       count(request, reply, options.clientFields(address, network));
@@ -290,7 +296,10 @@ export function createApiServer(options: ApiServerOptions): FastifyInstance {
   if (letIn !== undefined) {
     app.addHook('onRequest', async (request) => {
       if (request.routeOptions.config?.isOpen) return;
-      request.operator = await letIn(request.headers.authorization, clientOf(request));
+      const client = clientOf(request);
+      request.operator = await runIn(scopeOf(request), () =>
+        letIn(request.headers.authorization, client),
+      );
     });
   }
   register(app, options, clientOf);

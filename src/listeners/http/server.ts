@@ -9,11 +9,14 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import type { Logger } from 'pino';
+import { requestId } from '../../platform/random.ts';
+import type { Tracing } from '../../platform/tracing/tracing.ts';
 import { sendError } from './answers.ts';
 import { type ConnectionTimes, connectionOptions } from './connections.ts';
 import { type AnswerContext, ApiError } from './errors.ts';
 import { refuseConnection, refuseOddRequests } from './malformed-requests.ts';
 import type { ClientFields } from './request-lines.ts';
+import { followRequests } from './request-scope.ts';
 
 /** Bytes of a body, where nothing else is said. */
 export const BODY_LIMIT = 512 * 1024;
@@ -51,6 +54,8 @@ export interface HttpServerOptions {
   readonly clientFields?: ClientFields;
   /** Told of each request that was answered. */
   readonly note?: (request: FastifyRequest, reply: FastifyReply) => void;
+  /** Has each request traced. */
+  readonly tracing?: Tracing | undefined;
   /** Where they are not to be the usual ones. */
   readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
 }
@@ -61,7 +66,7 @@ export interface HttpServerOptions {
  */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const { logger, headers = {}, bodyLimit = BODY_LIMIT, tls, clientFields } = options;
-  const { note = () => {}, connectionTimes } = options;
+  const { note = () => {}, connectionTimes, tracing } = options;
   const { node, fastify, handshake } = connectionOptions(connectionTimes);
   const secure = { requestCert: true, rejectUnauthorized: true, handshakeTimeout: handshake };
   const app = Fastify({
@@ -69,6 +74,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     ...fastify,
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
+    genReqId: requestId,
     bodyLimit,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
@@ -98,6 +104,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   // A logger for each request would cost as much as its line: lines name the request themselves.
   app.setChildLoggerFactory((parent) => parent);
+  followRequests(app, tracing);
   app.addHook('onResponse', (request, reply, done) => {
     note(request, reply);
     done();

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { Metrics } from '../../platform/metrics.ts';
+import type { Tracing } from '../../platform/tracing/tracing.ts';
 import type { ConnectionTimes } from '../http/connections.ts';
 import { type HealthDependencies, serveHealth } from '../http/health.ts';
 import { requireHost } from '../http/host.ts';
@@ -14,6 +15,7 @@ export function createMetricsServer(options: {
   readonly health: HealthDependencies;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly tracing?: Tracing | undefined;
   readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
   /** What it serves, in Prometheus' text format. */
   readonly metricsText: () => Promise<string>;

@@ -3,6 +3,8 @@ import type { TLSSocket } from 'node:tls';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Metrics } from '../../platform/metrics.ts';
+import { runIn } from '../../platform/tracing/scope.ts';
+import type { Tracing } from '../../platform/tracing/tracing.ts';
 import { type Certificates, tlsOptions } from '../../replication/certificates.ts';
 import { type FindPeers, type Peer, PUSH_PATH } from '../../replication/peers.ts';
 import type { Receiver } from '../../replication/receiver.ts';
@@ -11,6 +13,7 @@ import type { ConnectionTimes } from '../http/connections.ts';
 import { ApiError } from '../http/errors.ts';
 import { requireHost } from '../http/host.ts';
 import { type ClientFields, requestNoter } from '../http/request-lines.ts';
+import { scopeOf } from '../http/request-scope.ts';
 import { createHttpServer, refuseOtherMethods } from '../http/server.ts';
 import { identifyCaller } from './caller.ts';
 import { push, replicationPush, requireJson } from './push.ts';
@@ -28,6 +31,8 @@ export interface ReplicationServerOptions {
   readonly metrics: Metrics;
   /** What the log says of who calls. */
   readonly clientFields: ClientFields;
+  /** Has each request traced. */
+  readonly tracing?: Tracing | undefined;
   /** Where they are not to be the usual ones. */
   readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
 }
@@ -52,6 +57,7 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
     bodyLimit: BODY_LIMIT,
     tls: tlsOptions(certificates),
     connectionTimes: options.connectionTimes,
+    tracing: options.tracing,
     note: (request, reply) => {
       const address = addresses.get(request) ?? request.raw.socket.remoteAddress;
       note(request, reply, { peer: callers.get(request)?.name, ...clientFields(address) });
@@ -62,7 +68,10 @@ export function createReplicationServer(options: ReplicationServerOptions): Repl
   app.addHook('onRequest', async (request) => {
     addresses.set(request, request.raw.socket.remoteAddress);
     requireHost(request.raw);
-    callers.set(request, await identifyCaller(request.raw.socket as TLSSocket, findPeers));
+    const caller = runIn(scopeOf(request), () =>
+      identifyCaller(request.raw.socket as TLSSocket, findPeers),
+    );
+    callers.set(request, await caller);
   });
   // Before the body is read, as what is not a media type at all does not get further.
   const onRequest = async (request: FastifyRequest) => requireJson(request.headers['content-type']);

@@ -74,7 +74,10 @@ const afterSending = (error: unknown) =>
 const MAX_INFORMATION = 20;
 
 /** The answer's head. */
-function responseTo(request: ClientRequest, body: string | undefined): Promise<IncomingMessage> {
+function responseTo(
+  request: ClientRequest,
+  body: OutboundRequest['body'],
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     request.once('response', resolve);
     let information = 0;

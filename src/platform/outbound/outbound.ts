@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { Metrics } from '../metrics.ts';
+import { inSpan } from '../tracing/scope.ts';
+import type { About } from '../tracing/span.ts';
 import { createAddressPolicy } from './address-policy.ts';
 import type { IdleLimits } from './agent.ts';
 import { createDialer, type Target, type TlsIdentity } from './dialer.ts';
@@ -26,7 +28,7 @@ export interface OutboundRequest {
   readonly url: string;
   /** Names in lower case. `host` stands in for the one in the URL. */
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   /** Whose places it takes. */
   readonly room: RoomName;
   readonly time: TimeLimits;
@@ -46,6 +48,8 @@ export interface OutboundRequest {
   readonly repeatable?: boolean;
   /** Whether an answer counts whose body is too long or cannot be read: with an empty one. */
   readonly bodyIsOptional?: boolean;
+  /** Whether who asks tells of failures in the log. */
+  readonly isQuiet?: boolean;
   /** Gives up before the time is over, with its reason. */
   readonly signal?: AbortSignal;
 }
@@ -131,6 +135,21 @@ function redirected(request: OutboundRequest, answer: OutboundAnswer): OutboundR
   return { ...request, url: to.href };
 }
 
+/** Neither path nor query are told: keys and names may be in them. */
+function aboutOf({ method, url, room }: OutboundRequest): About {
+  const { hostname, port, protocol } = new URL(url);
+  return {
+    name: method,
+    kind: 'client',
+    attributes: {
+      'http.request.method': method,
+      'server.address': hostname,
+      'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
+      'cognomen.room': room,
+    },
+  };
+}
+
 export function createOutboundClient(deps: OutboundDependencies): OutboundClient {
   const { metrics, logger, clock, resolver, trustedCa, limits = {} } = deps;
   const policy = createAddressPolicy(deps);
@@ -196,13 +215,22 @@ export function createOutboundClient(deps: OutboundDependencies): OutboundClient
   return {
     async request(request) {
       try {
-        const answer = await within(request, (controller) => follow(request, controller));
+        parseUrl(request.url);
+        const answer = await inSpan(
+          () => aboutOf(request),
+          async (span) => {
+            const found = await within(request, (controller) => follow(request, controller));
+            span?.tell({ 'http.response.status_code': found.status });
+            return found;
+          },
+        );
         metrics.outboundRequest('answered');
         return answer;
       } catch (error) {
         if (error instanceof OutboundError) {
           metrics.outboundRequest(error.kind);
-          logger.info({ kind: error.kind, reason: error.message }, 'Outbound request failed');
+          const { kind, message: reason } = error;
+          if (!request.isQuiet) logger.info({ kind, reason }, 'Outbound request failed');
         }
         throw error;
       }

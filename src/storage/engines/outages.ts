@@ -1,9 +1,11 @@
-import type { Dialect, Driver } from 'kysely';
+import type { CompiledQuery, Dialect, Driver } from 'kysely';
 import type { Logger } from 'pino';
 import { stopwatch } from '../../platform/clock.ts';
 import type { DatabaseMetrics } from '../../platform/database-metrics.ts';
+import { outside } from '../../platform/tracing/scope.ts';
 import { UnavailableError } from '../../platform/unavailable.ts';
 import { withDriver } from '../kysely/with-driver.ts';
+import { inStatementSpan } from './statement-spans.ts';
 
 /** Milliseconds between attempts to use a database that is away. */
 const INTERVAL = 500;
@@ -79,7 +81,8 @@ export function watchOutages(deps: OutagesDependencies): Outages {
   function noted(error: unknown): unknown {
     const reason = reasonOf(error);
     if (reason === undefined) return error;
-    if (outage === undefined) void look(reason);
+    // It goes on for others, too.
+    if (outage === undefined) void outside(() => look(reason));
     return new UnavailableError(`The database cannot be used: ${reason}`, {
       cause: error,
       connectionLost: isLost(error),
@@ -104,8 +107,12 @@ export function watchOutages(deps: OutagesDependencies): Outages {
   };
 }
 
-/** The dialect, with its errors translated. */
-export function withOutages(dialect: Dialect, { translate }: Pick<Outages, 'translate'>): Dialect {
+/** The dialect, with its errors translated, and each statement a span where a trace goes on. */
+export function withOutages(
+  engine: 'sqlite' | 'postgres',
+  dialect: Dialect,
+  { translate }: Pick<Outages, 'translate'>,
+): Dialect {
   const translated =
     <Arguments extends unknown[], Result>(work: (...args: Arguments) => Promise<Result>) =>
     async (...args: Arguments): Promise<Result> => {
@@ -125,7 +132,9 @@ export function withOutages(dialect: Dialect, { translate }: Pick<Outages, 'tran
         if (!known.has(connection)) {
           known.add(connection);
           const execute = connection.executeQuery.bind(connection);
-          connection.executeQuery = translated(execute) as typeof connection.executeQuery;
+          const run = (query: CompiledQuery) =>
+            inStatementSpan(engine, query.sql, () => execute(query));
+          connection.executeQuery = translated(run) as typeof connection.executeQuery;
         }
         return connection;
       }),

@@ -1,3 +1,5 @@
+import { runIn, type Scope, scopeHere } from '../../platform/tracing/scope.ts';
+
 /** Reads rows by their keys; `keyOf` tells which key a row is of. */
 type Read<Row> = (keys: readonly string[]) => Promise<Row[]>;
 
@@ -5,6 +7,7 @@ interface Waiting<Row> {
   readonly keys: readonly string[];
   readonly resolve: (rows: Row[]) => void;
   readonly reject: (reason: unknown) => void;
+  readonly scope: Scope | undefined;
 }
 
 /** Statements under way at once. */
@@ -14,7 +17,8 @@ const MOST_KEYS = 500;
 
 /**
  * Reads for several who ask at once in one statement: where each costs a round trip, requests share those they would
- * wait for anyway. Whoever comes while there is room is read for at once; the others share the next.
+ * wait for anyway. Whoever comes while there is room is read for at once; the others share the next, which counts as part of
+ * the request of the first of them.
  */
 export function sharedReads<Row>(read: Read<Row>, keyOf: (row: Row) => string): Read<Row> {
   let waiting: Waiting<Row>[] = [];
@@ -46,13 +50,16 @@ export function sharedReads<Row>(read: Read<Row>, keyOf: (row: Row) => string): 
 
   async function run(): Promise<void> {
     running++;
-    while (waiting.length > 0) await readFor(nextGroup());
+    while (waiting.length > 0) {
+      const group = nextGroup();
+      await runIn(group[0]?.scope, () => readFor(group));
+    }
     running--;
   }
 
   return (keys) =>
     new Promise((resolve, reject) => {
-      waiting.push({ keys, resolve, reject });
+      waiting.push({ keys, resolve, reject, scope: scopeHere() });
       if (running < MOST_RUNNING) void run();
     });
 }

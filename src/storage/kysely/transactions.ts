@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { stopwatch } from '../../platform/clock.ts';
+import { inSpan, outside, runIn, type Scope, scopeHere } from '../../platform/tracing/scope.ts';
 import { UnavailableError } from '../../platform/unavailable.ts';
 import type { Db, Engine } from '../engines/engine.ts';
 import type { OpenTransaction, Storage, Stores } from '../stores/index.ts';
@@ -10,6 +11,8 @@ type Work = (transaction: OpenTransaction) => Promise<unknown>;
 interface Member {
   readonly work: Work;
   readonly key: string;
+  /** What it is part of. */
+  readonly scope: Scope | undefined;
   /** Milliseconds since it came. */
   readonly waited: () => number;
   readonly resolve: (value: unknown) => void;
@@ -35,6 +38,9 @@ const MOST = 64;
 /** Milliseconds after which no other member begins: on SQLite nobody else is answered meanwhile. */
 const LONGEST = { sqlite: 8, postgres: 50 };
 
+/** From asking for it to its commit: statements in it are its parts, and the wait for its turn shows. */
+const TRANSACTION = () => ({ name: 'transaction' });
+
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** What PostgreSQL says of a transaction that somebody else stands in the way of: the same may well succeed by itself. */
@@ -48,14 +54,18 @@ export function transactionsOn(
   storesIn: (db: Db) => Stores,
 ): Pick<Storage, 'transaction' | 'logTransaction'> {
   /** Does a member's work; what it wants done after the commit is part of settling it. */
-  async function runMember(db: Db, { work, resolve, reject }: Member): Promise<Settle> {
+  async function runMember(db: Db, { work, scope, resolve, reject }: Member): Promise<Settle> {
     // The same step comes once, however often it was asked for.
     const steps = new Set<() => void>();
     const onCommit = (step: () => void) => void steps.add(step);
-    const value = await engine.scope.run(() => work({ ...storesIn(db), onCommit }));
+    const value = await runIn(scope, () =>
+      engine.scope.run(() => work({ ...storesIn(db), onCommit })),
+    );
     return () => {
       try {
-        for (const step of steps) step();
+        runIn(scope, () => {
+          for (const step of steps) step();
+        });
         resolve(value);
       } catch (error) {
         reject(error);
@@ -112,7 +122,10 @@ export function transactionsOn(
 
   /** Runs one in a transaction of its own. */
   async function runAlone(member: Member, locksLog: boolean): Promise<Outcome> {
-    const once = () => inTransaction(locksLog, async (db) => [await runMember(db, member)]);
+    const once = () =>
+      runIn(member.scope, () =>
+        inTransaction(locksLog, async (db) => [await runMember(db, member)]),
+      );
     let outcome = await once();
     if ('failure' in outcome && outcome.mayHelpAgain) {
       engine.metrics.retried();
@@ -191,8 +204,8 @@ export function transactionsOn(
     return (work: Work, key: string) =>
       new Promise<unknown>((resolve, reject) => {
         engine.scope.requireClosed();
-        waiting.push({ work, key, waited: stopwatch(), resolve, reject });
-        if (!isRunning) void run();
+        waiting.push({ work, key, scope: scopeHere(), waited: stopwatch(), resolve, reject });
+        if (!isRunning) void outside(run);
       });
   }
 
@@ -201,14 +214,17 @@ export function transactionsOn(
 
   return {
     async transaction(work) {
-      if (engine.hasOneWriter) return writers(work, '') as ReturnType<typeof work>;
-      const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-      engine.scope.requireClosed();
-      await runAlone({ work, key: '', waited: stopwatch(), resolve, reject }, false);
-      return promise as ReturnType<typeof work>;
+      return inSpan(TRANSACTION, async () => {
+        if (engine.hasOneWriter) return writers(work, '') as ReturnType<typeof work>;
+        const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+        engine.scope.requireClosed();
+        const member = { work, key: '', scope: scopeHere(), waited: stopwatch(), resolve, reject };
+        await runAlone(member, false);
+        return promise as ReturnType<typeof work>;
+      });
     },
     async logTransaction(work, key = '') {
-      return writers(work, key) as ReturnType<typeof work>;
+      return inSpan(TRANSACTION, async () => writers(work, key) as ReturnType<typeof work>);
     },
   };
 }

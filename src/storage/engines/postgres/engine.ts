@@ -8,6 +8,7 @@ import type { Schema } from '../../kysely/schema.ts';
 import { TransactionScope, withinOneTransaction } from '../../kysely/transaction-scope.ts';
 import { CommitUnknownError, type Engine, type TextList } from '../engine.ts';
 import { watchOutages, withOutages } from '../outages.ts';
+import { inStatementSpan } from '../statement-spans.ts';
 import { findWay, NO_WRITE, nameOf, negotiate, probeWrites, type Way } from './connecting.ts';
 import { hasNoConnection, isLost, isReadOnly, reasonOf } from './errors.ts';
 import { type Connections, createConnections } from './pool.ts';
@@ -125,7 +126,7 @@ export async function openPostgresEngine(
   const postgres = { pool: pool as unknown as PostgresPool };
   const dialect = isPooled ? new SettingDialect(postgres, settings) : new PostgresDialect(postgres);
   const db = new Kysely<Schema>({
-    dialect: withinOneTransaction(withOutages(dialect, outages), scope),
+    dialect: withinOneTransaction(withOutages('postgres', dialect, outages), scope),
   });
 
   /** Reads only: where a connection is lost, another may do. */
@@ -151,11 +152,11 @@ export async function openPostgresEngine(
     scope,
     prepare(text) {
       statements.add(text);
-      return (parameters) => read(text, parameters);
+      return (parameters) => inStatementSpan('postgres', text, () => read(text, parameters));
     },
     prepareLate(text) {
       statements.add(text);
-      return async (parameters) => {
+      const readLate = async (parameters: readonly unknown[]) => {
         scope.requireClosed();
         const replica = replicas.pick();
         if (replica === undefined) return read(text, parameters);
@@ -167,6 +168,7 @@ export async function openPostgresEngine(
           return read(text, parameters);
         }
       };
+      return (parameters) => inStatementSpan('postgres', text, () => readLate(parameters));
     },
     requireCurrent: replicas.requireCurrent,
     list,

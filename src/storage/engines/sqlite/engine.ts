@@ -8,6 +8,7 @@ import { TransactionScope, withinOneTransaction } from '../../kysely/transaction
 import type { WriteTurn } from '../../others.ts';
 import type { Engine, TextList } from '../engine.ts';
 import { watchOutages, withOutages } from '../outages.ts';
+import { inStatementSpan } from '../statement-spans.ts';
 import { sqliteDialect } from './driver.ts';
 import { namingFile, reasonOf } from './errors.ts';
 import { integrityFaults } from './integrity.ts';
@@ -84,7 +85,11 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
   });
   const translate = (error: unknown) => outages.translate(namingFile(error, path));
   const reader = openReader && createReader(openReader, scope, translate);
-  const dialect = withOutages(sqliteDialect({ handle, file, reader, writeTurn }), outages);
+  const dialect = withOutages(
+    'sqlite',
+    sqliteDialect({ handle, file, reader, writeTurn }),
+    outages,
+  );
   const db = new Kysely<Schema>({ dialect: withinOneTransaction(dialect, scope) });
 
   /** @throws UnavailableError when nothing can be written for now */
@@ -99,7 +104,7 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
   const looking = setInterval(() => requireWritable().catch(() => {}), LOOKS).unref();
 
   const prepare: Engine['prepare'] = (text) => (parameters) =>
-    reader?.read(text, parameters) ??
+    (reader && inStatementSpan('sqlite', text, () => reader.read(text, parameters))) ??
     db.executeQuery(CompiledQuery.raw(text, [...parameters])).then(({ rows }) => rows);
 
   return {
