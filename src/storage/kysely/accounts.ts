@@ -11,29 +11,38 @@ interface TokenRow {
   readonly last_used_ts: number | null;
 }
 
-/** Finds tokens: every request with one does. */
+/** Finds a token by the forms in which it may be stored, the likeliest first: every request with one does. */
 function tokenFinder(engine: Engine) {
-  const statement = prepare<{ tokens: TextList }, TokenRow>(engine, (db, slot) =>
+  const tokens = (db: Engine['db']) =>
     db
       .selectFrom('tokens')
       .innerJoin('accounts', 'accounts.user_id', 'tokens.user_id')
       .leftJoin('cognomen_tokens as extra', 'extra.token', 'tokens.token')
-      .where(engine.isIn('tokens.token', slot('tokens')))
       .select(['tokens.token', 'tokens.user_id', 'accounts.consent_version'])
-      .select('extra.last_used_ts'),
+      .select('extra.last_used_ts');
+  const byForm = prepare<{ token: string }, TokenRow>(engine, (db, slot) =>
+    tokens(db).where('tokens.token', '=', slot('token')),
   );
-  const read = (db: Db, tokens: readonly string[]) =>
-    statement(db, { tokens: engine.list(tokens) });
+  const byForms = prepare<{ forms: TextList }, TokenRow>(engine, (db, slot) =>
+    tokens(db).where(engine.isIn('tokens.token', slot('forms'))),
+  );
   const shared = sharedReads(
-    (tokens) => read(engine.db, tokens),
+    (forms) => byForms(engine.db, { forms: engine.list(forms) }),
     ({ token }) => token,
   );
-  return (db: Db, tokens: readonly string[]) =>
-    engine.isRemote && db === engine.db ? shared(tokens) : read(db, tokens);
+  return async (db: Db, forms: readonly string[]): Promise<TokenRow | undefined> => {
+    if (engine.isRemote && db === engine.db) return (await shared(forms))[0];
+    // Two statements take less than one with a list, and one is nearly always enough.
+    for (const token of forms) {
+      const [row] = await byForm(db, { token });
+      if (row !== undefined) return row;
+    }
+    return undefined;
+  };
 }
 
 export function accountStore(engine: Engine): (db: Db) => AccountStore {
-  const findTokens = tokenFinder(engine);
+  const findToken = tokenFinder(engine);
   return (db) => {
     /** Everyone deletes in this order, so that nobody waits for somebody who waits for them. */
     async function deleteTokens(tokens: readonly string[]): Promise<void> {
@@ -79,7 +88,7 @@ export function accountStore(engine: Engine): (db: Db) => AccountStore {
       },
 
       async findToken(forms) {
-        const [row] = await findTokens(db, forms);
+        const row = await findToken(db, forms);
         return (
           row && {
             token: row.token,

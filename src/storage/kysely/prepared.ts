@@ -27,14 +27,14 @@ export function prepare<V extends object, Row>(
 ): Prepared<V, Row> {
   let compiled: CompiledQuery<Row> | undefined;
   let run: ReturnType<Engine['prepare']> | undefined;
-  return async (db, values) => {
+  return (db, values) => {
     compiled ??= build(engine.db, (name) => sql`${new Slot(name)}`).compile();
     run ??= mayBeLate ? engine.prepareLate(compiled.sql) : engine.prepare(compiled.sql);
     const parameters = compiled.parameters.map((parameter) =>
       parameter instanceof Slot ? values[parameter.name as keyof V] : parameter,
     );
     const onlyReads = compiled.sql.startsWith('select');
-    if (onlyReads && db === engine.db) return (await run(parameters)) as Row[];
-    return (await db.executeQuery<Row>({ ...compiled, parameters })).rows;
+    if (onlyReads && db === engine.db) return run(parameters) as Promise<Row[]>;
+    return db.executeQuery<Row>({ ...compiled, parameters }).then(({ rows }) => rows);
   };
 }

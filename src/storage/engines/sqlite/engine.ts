@@ -103,9 +103,13 @@ export function createSqliteEngine(parts: SqliteEngineParts): Engine {
   }
   const looking = setInterval(() => requireWritable().catch(() => {}), LOOKS).unref();
 
-  const prepare: Engine['prepare'] = (text) => (parameters) =>
-    (reader && inStatementSpan('sqlite', text, () => reader.read(text, parameters))) ??
-    db.executeQuery(CompiledQuery.raw(text, [...parameters])).then(({ rows }) => rows);
+  const prepare: Engine['prepare'] = (text) => {
+    const read = reader?.prepare(text);
+    return (parameters) =>
+      read === undefined
+        ? db.executeQuery(CompiledQuery.raw(text, [...parameters])).then(({ rows }) => rows)
+        : inStatementSpan('sqlite', text, () => read(parameters));
+  };
 
   return {
     name: 'sqlite',

@@ -6,6 +6,8 @@ import type { TransactionScope } from '../../kysely/transaction-scope.ts';
 export interface Reader {
   /** @throws UnavailableError when the file cannot be read for now */
   read(text: string, parameters: readonly unknown[]): Promise<unknown[]>;
+  /** The same for one statement, which is kept. */
+  prepare(text: string): (parameters: readonly unknown[]) => Promise<unknown[]>;
   /** To be called after each write: what is read from then on sees it. */
   renew(): void;
   close(): void;
@@ -52,19 +54,29 @@ export function createReader(
     return statement;
   }
 
-  return {
-    async read(text, parameters) {
-      scope.requireClosed();
-      try {
-        if (!isOpen) {
-          if (!handle.inTransaction) begin.run();
-          isOpen = true;
-          setImmediate(renew);
-        }
-        return prepared(text).all(parameters);
-      } catch (error) {
-        throw translate(error);
+  async function run(statement: () => Database.Statement, parameters: readonly unknown[]) {
+    scope.requireClosed();
+    try {
+      if (!isOpen) {
+        if (!handle.inTransaction) begin.run();
+        isOpen = true;
+        setImmediate(renew);
       }
+      return statement().all(parameters);
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  return {
+    read: (text, parameters) => run(() => prepared(text), parameters),
+    prepare(text) {
+      let own: Database.Statement | undefined;
+      const statement = () => {
+        own ??= handle.prepare(text);
+        return own;
+      };
+      return (parameters) => run(statement, parameters);
     },
     renew,
     close() {
