@@ -35,18 +35,19 @@ const REMEMBERED = 1000;
 export function createNetworkNames(deps: NetworkNamesDependencies): NetworkNames {
   const { storage, clock, random } = deps;
   let keys: ReadonlyMap<number, string> = new Map();
-  /** By the key of the week and the network. */
-  const names = createExpiringCache<string>(clock, REMEMBERED);
+  /** By the key of the week. */
+  let names = { key: '', of: createExpiringCache<string>(clock, REMEMBERED) };
 
   return {
     of(network) {
       const key = keys.get(weekOf(clock.now()));
       if (key === undefined) return undefined;
-      const remembered = names.get(key + network);
+      if (names.key !== key) names = { key, of: createExpiringCache(clock, REMEMBERED) };
+      const remembered = names.of.get(network);
       if (remembered !== undefined) return remembered;
       const digest = createHmac('sha256', key).update(network).digest('base64url');
       const name = digest.slice(0, NAME_LENGTH);
-      names.set(key + network, name, 7 * DAY);
+      names.of.set(network, name, 7 * DAY);
       return name;
     },
 

@@ -126,7 +126,11 @@ export function createAskedAddresses(deps: AskedAddressesDependencies): AskedAdd
       const asked = await fingerprintsOf(addresses);
       const known = recent(account, today());
       let fresh = asked.size;
-      if (known !== undefined) for (const each of asked) if (known.has(each)) fresh--;
+      if (known !== undefined) {
+        asked.forEach((each) => {
+          if (known.has(each)) fresh--;
+        });
+      }
       return {
         fresh,
         remember() {
@@ -134,7 +138,9 @@ export function createAskedAddresses(deps: AskedAddressesDependencies): AskedAdd
           const all = recent(account, day) ?? new DayTable(asked.size);
           forget(account);
           all.reserve(all.size + fresh);
-          for (const each of asked) all.note(each, day);
+          asked.forEach((each) => {
+            all.note(each, day);
+          });
           if (all.size > 0) keep(account, capped({ asked: all, day }));
         },
       };

@@ -68,8 +68,8 @@ export class DayTable {
     return counts;
   }
 
-  *[Symbol.iterator](): Generator<number> {
-    for (const entry of this.#entries) if (entry !== 0) yield numberIn(entry);
+  forEach(work: (number: number) => void): void {
+    for (const entry of this.#entries) if (entry !== 0) work(numberIn(entry));
   }
 
   /** Where the number is, or would be: at its share of the table, or behind those that took its place. */

@@ -111,7 +111,11 @@ export function clientReader(config: ClientAddressConfig): (origin: Origin) => C
   return (origin) => {
     const forwardedFor = headerOf(origin, 'x-forwarded-for');
     const isProxy = OTHER_PROXY_HEADERS.some((name) => name in origin.headers);
-    const key = `${origin.peer} ${isProxy} ${forwardedFor === undefined ? '' : `for ${forwardedFor}`}`;
+    // Of a connection the address is always the same text, which is found sooner than one that is put together.
+    const key =
+      forwardedFor === undefined && !isProxy
+        ? (origin.peer ?? '')
+        : `${origin.peer} ${isProxy} ${forwardedFor === undefined ? '' : `for ${forwardedFor}`}`;
     const known = clients.get(key);
     if (known !== undefined) return known;
     const client = read(origin);
