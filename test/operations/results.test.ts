@@ -12,8 +12,9 @@ import {
 } from '../support/admin.ts';
 import { runCommand } from '../support/commands.ts';
 import { ENGINES } from '../support/databases.ts';
+import { deliveryReport } from '../support/delivery-reports.ts';
 import { postJson } from '../support/http.ts';
-import { bind, invite } from '../support/invitations.ts';
+import { bind, invite, refuseInvitations } from '../support/invitations.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 import { startOpenMarket, type TestProvider } from '../support/sms.ts';
 
@@ -40,6 +41,10 @@ const ASKED: readonly (readonly [name: string, args?: Arguments])[] = [
   ['invites/list', { limit: 2 }],
   ['invites/show', { id: 1 }],
   ['invites/resend', { id_or_address: 'guest@sample.test' }],
+  ['invites/refusals', { address: 'third@sample.test' }],
+  ['invites/refusals', {}],
+  ['invites/allow', { address: 'third@sample.test' }],
+  ['mail/bounced', { from: deliveryReport({}) }],
   ['invites/expire', { id: 2 }],
   ['invites/cancel', { address: 'guest@sample.test' }],
   ['outbox/list'],
@@ -147,6 +152,7 @@ describe.each(ENGINES)('on %s', (engine) => {
     for (const to of ['guest@sample.test', 'second@sample.test', 'third@sample.test']) {
       await invite(server, to);
     }
+    await refuseInvitations(server, 'third@sample.test');
     const asked = { client_secret: 'secret', email: ADA.address, send_attempt: 1 };
     const v1 = `${server.url}/_matrix/identity/api/v1`;
     await postJson(`${v1}/validate/email/requestToken`, asked);

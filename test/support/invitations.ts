@@ -29,3 +29,16 @@ export async function bind(server: TestServer, address: string, mxid: string) {
   if (bound.status !== 200) throw new Error(`${bound.status} ${bound.text}`);
   return bound.json;
 }
+
+/** Follows the link of an invitation that was mailed there, by which its owner refuses more of them. */
+export async function refuseInvitations(
+  { smtp, url }: Pick<TestServer, 'smtp' | 'url'>,
+  address: string,
+): Promise<void> {
+  const mail = String(smtp.mails.find(({ to }) => to[0] === address)?.raw);
+  const link = /^List-Unsubscribe: <([^>]+)>/im.exec(mail.replaceAll(/\r\n[ \t]/g, ''))?.[1];
+  const { pathname, search } = new URL(link ?? '');
+  const body = new URLSearchParams({ 'List-Unsubscribe': 'One-Click' });
+  const { status } = await fetch(`${url}${pathname}${search}`, { method: 'POST', body });
+  if (status !== 200) throw new Error(`Refusing was answered ${status}`);
+}

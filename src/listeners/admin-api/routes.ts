@@ -1,8 +1,9 @@
 import type { AnyOperation } from '../../operations/operation.ts';
-import { NOT_FOR_WEB_PAGES, type Routes } from '../http/api-server.ts';
+import type { Routes } from '../http/api-server.ts';
 import type { Refusal } from '../http/errors.ts';
 import { type HealthDependencies, operatorHealthEndpoints } from '../http/health.ts';
 import { openapi } from '../http/openapi-endpoint.ts';
+import { NOT_FOR_WEB_PAGES } from '../http/web-pages.ts';
 import { about } from './about.ts';
 import { type AdminApiDependencies, operationEndpoints } from './operation-endpoint.ts';
 

@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import type { Logger } from 'pino';
 import type { OldWay } from '../../identity/old-ways.ts';
@@ -20,7 +19,7 @@ import { type Authenticate, requireToken, tokenReader } from './authentication.t
 import type { Client, Origin } from './client-address.ts';
 import type { ConnectionTimes } from './connections.ts';
 import type { Endpoint, RequestContext, SignedRequest } from './endpoint.ts';
-import { ApiError, type Refusal } from './errors.ts';
+import type { Refusal } from './errors.ts';
 import { type ServedFile, serveFiles } from './files.ts';
 import { parseQuery } from './form.ts';
 import { requireHost } from './host.ts';
@@ -28,9 +27,7 @@ import { parseJson } from './json.ts';
 import { type ClientFields, requestNoter } from './request-lines.ts';
 import { scopeOf } from './request-scope.ts';
 import { BODY_LIMIT, createHttpServer, refuseOtherMethods } from './server.ts';
-
-/** What answers a request with an Origin where web pages are refused. */
-export const NOT_FOR_WEB_PAGES: Refusal = [403, 'M_FORBIDDEN'];
+import { refuseWebPages, type WebClients } from './web-pages.ts';
 
 /** Endpoints under a common root, with the argument form of its API version. */
 export interface Routes {
@@ -55,8 +52,7 @@ export interface ApiServerOptions {
   readonly routes: readonly Routes[];
   /** What it serves to everybody beside them. */
   readonly files?: readonly ServedFile[];
-  /** Which web pages may use it: by CORS all; those that it serves itself; or what comes from one is refused. */
-  readonly webClients: 'allowed' | 'own' | 'refused';
+  readonly webClients: WebClients;
   /** Who sent a request. */
   readonly clientOf: (origin: Origin) => Client;
   /** What the log says of a client. */
@@ -207,24 +203,6 @@ function handler(
       send(reply, await endpoint.onError(error, context));
     }
   };
-}
-
-/**
- * Whether a page of this same listener asks. Behind a proxy that changes the Host the browser's word tells, which it gives
- * where it trusts the connection, and no page can forge.
- */
-function isOwnPage({ origin, host, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
-  if (site !== undefined) return site === 'same-origin';
-  return origin === `http://${host}` || origin === `https://${host}`;
-}
-
-/** Browsers send an Origin with every POST: no page is to act through the browser of who can reach this API. */
-function refuseWebPages({ headers }: FastifyRequest, serves: ApiServerOptions['webClients']): void {
-  if (headers.origin === undefined || (serves === 'own' && isOwnPage(headers))) return;
-  throw new ApiError(
-    ...NOT_FOR_WEB_PAGES,
-    'This API is not for web pages: no request with an Origin',
-  );
 }
 
 function register(app: FastifyInstance, options: ApiServerOptions, clientOf: ClientOf): void {

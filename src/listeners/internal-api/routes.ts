@@ -1,7 +1,8 @@
 import type { Associations } from '../../identity/associations/associations.ts';
-import { NOT_FOR_WEB_PAGES, type Routes } from '../http/api-server.ts';
+import type { Routes } from '../http/api-server.ts';
 import { WITHOUT_TOKEN } from '../http/authentication.ts';
 import { openapi } from '../http/openapi-endpoint.ts';
+import { NOT_FOR_WEB_PAGES } from '../http/web-pages.ts';
 import { internalBind } from './endpoints/bind.ts';
 import { internalUnbind } from './endpoints/unbind.ts';
 
