@@ -105,7 +105,8 @@ export function createListeners(
       parsePhoneNumber: infrastructure.phoneNumbers.parse,
     };
     const context = operationContext(config, own, { logger, metrics });
-    const files = await consoleFiles().catch((error: Error) => {
+    const signsInAt = oidc?.consoleClientId && oidc.issuer;
+    const files = await consoleFiles({ signsInAt }).catch((error: Error) => {
       logger.warn(
         { reason: error.message },
         'The console is not built: only the admin API is there',

@@ -18,6 +18,8 @@ export async function openConsole(
   { adminUrl }: Pick<TestServer, 'adminUrl'>,
   token?: string,
   options: BrowserContextOptions = {},
+  /** Origins that it may ask beside the listener. */
+  others: readonly string[] = [],
 ): Promise<OpenConsole> {
   const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
   context.setDefaultTimeout(15_000);
@@ -37,8 +39,9 @@ export async function openConsole(
   await context.route('**', (route) => {
     const url = new URL(route.request().url());
     requests.push(`${route.request().method()} ${url.pathname}`);
-    if (url.origin === adminUrl) return route.continue();
-    problems.push(`request: ${url.href}`);
+    if (url.origin === adminUrl || others.includes(url.origin)) return route.continue();
+    // What pages of those others ask for is theirs.
+    if (new URL(page.url()).origin === adminUrl) problems.push(`request: ${url.href}`);
     return route.abort();
   });
   await page.goto(adminUrl);

@@ -16,7 +16,7 @@ import type {
 import type { erasePerson, exportPerson } from '../../src/operations/person.ts';
 import type { stats } from '../../src/operations/stats.ts';
 import type { trace } from '../../src/operations/trace.ts';
-import { signedOut, token } from './session.ts';
+import { renewed, signedOut, token } from './session.ts';
 import { TEXTS } from './texts.ts';
 
 type ResultOf<O> = O extends { run(...args: never[]): Promise<infer R> } ? R : never;
@@ -100,9 +100,9 @@ async function messageOf(answer: Response): Promise<string> {
   return isTold && typeof body.error === 'string' ? body.error : TEXTS.noReason(answer.status);
 }
 
-/** Asks with a token. @throws Fault */
+/** Asks with a token, or without one. @throws Fault */
 export async function ask(
-  bearer: string,
+  bearer: string | undefined,
   path: string,
   args: Args,
   { method, signal }: { method: 'GET' | 'POST'; signal?: AbortSignal | undefined },
@@ -114,7 +114,10 @@ export async function ask(
   try {
     answer = await fetch(url, {
       method,
-      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+      headers: {
+        'content-type': 'application/json',
+        ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
+      },
       body: isGet ? null : JSON.stringify(Object.fromEntries(members(args))),
       cache: 'no-store',
       credentials: 'omit',
@@ -129,16 +132,22 @@ export async function ask(
   return answer.json();
 }
 
-/** Asks as who is signed in; where the token is good no more, that ends. @throws Fault */
+/** Asks as who is signed in; where the token is good no more, with another, or that ends. @throws Fault */
 async function askSignedIn(
   path: string,
   args: Args,
   options: Parameters<typeof ask>[3],
+  isSecond = false,
 ): Promise<unknown> {
+  const bearer = token();
   try {
-    return await ask(token(), path, args, options);
+    return await ask(bearer, path, args, options);
   } catch (error) {
-    if (error instanceof Fault && error.status === 401) signedOut(TEXTS.signIn.ended);
+    if (!(error instanceof Fault && error.status === 401)) throw error;
+    // Another request may have got one meanwhile.
+    const hasOther = token() !== bearer || (await renewed());
+    if (hasOther && !isSecond) return askSignedIn(path, args, options, true);
+    signedOut(TEXTS.signIn.ended);
     throw error;
   }
 }

@@ -26,6 +26,12 @@ export function go(screen: string, about = ''): void {
   place.set(here());
 }
 
+/** Puts the first screen in the place of what the URL says. */
+export function startAnew(): void {
+  history.replaceState(null, '', '#/');
+  place.set(here());
+}
+
 for (const event of ['popstate', 'hashchange']) {
   addEventListener(event, () => place.set(here()));
 }

@@ -5,6 +5,8 @@ import { createStore } from './store.ts';
 export interface Session {
   readonly token: string;
   readonly about: Looks['about'];
+  /** Gets another token where this one has ended; undefined where nobody gives one. */
+  readonly renew?: (() => Promise<Session>) | undefined;
 }
 
 /**
@@ -29,6 +31,26 @@ export function signedOut(why = ''): void {
   sessionStorage.removeItem(KEY);
   farewell.set(why);
   session.set(undefined);
+}
+
+let renewing: Promise<boolean> | undefined;
+
+/** Goes on with another token, asking for it once however many want it; whether there is one. */
+export function renewed(): Promise<boolean> {
+  const { renew } = session.get() ?? {};
+  if (renew === undefined) return Promise.resolve(false);
+  renewing ??= renew()
+    .then(
+      (made) => {
+        signedIn(made);
+        return true;
+      },
+      () => false,
+    )
+    .finally(() => {
+      renewing = undefined;
+    });
+  return renewing;
 }
 
 /** The token of who is signed in. */

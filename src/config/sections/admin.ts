@@ -15,6 +15,8 @@ export interface AdminOidcConfig {
   readonly operatorValues: readonly string[];
   /** By which this server asks about tokens that only the provider can read; undefined: those are not taken. */
   readonly client: { readonly id: string; readonly secret: string } | undefined;
+  /** As which public client the console signs in; undefined: by a token only. */
+  readonly consoleClientId: string | undefined;
 }
 
 export interface AdminConfig {
@@ -122,6 +124,15 @@ export const ADMIN = {
     own: true,
     about: 'The secret of that client.',
   },
+  consoleClientId: {
+    section,
+    name: 'admin.oidc.console_client_id',
+    default: '',
+    parse: text,
+    own: true,
+    about:
+      'As which client of the provider the console signs operators in: a public one (authorization code with PKCE), whose redirect URI is where the console is. Empty: the console takes tokens only.',
+  },
   auditKept: {
     section,
     name: 'audit.kept_days',
@@ -141,6 +152,7 @@ function readOidc(reader: ConfigReader): AdminOidcConfig | undefined {
     viewerValues: reader.read(ADMIN.viewerValues),
     operatorValues: reader.read(ADMIN.operatorValues),
     client: id === '' ? undefined : { id, secret },
+    consoleClientId: reader.read(ADMIN.consoleClientId) || undefined,
   };
   if (oidc.issuer === '') return undefined;
   if (oidc.audience === '') {

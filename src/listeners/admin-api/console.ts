@@ -11,16 +11,20 @@ interface BuiltFile {
   readonly isHashed: boolean;
 }
 
-/** Nothing but its own files, and requests to its own listener: even a text that got in as HTML could load and send nothing. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  ...["script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'"],
-  ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
-  "require-trusted-types-for 'script'",
-].join('; ');
+/**
+ * Nothing but its own files, and requests to its own listener: even a text that got in as HTML could load and send nothing.
+ * @param issuer the origin of the provider that it signs in at
+ */
+const contentSecurityPolicy = (issuer: string | undefined) =>
+  [
+    "default-src 'none'",
+    ...["script-src 'self'", "style-src 'self'", "img-src 'self'"],
+    ["connect-src 'self'", issuer].filter((source) => source !== undefined).join(' '),
+    ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
+    "require-trusted-types-for 'script'",
+  ].join('; ');
 
 const HEADERS = {
-  'content-security-policy': CONTENT_SECURITY_POLICY,
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
@@ -31,8 +35,16 @@ const HEADERS = {
 
 const FOLDER = path.join(PACKAGE_FOLDER, 'dist', 'console');
 
-/** The operators' console, as the list of the build names its files. Rejects where it is not built. */
-export async function consoleFiles(): Promise<ServedFile[]> {
+interface ConsoleOptions {
+  readonly signsInAt: string | undefined;
+}
+
+/**
+ * The operators' console, as the list of the build names its files. Rejects where it is not built.
+ * @param signsInAt the provider
+ */
+export async function consoleFiles({ signsInAt }: ConsoleOptions): Promise<ServedFile[]> {
+  const policy = contentSecurityPolicy(signsInAt && new URL(signsInAt).origin);
   const list: readonly BuiltFile[] = JSON.parse(
     await readFile(path.join(FOLDER, 'files.json'), 'utf8'),
   );
@@ -42,6 +54,7 @@ export async function consoleFiles(): Promise<ServedFile[]> {
       body: await readFile(path.join(FOLDER, name)),
       headers: {
         ...HEADERS,
+        'content-security-policy': policy,
         'content-type': type,
         'cache-control': isHashed ? 'public, max-age=31536000, immutable' : 'no-cache',
       },

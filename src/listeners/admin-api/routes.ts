@@ -6,6 +6,7 @@ import { openapi } from '../http/openapi-endpoint.ts';
 import { NOT_FOR_WEB_PAGES } from '../http/web-pages.ts';
 import { about } from './about.ts';
 import { type AdminApiDependencies, operationEndpoints } from './operation-endpoint.ts';
+import { signIn } from './sign-in.ts';
 
 const ROOT = '/_cognomen/admin/v1';
 
@@ -36,6 +37,14 @@ export function adminApiRoutes(
       ...common,
       tag: 'admin',
       endpoints: [openapi(() => routes, 'Admin API of Cognomen'), about(dependencies.context)],
+    },
+    {
+      ...common,
+      tag: 'admin',
+      isOpen: true,
+      wantsToken: false,
+      refusals: [NOT_FOR_WEB_PAGES],
+      endpoints: [signIn(dependencies.context)],
     },
     ...[...operationEndpoints(operations, dependencies)].map(([tag, endpoints]) => ({
       ...common,

@@ -657,6 +657,7 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     'admin.oidc.operator_values',
     'admin.oidc.client_id',
     'admin.oidc.client_secret',
+    'admin.oidc.console_client_id',
     'audit.kept_days',
   ],
   'the page of a mailed link, and where it leads': [
