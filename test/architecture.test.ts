@@ -11,7 +11,18 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   // Of storage only what it is opened with.
   checks: ['config', 'delivery', 'identity', 'model', 'platform', 'replication', 'storage'],
   config: ['model', 'platform', 'signing', 'storage'],
-  cli: ['app', 'checks', 'config', 'identity', 'operations', 'platform', 'processes', 'storage'],
+  cli: [
+    'app',
+    'checks',
+    'config',
+    'delivery',
+    'identity',
+    'model',
+    'operations',
+    'platform',
+    'processes',
+    'storage',
+  ],
   delivery: ['config', 'identity', 'model', 'platform'],
   homeservers: ['identity', 'model', 'platform', 'signing', 'storage'],
   // Of storage only the interfaces: see below.

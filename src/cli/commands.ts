@@ -9,6 +9,7 @@ import { operationCommands } from './operation-commands.ts';
 import { pepper } from './pepper.ts';
 import { reload } from './reload.ts';
 import { serve } from './serve.ts';
+import { templates } from './templates.ts';
 
 /** Every command, in the order of the help. The first is the one that runs when none is named. */
 export const COMMANDS: readonly [Command, ...Command[]] = [
@@ -21,5 +22,6 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   key,
   pepper,
   db,
+  templates,
   ...operationCommands,
 ];
