@@ -24,8 +24,10 @@ const argumentOf = ({ argument }: AnyOperation): string => {
 const positionalOf = ({ options = {} }: AnyOperation) =>
   Object.entries(options).find(([, { positional }]) => positional);
 
+const nameOf = ({ resource, action }: AnyOperation): string =>
+  action === undefined ? resource : `${resource} ${action}`;
+
 const formOf = (operation: AnyOperation): string => {
-  const action = operation.action === undefined ? '' : ` ${operation.action}`;
   const options = Object.entries(operation.options ?? {}).map(
     ([option, { name, positional, isList }]) => {
       if (positional) return operation.argument?.required ? ` ${name}` : ` [${name}]`;
@@ -33,7 +35,7 @@ const formOf = (operation: AnyOperation): string => {
     },
   );
   const flags = Object.keys(operation.flags ?? {}).map((flag) => ` [--${flag}]`);
-  return `cognomen ${operation.resource}${action}${argumentOf(operation)}${[...options, ...flags].join('')}`;
+  return `cognomen ${nameOf(operation)}${argumentOf(operation)}${[...options, ...flags].join('')}`;
 };
 
 const twoColumns = (rows: readonly (readonly [string, string])[]): string => {
@@ -74,13 +76,15 @@ function understand(
   operations: readonly AnyOperation[],
   { args, own, flags }: CommandLine,
 ): { operation: Operation; input: OperationInput } {
-  const wanted = `${operations[0]?.resource} wants one of\n${operations.map((one) => `  ${formOf(one)}`).join('\n')}`;
   const [first, ...others] = args;
   const operation = operations.find(({ action }) => action === undefined || action === first);
-  if (operation === undefined) throw new UsageError(wanted);
+  if (operation === undefined) {
+    const forms = operations.map((one) => `\n  ${formOf(one)}`).join('');
+    throw new UsageError(`${operations[0]?.resource} wants one of${forms}`);
+  }
   const rest = operation.action === undefined ? args : others;
   const [argument, ...behind] = rest;
-  const second = positionalOf(operation)?.[0];
+  const [second, behindIt] = positionalOf(operation) ?? [];
   const [value, ...more] = second === undefined ? [undefined, ...behind] : behind;
   const given = Object.entries(own).filter(([option]) => !flags.has(option));
   if (second !== undefined && value !== undefined) given.push([second, [value]]);
@@ -88,10 +92,17 @@ function understand(
   const isMissing =
     operation.argument?.required && (argument === undefined || (second !== undefined && !isGiven));
   const isTooMuch = more.length > 0 || (argument !== undefined && operation.argument === undefined);
-  const foreign = given.find(([option]) => operation.options?.[option] === undefined);
-  const known = ['json', ...Object.keys(operation.flags ?? {})];
-  const isForeign = foreign !== undefined || [...flags].some((flag) => !known.includes(flag));
-  if (isMissing || isTooMuch || isForeign) throw new UsageError(wanted);
+  const known = ['json', ...Object.keys({ ...operation.options, ...operation.flags })];
+  const foreign = [...given.map(([option]) => option), ...flags].find(
+    (option) => !known.includes(option),
+  );
+  const refuse = (why: string) => {
+    throw new UsageError(`${nameOf(operation)} ${why}:\n  ${formOf(operation)}`);
+  };
+  const wanted = [operation.argument?.name, behindIt?.name].filter((name) => name !== undefined);
+  if (isMissing) refuse(`wants ${wanted.join(' and ')}`);
+  if (isTooMuch) refuse('takes no further argument');
+  if (foreign !== undefined) refuse(`takes no --${foreign}`);
   const options: Record<string, string> = {};
   const files: Record<string, AsyncIterable<Uint8Array>> = {};
   for (const [option, values] of given) {
@@ -134,7 +145,7 @@ function commandOf(operations: readonly AnyOperation[]): Command {
   const actions = operations.flatMap(({ action }) => action ?? []).join(', ');
   return {
     name: first.resource,
-    summary: actions === '' ? first.summary : `${first.summary}; ${actions}`,
+    summary: actions === '' ? first.summary : `${first.about ?? first.summary}: ${actions}`,
     options: [...new Set(operations.flatMap(({ options = {} }) => Object.keys(options)))],
     flags: ['json', ...new Set(operations.flatMap(({ flags = {} }) => Object.keys(flags)))],
     help: helpOf(operations),

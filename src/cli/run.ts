@@ -28,10 +28,13 @@ Over what the file says: COGNOMEN_<SECTION>_<KEY>, such as COGNOMEN_GENERAL_SERV
 `;
 }
 
-function usageError(message: string): number {
-  process.stderr.write(`cognomen: ${message}\nTry cognomen --help.\n`);
+function usageError(message: string, command = ''): number {
+  process.stderr.write(`cognomen: ${message}\nTry cognomen ${command}${command && ' '}--help.\n`);
   return 2;
 }
+
+/** Node says of an option that it does not know what one could do if it were none. */
+const HINT = /\. To specify a positional argument.*$/s;
 
 /** Runs the command line; resolves to the exit status. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -39,7 +42,7 @@ export async function run(args: readonly string[]): Promise<number> {
   try {
     parsed = parse(args);
   } catch (error) {
-    return usageError(error instanceof Error ? error.message : String(error));
+    return usageError((error instanceof Error ? error.message : String(error)).replace(HINT, ''));
   }
   const { values, positionals } = parsed;
   if (values.version) {
@@ -55,12 +58,12 @@ export async function run(args: readonly string[]): Promise<number> {
   }
   if (command === undefined) return usageError(`there is no command ${name}`);
   if (rest.length > 0 && !command.takesArguments) {
-    return usageError(`${name} takes no further argument: ${rest.join(' ')}`);
+    return usageError(`${name} takes no further argument: ${rest.join(' ')}`, name);
   }
   const { config, help: _help, version: _version, ...own } = values;
   const known = [...(command.options ?? []), ...(command.flags ?? [])];
   const foreign = Object.keys(own).find((option) => !known.includes(option));
-  if (foreign !== undefined) return usageError(`${name} takes no --${foreign}`);
+  if (foreign !== undefined) return usageError(`${name} takes no --${foreign}`, name);
   try {
     return await command.run({
       config: config ?? [process.env['SYDENT_CONF'] || 'sydent.conf'],
@@ -69,7 +72,7 @@ export async function run(args: readonly string[]): Promise<number> {
       flags: new Set(Object.keys(own).filter((option) => command.flags?.includes(option))),
     });
   } catch (error) {
-    if (error instanceof UsageError) return usageError(error.message);
+    if (error instanceof UsageError) return usageError(error.message, name);
     throw error;
   }
 }

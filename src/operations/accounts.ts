@@ -14,6 +14,7 @@ type SeenAccount = Described<typeof ACCOUNT>;
 /** Who has registered here. */
 export const listAccounts: Operation<readonly SeenAccount[]> = {
   resource: 'accounts',
+  about: 'Who has registered',
   action: 'list',
   kind: 'person',
   summary: 'The accounts, in the order of their user ids',

@@ -44,6 +44,7 @@ const seen = (row: AdminTokenRow): SeenToken => ({
 /** Makes a token; it is shown this once. */
 export const createToken: Operation<SeenToken & { readonly token: string }> = {
   resource: 'admin-token',
+  about: 'Tokens of the admin API',
   action: 'create',
   kind: 'change',
   commandOnly: true,

@@ -21,6 +21,7 @@ const shownDetails = (details: AuditEntry['details']) =>
 /** What operators did, and whom they looked at. */
 export const listAudit: Operation<readonly AuditEntry[]> = {
   resource: 'audit',
+  about: 'What operators did',
   action: 'list',
   kind: 'person',
   operatorsOnly: true,

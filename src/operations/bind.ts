@@ -152,7 +152,9 @@ export const bind: Operation<Bound | BoundLines> = {
     const text = textOf(input, 'from');
     const { argument } = input;
     const mxid = input.options['mxid'];
-    if ((text === undefined) === (argument === undefined) || (text && mxid !== undefined)) {
+    const isOne = argument !== undefined && mxid !== undefined;
+    const isAny = argument !== undefined || mxid !== undefined;
+    if (text === undefined ? !isOne : isAny) {
       throw new InputError('bind wants ADDRESS and MXID, or --from FILE');
     }
     if (text !== undefined) return bindFile(text, isDry, context);

@@ -16,10 +16,7 @@ export const PAGE_OPTIONS = {
 export function wholeNumber(name: string, text: string, most: number): number {
   const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= 0 && number <= most) return number;
-  throw new InputError(
-    `${name} must be a whole number from 0 to ${most}`,
-    name.startsWith('the ') ? undefined : name,
-  );
+  throw new InputError(`${name} must be a whole number from 0 to ${most}`, name);
 }
 
 /**
@@ -36,8 +33,13 @@ export const readPage = (input: OperationInput): Page => ({
 });
 
 /** The id that the argument is. @throws InputError */
-export const readId = (name: string, { argument = '' }: OperationInput): number =>
-  wholeNumber(name, argument, Number.MAX_SAFE_INTEGER);
+export function readId({ argument = '' }: OperationInput): number {
+  const id = /^\d{1,16}$/.test(argument) ? Number(argument) : Number.NaN;
+  if (Number.isSafeInteger(id)) return id;
+  throw new InputError(
+    `${JSON.stringify(argument)} is no id: that is a number, which the list shows`,
+  );
+}
 
 /**
  * Milliseconds since the epoch, of a day or a time as ISO 8601 has them; where nothing is said of the zone it is UTC.
@@ -61,6 +63,9 @@ export type Subject =
 export function parseThreePidOf(text: string): ThreePid {
   const threepid = threePidIn(text);
   if (threepid !== undefined) return threepid;
+  if (parseMxid(text) !== undefined) {
+    throw new InputError(`${JSON.stringify(text)} is a user id, not an address`);
+  }
   throw new InputError(
     `${JSON.stringify(text)} is no email address, and no phone number with its calling code`,
   );
@@ -95,11 +100,7 @@ export function subjectIn(text: string): Subject | undefined {
 }
 
 /** The folded address that the text is. @throws InputError */
-export function parseAddress(text: string): string {
-  const subject = parseSubject(text);
-  if (subject.kind === 'address') return subject.address;
-  throw new InputError(`${JSON.stringify(text)} is a user id, not an address`);
-}
+export const parseAddress = (text: string): string => parseThreePidOf(text).address;
 
 /** The folded email address that the text is. @throws InputError */
 export function parseEmailAddress(text: string): string {

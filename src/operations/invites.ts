@@ -69,6 +69,7 @@ const shown = (invite: SeenInvite) =>
 /** Invitations that are kept for an address until its owner turns up. */
 export const listInvites: Operation<readonly SeenInvite[]> = {
   resource: 'invites',
+  about: 'Invitations that wait for somebody to prove that an address is theirs',
   action: 'list',
   kind: 'person',
   summary: 'The invitations that are kept: of all, to an address, or of a user',
@@ -107,7 +108,7 @@ export const showInvite: Operation<ShownInvite | null> = {
   argument: ID,
   result: SHOWN as Schema<ShownInvite | null>,
   async run(input, { storage, config, clock }) {
-    const invite = await inviteOf(storage.stores, readId('the id', input));
+    const invite = await inviteOf(storage.stores, readId(input));
     if (invite === undefined) return null;
     const { medium, address, receivedAt, deliveredAt } = invite;
     const { expiry } = config.email.invites;
@@ -139,7 +140,7 @@ export const expireInvite: Operation<{ readonly expired: boolean }> = {
   argument: ID,
   result: anObject({ expired: aBoolean }),
   async run(input, { storage, config, clock }) {
-    const id = readId('the id', input);
+    const id = readId(input);
     const keysUntil = clock.now() + config.email.invites.keyGrace;
     const expired = await storage.logTransaction(async (stores) => {
       const invite = await inviteOf(stores, id);
@@ -206,7 +207,7 @@ async function pendingAt(
   const isOpen = (invite: InviteRow) => isPending(invite, config.email.invites.expiry, now);
   const { argument = '' } = input;
   if (/^\d+$/.test(argument)) {
-    const invite = await inviteOf({ overview }, readId('the id', input));
+    const invite = await inviteOf({ overview }, readId(input));
     return invite !== undefined && isOpen(invite) ? [invite] : [];
   }
   const address = parseAddress(argument);

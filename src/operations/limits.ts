@@ -13,6 +13,7 @@ const HIT = named(
 /** Who was refused, or would have been, within the last hour. */
 export const listLimits: Operation<readonly LimitHit[]> = {
   resource: 'limits',
+  about: 'Who meets limits',
   action: 'list',
   kind: 'overview',
   summary:

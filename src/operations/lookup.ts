@@ -87,12 +87,13 @@ export const lookup: Operation<readonly SeenAssociation[]> = {
     const { overview } = context.storage.stores;
     const now = context.clock.now();
     const subject = parseSubject(input.argument ?? '');
+    const page = readPage(input);
     if (subject.kind === 'address') {
       const rows = await overview.associationsAt(subject.medium, subject.address);
       const inForce = inForceOf(rows, now);
       return Promise.all(rows.map((row) => seen(row, inForce, context)));
     }
-    const rows = await overview.associationsOf(subject.mxid, readPage(input));
+    const rows = await overview.associationsOf(subject.mxid, page);
     const all: SeenAssociation[] = [];
     for (const row of rows) {
       const others = await overview.associationsAt(row.medium, row.address);

@@ -57,6 +57,7 @@ const text = ({ sent, outcome, details, dialogue, advice }: TestedMessage): stri
 /** Whether the relay works: what it says, line by line. */
 export const testMail: Operation<TestedMessage> = {
   resource: 'mail',
+  about: 'Whether the relay works',
   action: 'test',
   kind: 'change',
   summary: 'Sends a test mail, and shows the dialogue with the relay; 10 an hour at most',
@@ -76,6 +77,7 @@ export const testMail: Operation<TestedMessage> = {
 /** Whether the provider of text messages works. */
 export const testSms: Operation<TestedMessage> = {
   resource: 'sms',
+  about: 'Whether the provider of text messages works',
   action: 'test',
   kind: 'change',
   summary: 'Sends a test text message, and shows what the provider answers; 10 an hour at most',

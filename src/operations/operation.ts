@@ -94,6 +94,8 @@ export interface DescribedOption extends Described {
 export interface Operation<Result = unknown> {
   /** What it is about: the command's name. */
   readonly resource: string;
+  /** What the resource is, for the list of commands; of the first of those that have an action. */
+  readonly about?: string;
   /** What is done with it; undefined where there is but one thing to do. */
   readonly action?: string;
   readonly kind: Kind;

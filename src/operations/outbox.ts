@@ -28,6 +28,7 @@ const OWED = anObject(
 /** What homeservers are to be told of bindings, and have not taken yet. */
 export const listOutbox: Operation<readonly Described<typeof OWED>[]> = {
   resource: 'outbox',
+  about: 'What homeservers are still to be told of bindings',
   action: 'list',
   kind: 'overview',
   summary: 'What homeservers are still owed: all of them, or one',
@@ -86,7 +87,7 @@ export const dropOutbox: Operation<{ readonly dropped: boolean }> = {
   argument: { name: 'ID', about: 'As outbox list shows it', required: true },
   result: anObject({ dropped: aBoolean }),
   async run(input, { storage }) {
-    const id = readId('the id', input);
+    const id = readId(input);
     const dropped = await storage.logTransaction(async ({ onbindNotices }) => {
       if ((await onbindNotices.find(id)) === undefined) return false;
       await onbindNotices.remove([id]);

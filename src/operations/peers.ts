@@ -90,6 +90,7 @@ const headOf = ({ name, active, url }: SeenPeer) =>
 /** Who replicates with this server. */
 export const listPeers: Operation<readonly SeenPeer[]> = {
   resource,
+  about: 'The servers that replicate with this one',
   action: 'list',
   kind: 'overview',
   summary: 'The servers that replicate with this one, with their keys',
@@ -254,22 +255,22 @@ const changing = (
   done: ChangedPeer['done'],
   summary: string,
   work: (stores: OpenTransaction, name: string) => Promise<boolean>,
-): Operation<ChangedPeer> => ({
+): Operation<ChangedPeer | null> => ({
   resource,
   action,
   kind: 'change',
   summary,
   argument: NAME,
-  result: CHANGED,
+  result: CHANGED as Schema<ChangedPeer | null>,
   async run(input, { storage }) {
     const name = readName(input);
     return storage.transaction(async (stores) => {
       const spelt = await spelling(stores.peers, name);
-      if (!(await work(stores, spelt))) throw new InputError(`there is no peer ${name}`);
-      return { name: spelt, done };
+      return (await work(stores, spelt)) ? { name: spelt, done } : null;
     });
   },
-  text,
+  text: (peer) => (peer === null ? 'there is no such peer' : text(peer)),
+  found: (peer) => peer !== null,
 });
 
 export const removePeer = changing(

@@ -25,6 +25,7 @@ const SESSION = anObject({
 /** Validation sessions, by which addresses are proven; the codes and client secrets are nobody's business. */
 export const listSessions: Operation<readonly Described<typeof SESSION>[]> = {
   resource: 'sessions',
+  about: 'Validation sessions',
   action: 'list',
   kind: 'person',
   summary: 'The validation sessions: of all, or of an address',
@@ -60,7 +61,7 @@ export const deleteSession: Operation<{ readonly deleted: boolean }> = {
   argument: { name: 'ID', about: 'As sessions list shows it', required: true },
   result: anObject({ deleted: aBoolean }),
   async run(input, { storage }) {
-    const id = readId('the id', input);
+    const id = readId(input);
     const deleted = await storage.transaction((stores) => stores.overview.deleteSession(id));
     return { deleted };
   },

@@ -12,8 +12,8 @@ import {
 } from '../model/json-schema.ts';
 import { LIMITS } from '../model/limits.ts';
 import type { MessageEvent } from '../storage/stores/index.ts';
-import { parseSubject } from './input.ts';
-import { InputError, type Operation } from './operation.ts';
+import { parseThreePidOf } from './input.ts';
+import type { Operation } from './operation.ts';
 import { lines, plain, time } from './text.ts';
 
 /** What became of the messages to an address; times in milliseconds. */
@@ -162,11 +162,7 @@ export const trace: Operation<Trail> = {
   },
   result: TRAIL as Schema<Trail>,
   async run({ argument = '' }, { config, storage }) {
-    const subject = parseSubject(argument);
-    if (subject.kind !== 'address') {
-      throw new InputError(`${JSON.stringify(argument)} is a user id, not an address`);
-    }
-    const { medium, address } = subject;
+    const { medium, address } = parseThreePidOf(argument);
     const events = await storage.stores.messageEvents.of(medium, address);
     return {
       medium,
