@@ -32,6 +32,26 @@ export const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   user_accepts: [['{terms}']],
 };
 
+/** The same for what operators ask for. */
+export const ADMIN_RIGHT: Readonly<Record<string, readonly unknown[]>> = {
+  address: ['bound@sample.test', 'fay@sample.test', 'ada@sample.test'],
+  address_or_mxid: ['{user}', 'fay@sample.test', 'bound@sample.test'],
+  after: ['0', 1],
+  from: ['x@sample.test,@x:sample.test\nnonsense'],
+  homeserver: ['{homeserver}'],
+  id: [1, '2', '{notice}', '{validated}', '{revocable}'],
+  id_or_address: ['fay@sample.test', 1],
+  key: ['XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNI', 'mail.total', '203.0.113.9'],
+  limit: ['1', 100],
+  mxid: ['{user}', '@x:sample.test'],
+  name: ['peer.test', 'other.test'],
+  number: ['+447700900750'],
+  port: ['1001'],
+  since: ['2026-01-01', '2026-01-01T00:00:00Z'],
+  url: ['https://peer.test:1001'],
+  who: ['user x'],
+};
+
 /** Texts that have broken some server. */
 export const TEXTS: readonly string[] = [
   '',

@@ -4,7 +4,8 @@ import { exchange, type WireAnswer } from './wire.ts';
 import type { World } from './world.ts';
 
 /** A token's last use is noted whatever for, limits count what comes to nothing, and what is owed to others goes on by itself. */
-const NEVER_LOOKED_AT = /^cognomen_(tokens|notice|peers|state|buckets|message_events)/;
+const NEVER_LOOKED_AT =
+  /^cognomen_(tokens|notice|peers|state|buckets|message_events|admin_tokens|audit)|^sqlite_sequence$/;
 const SESSION_TABLES = new Set([
   'threepid_validation_sessions',
   'threepid_token_auths',
@@ -77,6 +78,16 @@ function checkLog(world: World, from: number): void {
 const inFull = (answers: readonly WireAnswer[], rest: string) =>
   `${JSON.stringify(answers.map((one) => ({ ...one, headers: [...one.headers], body: one.body.slice(0, 500) })))} ${JSON.stringify(rest.slice(0, 500))}`;
 
+/** Fails where a secret is told to whom did not know it, or to the log. */
+function checkSecrets(world: World, from: number, sent: string, answers: readonly WireAnswer[]) {
+  for (const secret of world.secrets()) {
+    const isTold = answers.some(({ body }) => body.includes(secret)) && !sent.includes(secret);
+    if (isTold) throw new Error(`a secret is told: ${inFull(answers, '')}`);
+    const line = world.logs.slice(from).find((one) => one.includes(secret));
+    if (line !== undefined) throw new Error(`a secret is logged: ${line}`);
+  }
+}
+
 /** Where what a request changes may come to light with the next one. */
 const unsettled = new WeakSet<World>();
 
@@ -114,6 +125,10 @@ export async function tryRequest(
   }
   if (answers.length !== 1 && isWhole(request)) throw new Error(`not one answer: ${seen()}`);
   checkLog(world, logged);
+  if (request.listener === 'admin') {
+    checkSecrets(world, logged, bytes, answers);
+    if (answers.some(({ status }) => status === 429)) await world.forgetLimits();
+  }
 
   const changed = await ledger.changed();
   const [answer] = answers;

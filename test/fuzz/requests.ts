@@ -4,6 +4,7 @@ import type { Schema } from '../../src/listeners/http/schema.ts';
 import { keyPairFromSeed } from '../../src/signing/ed25519.ts';
 import { signJson } from '../../src/signing/signed-json.ts';
 import {
+  ADMIN_RIGHT,
   BODIES,
   HEADERS,
   JSON_VALUES,
@@ -15,7 +16,7 @@ import {
   TYPES,
 } from './corpus.ts';
 
-export const LISTENERS = ['client', 'internal', 'metrics', 'replication'] as const;
+export const LISTENERS = ['client', 'internal', 'metrics', 'replication', 'admin'] as const;
 export type ListenerName = (typeof LISTENERS)[number];
 
 /** An endpoint as a listener describes it. */
@@ -142,43 +143,56 @@ const pushed = fc
   )
   .map((entries) => `{${entries.map(([id, entry]) => `${json(id)}:${entry}`).join(',')}}`);
 
-function right(name: string, schema: Schema): Arbitrary<string> {
+type Argument = readonly [name: string, value: string];
+
+interface DescribedArgument {
+  readonly name: string;
+  readonly schema: Schema;
+  readonly isRequired: boolean;
+}
+
+function right({ listener }: Route, { name, schema }: DescribedArgument): Arbitrary<string> {
   if (name === 'sgAssocs') return pushed;
-  const values = RIGHT[name];
+  const values = listener === 'admin' ? ADMIN_RIGHT[name] : RIGHT[name];
   return values ? some(values).map(json) : ofSchema(schema);
 }
 
-type Argument = readonly [name: string, value: string];
-
 /** What is read from the query of a POST without a body, which nothing describes. */
-const UNDESCRIBED = ['sid', 'client_secret', 'token'].map((name): [string, Schema] => [
-  name,
-  { type: 'string' },
-]);
+const UNDESCRIBED = ['sid', 'client_secret', 'token'].map(
+  (name): DescribedArgument => ({ name, schema: { type: 'string' }, isRequired: true }),
+);
 
-function schemasOf({ operation, method }: Route): [string, Schema][] {
+function schemasOf({ operation, method }: Route): DescribedArgument[] {
   const body = operation.requestBody?.content['application/json']?.schema;
   if (method === 'POST' && body === undefined) return UNDESCRIBED;
   return [
     ...operation.parameters
       .filter((one) => one.in === 'query')
-      .map(({ name, schema }): [string, Schema] => [name, schema]),
-    ...Object.entries(body?.properties ?? {}),
+      .map(({ name, schema, required: isRequired }) => ({ name, schema, isRequired })),
+    ...Object.entries(body?.properties ?? {}).map(([name, schema]) => ({
+      name,
+      schema,
+      isRequired: body?.required?.includes(name) ?? false,
+    })),
   ];
 }
 
+/** What operators ask for has options of which not all go together. */
+const mayLack = ({ listener }: Route, { isRequired }: DescribedArgument) =>
+  listener === 'admin' && !isRequired;
+
 /** The endpoint's arguments, most of them right, some odd, missing or given twice. */
 function argumentsOf(route: Route): Arbitrary<Argument[]> {
-  const described = schemasOf(route).map(([name, schema]) =>
+  const described = schemasOf(route).map((argument) =>
     fc
       .oneof(
-        { weight: 16, arbitrary: right(name, schema).map((value) => [value]) },
-        { weight: 2, arbitrary: ofSchema(schema).map((value) => [value]) },
+        { weight: 16, arbitrary: right(route, argument).map((value) => [value]) },
+        { weight: 2, arbitrary: ofSchema(argument.schema).map((value) => [value]) },
         { weight: 2, arbitrary: wild.map((value) => [value]) },
-        { weight: 1, arbitrary: fc.constant([]) },
-        { weight: 1, arbitrary: fc.tuple(right(name, schema), wild) },
+        { weight: mayLack(route, argument) ? 16 : 1, arbitrary: fc.constant([]) },
+        { weight: 1, arbitrary: fc.tuple(right(route, argument), wild) },
       )
-      .map((values) => values.map((value): Argument => [name, value])),
+      .map((values) => values.map((value): Argument => [argument.name, value])),
   );
   const further = fc.tuple(
     some(['__proto__', 'room_name', 'sender_display_name', 'org.matrix.web_client_location', 'x']),
@@ -243,18 +257,23 @@ const damaged = (text: string) =>
       .map(([at, odd]) => text.slice(0, at) + odd + text.slice(at)),
   );
 
-const authorization = fc.oneof(
-  { weight: 8, arbitrary: fc.constant([['Authorization', 'Bearer {access}'] as const]) },
-  {
-    weight: 3,
-    arbitrary: some([
-      [],
-      [['Authorization', '{signed}'] as const],
-      [['Authorization', 'Bearer {unwilling}'] as const],
-      [['Authorization', 'Bearer nobody'] as const],
-    ]),
-  },
-);
+const bearer = (token: string) => [['Authorization', `Bearer ${token}`] as const];
+const tokenFor = ({ listener }: Route) => (listener === 'admin' ? '{admin}' : '{access}');
+
+const authorizationFor = (route: Route) =>
+  fc.oneof(
+    { weight: 8, arbitrary: fc.constant(bearer(tokenFor(route))) },
+    {
+      weight: 3,
+      arbitrary: some([
+        [],
+        [['Authorization', '{signed}'] as const],
+        bearer(route.listener === 'admin' ? '{viewer}' : '{unwilling}'),
+        bearer(route.listener === 'admin' ? '{access}' : '{admin}'),
+        bearer('nobody'),
+      ]),
+    },
+  );
 
 const mostly = <T>(usual: T, odd: readonly T[], weight = 12) =>
   fc.oneof({ weight, arbitrary: fc.constant(usual) }, some(odd));
@@ -280,21 +299,20 @@ const INVITED: Readonly<Record<string, string>> = { token: '{invite}' };
 /** Requests that an endpoint may well take. */
 export function rightRequestsTo(route: Route): Arbitrary<WireRequest> {
   const fitting = route.path.endsWith('/sign-ed25519') ? INVITED : FITTING;
-  const given = schemasOf(route).map(([name, schema]) => {
+  const given = schemasOf(route).map((argument) => {
+    const { name } = argument;
     const value = fitting[name];
-    const arbitrary = value === undefined ? right(name, schema) : fc.constant(json(value));
-    return arbitrary.map((text): Argument => [name, text]);
+    const arbitrary = value === undefined ? right(route, argument) : fc.constant(json(value));
+    const written = arbitrary.map((text): Argument[] => [[name, text]]);
+    return mayLack(route, argument) ? fc.oneof(written, fc.constant([])) : written;
   });
   return fc.tuple(...given).map((all) => {
-    const [query, type, body] = write(all, waysTo(route)[0] ?? 'json');
+    const [query, type, body] = write(all.flat(), waysTo(route)[0] ?? 'json');
     return {
       listener: route.listener,
       method: route.method,
       target: pathOf(route) + query,
-      headers: [
-        ['Authorization', 'Bearer {access}'],
-        ['Content-Type', type],
-      ],
+      headers: [...bearer(tokenFor(route)), ['Content-Type', type]],
       body,
       framing: 'length',
     };
@@ -319,7 +337,7 @@ export function requestsTo(route: Route): Arbitrary<WireRequest> {
           .map(([written, asked]) => written(pathOf(route)) + asked),
         headers: fc
           .tuple(
-            authorization,
+            authorizationFor(route),
             mostly(type, TYPES).map((value) => [['Content-Type', value] as const]),
             fc.oneof(
               { weight: 3, arbitrary: fc.constant([]) },

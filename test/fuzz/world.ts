@@ -8,13 +8,15 @@ import {
 import { replicationPush } from '../../src/listeners/replication-api/push.ts';
 import { lookupHash } from '../../src/model/lookup-hash.ts';
 import { encodeBase64 } from '../../src/signing/base64.ts';
+import { adminClient, createAdminToken, WITH_ADMIN } from '../support/admin.ts';
 import { type EngineName, temporaryFolder } from '../support/databases.ts';
 import { startDnsServer } from '../support/dns-server.ts';
 import { freePort } from '../support/free-port.ts';
 import { startHomeserver } from '../support/homeserver.ts';
 import { get, postJson, request } from '../support/http.ts';
+import { bind } from '../support/invitations.ts';
 import { certificateFolder, introduce, replicationLines } from '../support/replicating-servers.ts';
-import { startTestServer } from '../support/server.ts';
+import { SIGNING_KEY, startTestServer } from '../support/server.ts';
 import { startOpenMarket } from '../support/sms.ts';
 import { createTestCa } from '../support/tls.ts';
 import { LONG } from './corpus.ts';
@@ -44,6 +46,10 @@ export interface World {
   fill(text: string): string;
   /** By which the homeserver signs a request. */
   sign(uri: string, body: string): string;
+  /** What the admin API has to tell nobody, and its log neither. */
+  secrets(): readonly string[];
+  /** Lets operators in again who asked too often, or with wrong tokens. */
+  forgetLimits(): Promise<void>;
   /** Gives the user a new access token, where the old one is no more. */
   renewToken(): Promise<void>;
   isHealthy(): Promise<boolean>;
@@ -106,6 +112,7 @@ export async function startWorld(engine: EngineName, http: string): Promise<Worl
         homeserver.reachable,
       ].join('\n'),
       email: withoutLimit(LIMITS),
+      admin: WITH_ADMIN,
       sms: `${sms.config}\n${withoutLimit(SMS_LIMITS)}`,
       http: `${replicationLines(certificate.file, ca, replicationPort)}\n${http}`,
     },
@@ -146,25 +153,40 @@ export async function startWorld(engine: EngineName, http: string): Promise<Worl
   const invited = { medium: 'email', address: 'eve@sample.test', room_id: '!r', sender: USER };
   const { json: invitation } = await postJson(`${v1}/store-invite`, invited);
   const { json: details } = await get(`${server.url}${ROOT}/v2/hash_details`, {}, access);
+  for (const room of ['!a', '!b', '!c', '!d']) {
+    const fay = { ...invited, address: 'fay@sample.test', room_id: room };
+    await postJson(`${v1}/store-invite`, fay);
+  }
+  await bind(server, 'bound@sample.test', USER);
+  await bind(server, 'owed@sample.test', `@ada:${homeserver.serverName}`);
+  const file = server.config.files[0] ?? '';
+  const operator = await createAdminToken(file, 'operator');
+  const viewer = await createAdminToken(file, 'viewer');
+  const { json: owed } = await adminClient(server, operator.token).get('outbox/list');
   const live: Record<string, string> = {
     access,
+    admin: operator.token,
     code: proven.token,
     hash: lookupHash('ada@sample.test', 'email', details.lookup_pepper),
     homeserver: homeserver.serverName,
     invite: invitation.token,
     mailed: mailed.sid,
     mailedcode: mailed.token,
+    notice: String(owed.items[0].id),
     openid: 'openid',
     pepper: details.lookup_pepper,
     phone: phone.json.sid,
+    revocable: (await createAdminToken(file, 'viewer')).id,
     terms: TERMS,
     unwilling: await server.token('@eve:nowhere.test'),
     user: USER,
     validated: proven.sid,
+    viewer: viewer.token,
   };
 
   const described = async (url: string) =>
     (await get(`${url}${ROOT}/openapi.json`)).json as ApiDescription;
+  const admin = await adminClient(server, operator.token).get('openapi.json');
   const replication = describeApi([{ root: '', style: 'v2', endpoints: [replicationPush] }], '');
   const peer = await ca.issue(PEER.name);
   const ledger = await openLedger(server.database);
@@ -175,9 +197,11 @@ export async function startWorld(engine: EngineName, http: string): Promise<Worl
       ...routesOf('client', await described(server.url)),
       ...routesOf('internal', await described(server.internalUrl)),
       ...routesOf('replication', replication),
+      ...routesOf('admin', admin.json),
       { listener: 'metrics', method: 'GET', path: '/metrics', operation: METRICS },
     ],
     targets: {
+      admin: { port: port('admin') },
       client: { port: port('client') },
       internal: { port: port('internal') },
       metrics: { port: port('metrics') },
@@ -194,6 +218,18 @@ export async function startWorld(engine: EngineName, http: string): Promise<Worl
       } catch {
         return 'X-Matrix nonsense';
       }
+    },
+    secrets: () => [
+      ...['access', 'admin', 'viewer', 'unwilling', 'code', 'mailedcode', 'invite'].map(
+        (name) => live[name] ?? '',
+      ),
+      SIGNING_KEY.split(' ')[2] ?? '',
+    ],
+    async forgetLimits() {
+      server.clock.advance(10 * 60_000);
+      if (engine === 'postgres') await server.database.execute('delete from cognomen_buckets');
+      live['admin'] = (await createAdminToken(file, 'operator')).token;
+      await ledger.changed();
     },
     async renewToken() {
       live['access'] = await server.token(USER);
