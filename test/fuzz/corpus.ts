@@ -27,7 +27,7 @@ export const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   sid: ['{validated}', '{validated}', '{mailed}', '{phone}', 1],
   threepid: [{ medium: 'email', address: 'ada@sample.test' }],
   threepids: [[['email', 'ada@sample.test']], []],
-  token: ['{code}', '{code}', '{mailedcode}', '{invite}', '000000'],
+  token: ['{code}', '{code}', '{mailedcode}', '{invite}', '{refusal}', '000000'],
   token_type: ['Bearer'],
   user_accepts: [['{terms}']],
 };

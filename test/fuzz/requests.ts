@@ -294,11 +294,14 @@ function write(given: readonly Argument[], way: string): [string, string, string
 
 /** What belongs together: with one of these and another of those, a session is guessed at until it is dead. */
 const FITTING: Readonly<Record<string, string>> = { sid: '{validated}', token: '{code}' };
-const INVITED: Readonly<Record<string, string>> = { token: '{invite}' };
+const FITTING_AT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'sign-ed25519': { token: '{invite}' },
+  'refuse-invitations': { token: '{refusal}' },
+};
 
 /** Requests that an endpoint may well take. */
 export function rightRequestsTo(route: Route): Arbitrary<WireRequest> {
-  const fitting = route.path.endsWith('/sign-ed25519') ? INVITED : FITTING;
+  const fitting = FITTING_AT[route.path.split('/').at(-1) ?? ''] ?? FITTING;
   const given = schemasOf(route).map((argument) => {
     const { name } = argument;
     const value = fitting[name];

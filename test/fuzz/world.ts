@@ -152,6 +152,8 @@ export async function startWorld(engine: EngineName, http: string): Promise<Worl
   });
   const invited = { medium: 'email', address: 'eve@sample.test', room_id: '!r', sender: USER };
   const { json: invitation } = await postJson(`${v1}/store-invite`, invited);
+  const { raw } = await server.smtp.nextMail();
+  const [, refusal = ''] = /refuse-invitations\?token=([\w-]+)/.exec(raw.toString()) ?? [];
   const { json: details } = await get(`${server.url}${ROOT}/v2/hash_details`, {}, access);
   for (const room of ['!a', '!b', '!c', '!d']) {
     const fay = { ...invited, address: 'fay@sample.test', room_id: room };
@@ -177,6 +179,7 @@ export async function startWorld(engine: EngineName, http: string): Promise<Worl
     pepper: details.lookup_pepper,
     phone: phone.json.sid,
     revocable: (await createAdminToken(file, 'viewer')).id,
+    refusal,
     terms: TERMS,
     unwilling: await server.token('@eve:nowhere.test'),
     user: USER,
