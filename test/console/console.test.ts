@@ -140,12 +140,19 @@ describe.skipIf(isWithoutBrowser).each(ENGINES)('the console, on %s,', (engine) 
         }),
       );
 
+      await bind(world.server, 'forged@sample.test', '@forged:sample.test');
+      await world.server.database.execute(
+        `update global_threepid_associations set "sgAssoc" = replace("sgAssoc", 'forged@', 'other@')`,
+      );
+      await find(page, 'forged@sample.test');
+      await bound.getByText('it is NOT by a key of this server').waitFor();
+
       await find(page, 'asked@sample.test');
       const timeline = page.getByRole('region', { name: 'What became of the messages' });
       await timeline.getByText('invitation handed over').waitFor();
       await page.getByRole('region', { name: 'Invitations to it' }).getByText('!tea:').waitFor();
-      await page.goBack();
-      await page.goBack();
+      // Each search, and the empty box before it.
+      for (let back = 0; back < 4; back++) await page.goBack();
       await page.getByRole('heading', { name: 'Find: FIND@sample.test' }).waitFor();
     },
   );

@@ -311,7 +311,7 @@ export const TEXTS = {
     pepper: 'Signing and pepper',
     rotate: 'To rotate',
     rotateAbout:
-      'Both are commands on the server, because the keys stand in its configuration. They say what is to be done, and the server goes on meanwhile.',
+      'Both are commands on the server. They say what is to be done, and the server goes on meanwhile.',
     commands: ['cognomen key rotate', 'cognomen pepper rotate'],
   },
 

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import type { MessageEventName } from '../../../src/identity/messages/message-events.ts';
 import { Fault, type ListPage, type Lists, type Looks, list, look } from '../api.ts';
 import { Asking } from '../parts/asking.tsx';
 import { Button } from '../parts/button.tsx';
@@ -113,17 +114,24 @@ function Bindings({ items, isOfUser, changed }: BindingsProps) {
   );
 }
 
-const TONES: Readonly<Record<string, Tone>> = {
+const TONES: Readonly<Record<MessageEventName, Tone>> = {
+  asked: 'calm',
+  repeated: 'calm',
+  refused: 'problem',
+  withheld: 'warning',
   sent: 'ok',
+  'not-sent': 'problem',
+  unknown: 'warning',
+  bounced: 'problem',
+  delayed: 'warning',
+  delivered: 'ok',
+  opened: 'calm',
+  'wrong-code': 'warning',
+  'late-code': 'warning',
   proven: 'ok',
   bound: 'ok',
   told: 'ok',
-  refused: 'problem',
-  'not-sent': 'problem',
   'not-told': 'problem',
-  unknown: 'warning',
-  'wrong-code': 'warning',
-  'late-code': 'warning',
 };
 
 /** What became of the messages to an address, in the order of time. */
@@ -131,7 +139,7 @@ function Timeline({ trail }: { readonly trail: Looks['trace'] }) {
   return (
     <ol class="timeline">
       {trail.events.map(({ event, first, last, times, words }) => (
-        <li key={`${first} ${event} ${words}`} class={TONES[event] ?? 'calm'}>
+        <li key={`${first} ${event} ${words}`} class={TONES[event as MessageEventName] ?? 'calm'}>
           <p class="row-meta">
             <When at={first} />
             {times > 1 && (
