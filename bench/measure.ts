@@ -35,7 +35,8 @@ export interface Measuring {
 
 /** More than any server does a second of what can be done once only. */
 const MOST_WRITES = 6000;
-const WARM_UP = 0.5;
+/** Seconds before each work: what V8 has not compiled yet takes twice as long. */
+const WARM_UP = 2;
 
 const medianOf = (numbers: readonly number[]) =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
@@ -68,16 +69,19 @@ export async function measure(
 ): Promise<Measured> {
   const { bare, load, connections, seconds, rounds, count, reach } = options;
   const url = work.listener === 'internal' ? server.internalUrl : server.url;
-  const all = work.requests(count, Math.ceil(MOST_WRITES * seconds * rounds));
+  const all = work.requests(count, Math.ceil(MOST_WRITES * (WARM_UP + seconds * rounds)));
   const first = all[0];
   if (first === undefined) throw new Error(`${work.name} has no requests`);
   const length = await check(url, first, work.answer?.(count));
   const once = work.once ?? false;
-  const requests = once ? all.slice(1) : all;
+  const each = once ? all.slice(1) : all;
+  const spent = once ? Math.floor((each.length * WARM_UP) / (WARM_UP + seconds * rounds)) : 0;
+  const requests = each.slice(spent);
   const common = { connections };
   const bareLoad = { ...common, url: bare.url, requests: requests.slice(0, 4096) };
   await load.run({ ...bareLoad, seconds: WARM_UP });
-  if (!once) await load.run({ ...common, url, requests, seconds: WARM_UP });
+  const warming = once ? each.slice(0, spent) : each;
+  await load.run({ ...common, url, requests: warming, seconds: WARM_UP });
 
   const ratios: number[] = [];
   const results: LoadResult[] = [];
