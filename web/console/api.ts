@@ -19,7 +19,8 @@ import type { trace } from '../../src/operations/trace.ts';
 import { renewed, signedOut, token } from './session.ts';
 import { TEXTS } from './texts.ts';
 
-type ResultOf<O> = O extends { run(...args: never[]): Promise<infer R> } ? R : never;
+/** What is not there comes as a Fault. */
+type ResultOf<O> = O extends { run(...args: never[]): Promise<infer R> } ? NonNullable<R> : never;
 type ItemOf<O> = ResultOf<O> extends readonly (infer I)[] ? I : never;
 
 /** What `GET` answers, by its path: the results of the operations themselves. */
