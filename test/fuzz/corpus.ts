@@ -34,7 +34,7 @@ export const RIGHT: Readonly<Record<string, readonly unknown[]>> = {
 
 /** The same for what operators ask for. */
 export const ADMIN_RIGHT: Readonly<Record<string, readonly unknown[]>> = {
-  address: ['bound@sample.test', 'fay@sample.test', 'ada@sample.test'],
+  address: ['bound@sample.test', 'fay@sample.test', 'ada@sample.test', 'eve@sample.test'],
   address_or_mxid: ['{user}', 'fay@sample.test', 'bound@sample.test'],
   after: ['0', 1],
   from: ['x@sample.test,@x:sample.test\nnonsense'],

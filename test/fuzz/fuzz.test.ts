@@ -34,7 +34,8 @@ async function isTaken(world: World, route: Route, seed: number): Promise<boolea
   return false;
 }
 
-const TAKES_AWAY = /\/(casefold|unbind|erase|expire|cancel|drop|remove|delete|logout|revoke)$/;
+const TAKES_AWAY =
+  /\/(casefold|unbind|erase|expire|allow|cancel|drop|remove|delete|logout|revoke)$/;
 
 /** What operators do takes away what others ask for: it comes last. */
 async function round(world: World, seed: number): Promise<void> {

@@ -174,7 +174,9 @@ export async function startWorld(engine: EngineName, http: string): Promise<Worl
     invite: invitation.token,
     mailed: mailed.sid,
     mailedcode: mailed.token,
-    notice: String(owed.items[0].id),
+    notice: String(
+      owed.items.find((one: { address: string }) => one.address === 'owed@sample.test')?.id,
+    ),
     openid: 'openid',
     pepper: details.lookup_pepper,
     phone: phone.json.sid,
