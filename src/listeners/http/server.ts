@@ -101,7 +101,12 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     );
   }
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  // By its name, too, the type that API servers give to all: what only `*` is for is looked for anew each time.
+  app.addContentTypeParser(
+    ['application/octet-stream', '*'],
+    { parseAs: 'buffer' },
+    (_request, body, done) => done(null, body),
+  );
   // A logger for each request would cost as much as its line: lines name the request themselves.
   app.setChildLoggerFactory((parent) => parent);
   followRequests(app, tracing);
