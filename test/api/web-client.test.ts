@@ -33,8 +33,8 @@ async function invited(version: 'v1' | 'v2', location: string) {
   const inText = /(\S*)\/#\/room\//.exec(text)?.[1];
   const inHtml = /href="([^"]*)\/#\/room\//.exec(html || '')?.[1];
   expect(inHtml).toBe(inText);
-  const named = /leads to ([^\s<)]+)/.exec(text)?.[1];
-  expect(/leads to <strong>([^<]+)<\/strong>/.exec(html || '')?.[1]).toBe(named);
+  const named = /link opens (\S+)\. There/.exec(text)?.[1];
+  expect(/link opens <strong><bdi>([^<]+)<\/bdi>/.exec(html || '')?.[1]).toBe(named);
   return { link: inText, named };
 }
 

@@ -186,7 +186,7 @@ describe('a test text message', () => {
 
 test.each([
   [['mail', 'test', '+44 7700 900123'], 'is no email address'],
-  [['mail', 'test', '@ada:sample.test'], 'is no email address'],
+  [['mail', 'test', '@ada:sample.test'], 'is a user id, not an address'],
   [['mail'], 'mail wants one of'],
   [['sms', 'test', 'ada@sample.test'], 'is no phone number'],
   [['sms', 'test', '+1'], 'no phone number'],

@@ -42,8 +42,8 @@ test('a start on SQLite loads itself in one piece, and nothing that it does not 
     await readFile(path.join(folder.path, 'loaded.json'), 'utf8'),
   ) as { files: string[]; node: string[] };
   const own = files.filter((url) => url.includes('/dist/') && !url.includes('/node_modules/'));
-  // Nearly all, and what threads and PostgreSQL use of it, too.
-  expect(own.length).toBeLessThanOrEqual(10);
+  // Nearly all, and what threads, PostgreSQL and traces use of it, too.
+  expect(own.length).toBeLessThanOrEqual(14);
   const packages = files.map((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1]);
   expect(new Set(packages)).toContain('fastify');
   const spared = ['kysely', 'pg', 'google-libphonenumber', 'pino-pretty', 'yaml'];
@@ -57,7 +57,7 @@ test('a start on SQLite loads itself in one piece, and nothing that it does not 
 const ROOT = path.join(import.meta.dirname, '../..');
 const DIST = path.join(ROOT, 'dist');
 
-test('what is built is of this project and Kysely, whose licence is beside it, and its lines are known by their sources', async () => {
+test('what is built is of this project, Kysely and OpenTelemetry, whose licences are beside it, and its lines are known by their sources', async () => {
   const names = await readdir(DIST);
   const sources = new Set<string>();
   for (const name of names.filter((one) => one.endsWith('.map'))) {
@@ -66,11 +66,18 @@ test('what is built is of this project and Kysely, whose licence is beside it, a
   }
   const ofOthers = [...sources].filter((one) => !one.startsWith('src/'));
   const packages = ofOthers.map(
-    (one) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(one)?.[1] ?? one,
+    (one) => /node_modules\/(@opentelemetry|(?:@[^/]+\/)?[^/]+)/.exec(one)?.[1] ?? one,
   );
-  expect(new Set(packages.filter((one) => !one.startsWith('\0')))).toEqual(new Set(['kysely']));
+  expect(new Set(packages.filter((one) => !one.startsWith('\0')))).toEqual(
+    new Set(['kysely', '@opentelemetry']),
+  );
   const licence = (file: string) => readFile(path.join(ROOT, file), 'utf8');
-  expect(await licence('dist/LICENSE-kysely')).toBe(await licence('node_modules/kysely/LICENSE'));
+  for (const [built, name] of [
+    ['dist/LICENSE-kysely', 'kysely'],
+    ['dist/LICENSE-opentelemetry', '@opentelemetry/sdk-trace'],
+  ] as const) {
+    expect(await licence(built)).toBe(await licence(`node_modules/${name}/LICENSE`));
+  }
 
   const text = "'Ready'";
   for (const name of names.filter((one) => one.endsWith('.js'))) {
