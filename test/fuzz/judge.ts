@@ -53,6 +53,10 @@ function faultOf(
   if (described[status]?.content?.['text/html'] && type === 'text/html; charset=utf-8') {
     return undefined;
   }
+  // Files of the console, which everybody may have.
+  if (listener === 'admin' && status === 200 && headers.has('content-security-policy')) {
+    return headers.get('x-content-type-options') === 'nosniff' ? undefined : 'a file to guess at';
+  }
   if (type !== 'application/json') return `an answer of type ${type}`;
   const json = Object(parse(body)) as { errcode?: unknown; error?: unknown };
   if (parse(body) === undefined) return 'no JSON';
