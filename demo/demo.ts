@@ -60,7 +60,7 @@ export async function startDemo(): Promise<Demo> {
     ),
   );
   if (ada === undefined || grace === undefined) throw new Error('There are two');
-  const port = await freePort();
+  const [port, adminPort] = [await freePort(), await freePort()];
   const serverUrl = `http://${HOST}:${port}`;
 
   const page = createServer((request, response) => {
@@ -90,6 +90,10 @@ client_http_base = ${serverUrl}
 federation.verifycerts = false
 page.ask_before_validation = true
 
+[admin]
+admin.http.bind_address = ${HOST}
+admin.http.port = ${adminPort}
+
 [email]
 email.from = Cognomen demo <noreply@localhost>
 email.hostname = localhost
@@ -104,6 +108,11 @@ ed25519.signingkey = ed25519 0 YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1
   );
   const server = identityServer(configFile, (line) => tell('said', line));
 
+  const consoleAccess = async () => ({
+    url: `http://${HOST}:${adminPort}/`,
+    token: await server.consoleToken(),
+  });
+
   async function removeDatabase(): Promise<void> {
     await server.kill();
     const files = (await readdir(folder)).filter((name) => name.startsWith('sydent.db'));
@@ -117,7 +126,7 @@ ed25519.signingkey = ed25519 0 YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1
       grace.isAway = false;
       await server.start();
       const people = [ada, grace].map(({ mxid, openId }) => ({ mxid, openId }));
-      return { serverUrl, people };
+      return { serverUrl, people, console: await consoleAccess() };
     },
     async '/kill'() {
       await server.kill();
@@ -140,7 +149,12 @@ ed25519.signingkey = ed25519 0 YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1
       await removeDatabase();
       await writeSydentDatabase(database);
       await server.start();
-      return { bindings: TAKEN_OVER, address: addressOf(TAKEN_OVER), mxid: mxidOf(TAKEN_OVER) };
+      return {
+        bindings: TAKEN_OVER,
+        address: addressOf(TAKEN_OVER),
+        mxid: mxidOf(TAKEN_OVER),
+        console: await consoleAccess(),
+      };
     },
   };
   /** One after the other, whoever asks. */

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 /** Cognomen in a process of its own, so that it can be killed. */
 export interface IdentityServer {
@@ -9,6 +10,8 @@ export interface IdentityServer {
   start(): Promise<void>;
   /** As `kill -9` does: it cannot tidy up. */
   kill(): Promise<void>;
+  /** A token for the operators' console. */
+  consoleToken(): Promise<string>;
 }
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -43,6 +46,14 @@ export function identityServer(configFile: string, onLine: (line: string) => voi
       const ended = once(child, 'exit');
       child.kill('SIGKILL');
       await ended;
+    },
+    async consoleToken() {
+      const create = ['admin-token', 'create', '--role', 'operator', '--name', 'demo', '--json'];
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        ...[MAIN, ...create],
+        ...['--config', configFile],
+      ]);
+      return (JSON.parse(stdout) as { token: string }).token;
     },
   };
 }

@@ -128,6 +128,18 @@ function startServerPart() {
   };
 }
 
+/** Leads to the console, for which each database has a token of its own. */
+function offerConsole({ url: consoleUrl, token }) {
+  const offer = document.querySelector('#console');
+  offer.hidden = false;
+  offer.querySelector('a').href = consoleUrl;
+  offer.querySelector('code').textContent = token;
+  offer.querySelector('button').onclick = async () => {
+    await navigator.clipboard.writeText(token);
+    say('The token is copied.');
+  };
+}
+
 const server = startServerPart();
 const session = {
   sid: undefined,
@@ -386,9 +398,10 @@ document.querySelector('#take-over').addEventListener('click', () => {
     async work(exchanges) {
       server.is('Taking over a database of Sydent’s …', false);
       const begin = performance.now();
-      const { bindings, address, mxid } = await act('take-over');
+      const { bindings, address, mxid, console: access } = await act('take-over');
       const seconds = ((performance.now() - begin) / 1000).toFixed(1);
       server.is('Running, on a database that Sydent had.', true);
+      offerConsole(access);
       const query = new URLSearchParams({ medium: 'email', address });
       const found = await call(exchanges, { method: 'GET', url: v1(`/lookup?${query}`) });
       if (expect(found).mxid !== mxid) throw new Error('the address was not found');
@@ -424,5 +437,6 @@ const world = await act('begin');
 url = world.serverUrl;
 [ada, grace] = world.people;
 server.is('Running, with an empty database.', true);
+offerConsole(world.console);
 open('ada');
 STORY.look();

@@ -3,6 +3,7 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playw
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Demo, startDemo } from '../demo/demo.ts';
 import { isWithoutBrowser, launchBrowser } from './support/browser.ts';
+import { playUntilConfirmed, press } from './support/demo-story.ts';
 
 describe.skipIf(isWithoutBrowser)('the demo, in a browser,', { timeout: 90_000 }, () => {
   let demo: Demo;
@@ -37,47 +38,17 @@ describe.skipIf(isWithoutBrowser)('the demo, in a browser,', { timeout: 90_000 }
     await page.waitForSelector('#server.running');
   }
 
-  const press = (panel: string, button: string) =>
-    page
-      .getByRole('button', { name: button, exact: true })
-      .and(page.locator(`${panel} button`))
-      .click();
   const lastResult = (panel: string) => page.locator(`${panel} .done`).last().textContent();
-  const mail = () => page.frameLocator('.mails .mail:first-child iframe');
-  const openPanel = async (name: string) => {
-    if (await page.isVisible('nav')) await page.click(`nav a[href="#${name}"]`);
-  };
-
-  /** Until Grace's address is confirmed. */
-  async function upToConfirmed(): Promise<void> {
-    await press('#ada', 'Find Grace');
-    await press('#ada', 'Invite Grace by mail');
-    await page.waitForSelector('#mailbox .now', { state: 'attached' });
-    await openPanel('mailbox');
-    // The mail's own button.
-    await mail().locator('a.button, a[role=button], .button a').first().click();
-    await press('#grace', 'Send me a mail');
-    await page.waitForSelector('#mailbox .now', { state: 'attached' });
-    await openPanel('mailbox');
-    const opened = context.waitForEvent('page');
-    await mail().locator('a.button, a[role=button], .button a').first().click();
-    const confirm = await opened;
-    await confirm.click('button');
-    await confirm.waitForLoadState();
-    await confirm.close();
-    await page.waitForSelector('#grace .now');
-  }
-
   test('an invitation finds its owner', async () => {
     await visit({ viewport: { width: 1280, height: 900 } });
-    await upToConfirmed();
-    await press('#grace', 'Let people find me');
+    await playUntilConfirmed(page, context);
+    await press(page, '#grace', 'Let people find me');
     await page.waitForSelector('#grace .done:nth-of-type(3)');
     expect(await lastResult('#grace')).toContain('an invitation by @ada:localhost:');
     expect(await page.textContent('#grace .done:nth-of-type(2)')).toMatch(
       /this page has checked the signature|cannot check Ed25519/,
     );
-    await press('#ada', 'Find Grace');
+    await press(page, '#ada', 'Find Grace');
     await page.waitForSelector('#ada .done:nth-of-type(3)');
     expect(await lastResult('#ada')).toContain('It leads to @grace:localhost:');
     // What went over the wire folds out.
@@ -85,15 +56,19 @@ describe.skipIf(isWithoutBrowser)('the demo, in a browser,', { timeout: 90_000 }
     expect(await page.locator('#ada .done').last().locator('dl').textContent()).toMatch(
       /"mappings": \{\s*"[\w-]{43}": "@grace:localhost:\d+"/,
     );
-    if (process.env['SCREENSHOT']) {
-      await page.locator('#ada .done').last().locator('summary').click();
-      await page.screenshot({ path: process.env['SCREENSHOT'], fullPage: true });
-    }
+    // The console is a click away, on the same data.
+    const opened = context.waitForEvent('page');
+    await page.click('#console a');
+    const operators = await opened;
+    await operators.fill('input', (await page.textContent('#console code')) ?? '');
+    await operators.keyboard.press('Enter');
+    await operators.waitForSelector('nav');
+    await operators.close();
 
     // A reload begins anew.
     await page.reload();
     await page.waitForSelector('#server.running');
-    await press('#ada', 'Find Grace');
+    await press(page, '#ada', 'Find Grace');
     await page.waitForSelector('#ada .done');
     expect(await lastResult('#ada')).toContain('Nobody has that address yet');
     expect(problems).toEqual([]);
@@ -103,11 +78,11 @@ describe.skipIf(isWithoutBrowser)('the demo, in a browser,', { timeout: 90_000 }
   test('the invitation arrives though the server is killed, on a phone', async () => {
     await visit({ viewport: { width: 360, height: 740 }, colorScheme: 'dark' });
     expect(await page.isVisible('#mailbox')).toBe(false);
-    await upToConfirmed();
-    await press('#grace', 'Let people find me, and kill the server at once');
+    await playUntilConfirmed(page, context);
+    await press(page, '#grace', 'Let people find me, and kill the server at once');
     await page.waitForSelector('#server.down');
     expect(await lastResult('#grace')).toContain('The server is dead');
-    await press('footer', 'Start it again');
+    await press(page, 'footer', 'Start it again');
     await page.waitForSelector('#grace .done:nth-of-type(3)');
     expect(await lastResult('#grace')).toContain('an invitation by @ada:localhost:');
     expect(problems).toEqual([]);
@@ -116,8 +91,8 @@ describe.skipIf(isWithoutBrowser)('the demo, in a browser,', { timeout: 90_000 }
 
   test('the server starts on a database that Sydent left', async () => {
     await visit();
-    await press('footer', 'Start it on a Sydent database');
-    await press('footer', 'Start it there');
+    await press(page, 'footer', 'Start it on a Sydent database');
+    await press(page, 'footer', 'Start it there');
     await page.waitForSelector('footer .done');
     expect(await lastResult('footer')).toContain('5000 bindings are there: user00005000@');
     expect(await page.inputValue('#said')).toContain('Took over');
@@ -128,8 +103,8 @@ describe.skipIf(isWithoutBrowser)('the demo, in a browser,', { timeout: 90_000 }
     'has no barrier that axe finds (%s)',
     async (colorScheme) => {
       await visit({ colorScheme });
-      await press('#ada', 'Find Grace');
-      await press('#ada', 'Invite Grace by mail');
+      await press(page, '#ada', 'Find Grace');
+      await press(page, '#ada', 'Invite Grace by mail');
       await page.waitForSelector('#mailbox .mail');
       const { violations } = await new AxeBuilder({ page }).exclude('iframe').analyze();
       expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
