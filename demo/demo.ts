@@ -50,16 +50,13 @@ export async function startDemo(): Promise<Demo> {
 
   const mailbox = await startMailbox((mail) => tell('mail', mail));
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }]);
-  const [ada, grace] = await Promise.all(
-    ['ada', 'grace'].map((user) =>
-      startHomeserver({
-        user,
-        tls: { key, cert },
-        onBound: (notice) => tell('bound', { user, notice }),
-      }),
-    ),
-  );
-  if (ada === undefined || grace === undefined) throw new Error('There are two');
+  const homeserverOf = (user: string) =>
+    startHomeserver({
+      user,
+      tls: { key, cert },
+      onBound: (notice) => tell('bound', { user, notice }),
+    });
+  const [ada, grace] = [await homeserverOf('ada'), await homeserverOf('grace')];
   const [port, adminPort] = [await freePort(), await freePort()];
   const serverUrl = `http://${HOST}:${port}`;
 

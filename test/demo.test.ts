@@ -39,6 +39,7 @@ describe.skipIf(isWithoutBrowser)('the demo, in a browser,', { timeout: 90_000 }
   }
 
   const lastResult = (panel: string) => page.locator(`${panel} .done`).last().textContent();
+
   test('an invitation finds its owner', async () => {
     await visit({ viewport: { width: 1280, height: 900 } });
     await playUntilConfirmed(page, context);

@@ -6,11 +6,13 @@ import type { Random } from './random.ts';
 export interface Pace {
   /** Does it, and remembers how long that took. */
   measured(work: () => Promise<void>): Promise<void>;
-  /** Does nothing, for as long as one of the last took that went well. */
+  /** Does nothing, for as long as one of the last took that went well; or as one may well take, before there was any. */
   imitate(): Promise<void>;
 }
 
 const REMEMBERED = 32;
+/** Milliseconds that a mail may well take, for as long as nothing is remembered. */
+const SUPPOSED = 200;
 
 export function createPace(clock: Clock, random: Random): Pace {
   const took: number[] = [];
@@ -22,7 +24,7 @@ export function createPace(clock: Clock, random: Random): Pace {
       if (took.length > REMEMBERED) took.shift();
     },
     async imitate() {
-      await wait(took[Math.floor(random.fraction() * took.length)] ?? 0);
+      await wait(took[Math.floor(random.fraction() * took.length)] ?? SUPPOSED);
     },
   };
 }

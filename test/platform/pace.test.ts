@@ -22,7 +22,10 @@ test('what is left out takes as long as what was done lately, and is not held up
     throw new Error('refused');
   });
   await expect(failing).rejects.toThrow('refused');
-  expect(await imitated()).toBeLessThan(1000);
+  // Nothing is remembered yet: it takes what such work may well take.
+  const supposed = await imitated();
+  expect(supposed).toBeGreaterThan(100);
+  expect(supposed).toBeLessThan(1000);
   await pace.measured(async () => {
     now += 100_000;
   });
