@@ -42,7 +42,7 @@ const INVITATION = {
   web_client_location: 'https://app.element.io',
   web_client_host: 'app.element.io',
   valid_days: '90',
-  refuse_url: 'https://id.example.org/_matrix/identity/v2/refuse-invitations?token=sample',
+  refuse_url: 'https://id.example.org/_matrix/identity/cognomen/refuse-invitations?token=sample',
 };
 
 const PAGE = {
