@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -28,14 +28,17 @@ const FILES: Readonly<Record<string, { name: string; type: string }>> = {
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src *; frame-src 'self'; base-uri *";
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, HOST);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+/** Two ports, and not the same one twice: the first is held until the second is found. */
+async function twoFreePorts(): Promise<readonly [number, number]> {
+  const servers = [createServer().listen(0, HOST), createServer().listen(0, HOST)] as const;
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const [one, other] = servers;
+  const ports = [portOf(one), portOf(other)] as const;
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
 }
+
+const portOf = (server: Server) => (server.address() as AddressInfo).port;
 
 /** A whole Cognomen in a temporary folder, two homeservers, a mailbox, and the page that shows them. */
 export async function startDemo(): Promise<Demo> {
@@ -57,7 +60,7 @@ export async function startDemo(): Promise<Demo> {
       onBound: (notice) => tell('bound', { user, notice }),
     });
   const [ada, grace] = [await homeserverOf('ada'), await homeserverOf('grace')];
-  const [port, adminPort] = [await freePort(), await freePort()];
+  const [port, adminPort] = await twoFreePorts();
   const serverUrl = `http://${HOST}:${port}`;
 
   const page = createServer((request, response) => {
@@ -66,7 +69,7 @@ export async function startDemo(): Promise<Demo> {
     });
   }).listen(0, HOST);
   await once(page, 'listening');
-  const pageUrl = `http://${HOST}:${(page.address() as AddressInfo).port}`;
+  const pageUrl = `http://${HOST}:${portOf(page)}`;
 
   const database = path.join(folder, 'sydent.db');
   const configFile = path.join(folder, 'sydent.conf');

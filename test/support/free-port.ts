@@ -17,10 +17,15 @@ async function isFree(port: number): Promise<boolean> {
   return true;
 }
 
-/** A port that was free a moment ago, and is hardly anybody else's by now. */
+/** Whoever asks for several has not opened the first when the next is looked for. */
+const given = new Set<number>();
+
+/** A port that was free a moment ago, is hardly anybody else's by now, and was not given here before. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(LOWEST, HIGHEST);
+    if (given.has(port)) continue;
+    given.add(port);
     if (await isFree(port)) return port;
   }
 }
