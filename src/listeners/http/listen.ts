@@ -65,21 +65,25 @@ export async function listen(
   const bound = app.server.address();
   let left: Promise<void> | undefined;
   let stopped: Promise<unknown> | undefined;
+  // Node's server for HTTP would close the idle connections, over one of which a request may just be coming.
+  const takeNoMore = () =>
+    (left ??= new Promise((resolve) =>
+      NetServer.prototype.close.call(app.server, () => resolve()),
+    ));
   return {
     ...(bound === null || typeof bound === 'string' ? { address, port } : bound),
     async leave() {
-      // Node's server for HTTP would close the idle ones, of which one may just be sending.
-      left ??= new Promise((resolve) => {
-        NetServer.prototype.close.call(app.server, () => resolve());
-      });
+      const gone = takeNoMore();
       connections.leave();
       const ending = new AbortController();
-      await Promise.race([left, passed(LINGER, undefined, ending).catch(() => {})]);
+      await Promise.race([gone, passed(LINGER, undefined, ending).catch(() => {})]);
       ending.abort();
     },
     async stop() {
+      // Before the first connection is closed: whoever sees that is not to reach this again, only to be thrown out.
+      const gone = takeNoMore();
       connections.stop();
-      stopped ??= Promise.all([left, app.close()]);
+      stopped ??= Promise.all([gone, app.close()]);
       await stopped;
     },
     cut: connections.cut,
