@@ -176,7 +176,7 @@ export function createServices(
       rules: email.invites,
       onGivenWay: metrics.onbind.invitationGivenWay,
     }),
-    sendInvitation: (mail) => refusals.sendUnlessRefused(mail, delivery.sendInvitation),
+    sendInvitation: (mail) => refusals.sendUnlessRefused(mail, delivery),
     onStored: metrics.onbind.invitationStored,
     signUrl: signUrlOf(config),
   });

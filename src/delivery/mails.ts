@@ -21,6 +21,8 @@ export interface Mails {
   sendVerification(mail: VerificationMail): Promise<void>;
   /** @throws IdentityError `email-not-sent`, `email-invalid` */
   sendInvitation(mail: InvitationMail): Promise<void>;
+  /** Fails as `sendInvitation` does while the relay takes nothing, and sends nothing. @throws IdentityError `email-not-sent` */
+  withholdInvitation(mail: InvitationMail): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -148,6 +150,11 @@ export function createMails(config: Config, deps: MailsDependencies): Mails {
       });
       return send('invite', mail, valuesFor, refusing(mail.refuseUrl));
     },
+    withholdInvitation: ({ address, brand }) =>
+      mailer.withhold(({ outcome, fields, advice }) => {
+        const message = { medium: 'email', kind: 'invitation', address } as const;
+        deps.report(message, { outcome, fields: { brand, ...fields }, advice });
+      }),
     close: () => mailer.close(),
   };
 }

@@ -6,8 +6,11 @@ import type { Random } from './random.ts';
 export interface Pace {
   /** Does it, and remembers how long that took. */
   measured(work: () => Promise<void>): Promise<void>;
-  /** Does nothing, for as long as one of the last took that went well; or as one may well take, before there was any. */
-  imitate(): Promise<void>;
+  /**
+   * Takes as long as one of the last took that went well; or as one may well take, before there was any.
+   * @param part what is done of it all the same; when it fails, so does this, at once
+   */
+  imitate(part: () => Promise<void>): Promise<void>;
 }
 
 const REMEMBERED = 32;
@@ -23,8 +26,9 @@ export function createPace(clock: Clock, random: Random): Pace {
       took.push(clock.monotonic() - begun);
       if (took.length > REMEMBERED) took.shift();
     },
-    async imitate() {
-      await wait(took[Math.floor(random.fraction() * took.length)] ?? SUPPOSED);
+    async imitate(part) {
+      const time = took[Math.floor(random.fraction() * took.length)] ?? SUPPOSED;
+      await Promise.all([wait(time), part()]);
     },
   };
 }

@@ -285,7 +285,7 @@ describe('processes that mail the first invitations at once', () => {
           ...{ storage, clock, random: secureRandom, url: 'https://id.test/x' },
           pace: {
             measured: (work) => createPace(clock, secureRandom).measured(work),
-            imitate: async () => void waited.push('imitated'),
+            imitate: (part) => part().then(() => void waited.push('imitated')),
           },
           logger,
           trail: { note() {} },
@@ -297,14 +297,37 @@ describe('processes that mail the first invitations at once', () => {
     const links: string[] = [];
     const to = { to: '', address: 'ada@b.test', brand: 'x', language: undefined };
     const mail = { ...to, isSpace: false, values: {} };
-    const send = async ({ refuseUrl = '' }) => void links.push(refuseUrl);
-    await Promise.all(all.map((refusals) => refusals.sendUnlessRefused(mail, send)));
+    const ways = {
+      sendInvitation: async ({ refuseUrl = '' }) => void links.push(refuseUrl),
+      withholdInvitation: async () => void waited.push('asked'),
+    };
+    await Promise.all(all.map((refusals) => refusals.sendUnlessRefused(mail, ways)));
     expect(new Set(links).size).toBe(1);
     const { searchParams } = new URL(links[0] ?? '');
     expect(searchParams.get('brand')).toBe('x');
     expect(await one?.refuse(searchParams.get('token') ?? '')).toBe(true);
-    await two?.sendUnlessRefused(mail, send);
-    expect(waited).toEqual(['imitated', 'withheld']);
+    await two?.sendUnlessRefused(mail, ways);
+    expect(waited).toEqual(['asked', 'imitated', 'withheld']);
     expect(links).toHaveLength(2);
   });
+});
+
+test('while the relay takes no mail, an address that refuses invitations is answered as any other', async () => {
+  const server = await startTestServer({ engine: 'sqlite', now: Date.now() });
+  try {
+    const link = linkOf(server, await mailed(server, 'gus@sample.test'));
+    expect((await postForm(link, ONE_CLICK)).status).toBe(200);
+    expect((await store(server, 'gus@sample.test')).status).toBe(200);
+    // It was asked whether it would take one, and got none.
+    expect(server.smtp.mails).toHaveLength(1);
+    await server.smtp.close();
+    const [other, refusing] = [
+      await store(server, 'hal@sample.test'),
+      await store(server, 'gus@sample.test'),
+    ];
+    expect(other.status).toBeGreaterThanOrEqual(400);
+    expect([refusing.status, refusing.json]).toEqual([other.status, other.json]);
+  } finally {
+    await server.stop();
+  }
 });

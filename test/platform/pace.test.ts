@@ -14,7 +14,7 @@ test('what is left out takes as long as what was done lately, and is not held up
   );
   const imitated = async () => {
     const begun = systemClock.monotonic();
-    await pace.imitate();
+    await pace.imitate(async () => {});
     return systemClock.monotonic() - begun;
   };
   const failing = pace.measured(async () => {
@@ -36,4 +36,6 @@ test('what is left out takes as long as what was done lately, and is not held up
   }
   // A timer may be early by a part of a millisecond.
   expect(await imitated()).toBeGreaterThan(58);
+  const part = Promise.reject(new Error('down'));
+  await expect(pace.imitate(() => part)).rejects.toThrow('down');
 });

@@ -24,6 +24,12 @@ export interface Mailer {
     report: (outcome: MessageOutcome) => void,
     messageId?: string,
   ): Promise<void>;
+  /**
+   * Goes as far as the relay, in turn and as for a message, and hands over none.
+   * @param report told what kept from that, if anything did
+   * @throws IdentityError `email-not-sent`
+   */
+  withhold(report: (outcome: MessageOutcome) => void): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -166,6 +172,11 @@ export function createMailer(config: EmailConfig, deps: MailerDependencies): Mai
       onAttempt();
       const signal = AbortSignal.timeout(timeouts.total);
       await inTurn(signal, async () => hand(envelope, await render(), signal, report), report);
+    },
+    async withhold(report) {
+      const signal = AbortSignal.timeout(timeouts.total);
+      const ask = () => relay.ask(signal).catch((error) => Promise.reject(notSent(error, report)));
+      await inTurn(signal, ask, report);
     },
     close: async () => relay.close(),
   };

@@ -37,6 +37,8 @@ export interface Relay {
     compose: (extensions: Extensions) => Buffer,
     signal: AbortSignal,
   ): Promise<string>;
+  /** Makes sure, over a connection as for a message, that the relay would listen to one. @throws what keeps from that */
+  ask(signal: AbortSignal): Promise<void>;
   /** Connects as for a message, with TLS and login, and leaves again. @throws what keeps from that */
   greet(signal: AbortSignal): Promise<void>;
   /** Closes the connections that are kept; those in use are closed after their message. */
@@ -232,6 +234,18 @@ export function createRelay({
                 cause: error,
               })
             : error;
+        }
+      }
+    },
+    async ask(signal) {
+      for (let tries = 0; ; tries++) {
+        const { connection, isOld } = await pool.take(signal, tries >= connections);
+        try {
+          await step(connection.smtp, signal, (done) => connection.smtp.reset(done));
+          return release(connection);
+        } catch (error) {
+          connection.smtp.close();
+          if (!isOld || signal.aborted) throw error;
         }
       }
     },

@@ -13,14 +13,17 @@ export interface Refusals {
   /** Has no invitation mailed any more to whom the token was. Whether it is one of ours. */
   refuse(token: string): Promise<boolean>;
   /**
-   * Sends it, with its link; or does nothing, in the same time, where the owner of the address has refused. Whoever
-   * invites is not to learn of that.
-   * @throws what `send` does
+   * Sends it, with its link; or goes no further than the relay, in the same time, where the owner of the address has
+   * refused. Whoever invites is not to learn of that.
+   * @throws what the ways do
    */
-  sendUnlessRefused(
-    mail: InvitationMail,
-    send: (mail: InvitationMail) => Promise<void>,
-  ): Promise<void>;
+  sendUnlessRefused(mail: InvitationMail, ways: InvitationMails): Promise<void>;
+}
+
+/** What becomes of the mail of an invitation. Both fail alike while the relay takes none. */
+export interface InvitationMails {
+  sendInvitation(mail: InvitationMail): Promise<void>;
+  withholdInvitation(mail: InvitationMail): Promise<void>;
 }
 
 export interface RefusalsDependencies extends RefusalLinksDependencies {
@@ -52,14 +55,14 @@ export function createRefusals(deps: RefusalsDependencies): Refusals {
       return true;
     },
 
-    async sendUnlessRefused(mail, send) {
+    async sendUnlessRefused(mail, { sendInvitation, withholdInvitation }) {
       const { address, brand } = mail;
       const hash = await links.hashOf(address);
       if ((await storage.stores.invitationRefusals.since(hash)) === undefined) {
         const refuseUrl = await links.linkFor(mail);
-        return pace.measured(() => send({ ...mail, refuseUrl }));
+        return pace.measured(() => sendInvitation({ ...mail, refuseUrl }));
       }
-      await pace.imitate();
+      await pace.imitate(() => withholdInvitation(mail));
       deps.onWithheld();
       logger.info({ kind: 'invitation' }, 'Mail withheld: the owner of the address refuses them');
       const details = { what: 'invitation', brand };
