@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -618,7 +618,9 @@ export const PARSERS: readonly Parser[] = [
     read: (text) => {
       writeFileSync(file, text);
       parseHostsLine(text);
-      return createHostsFile(file).addresses('a');
+      const addresses = createHostsFile(file).addresses('a');
+      rmSync(file);
+      return addresses;
     },
     starts: ['', '::1 '],
     pieces: ['::1 a\n', ' a', '# ', '\n', '1.1.1.1 a b\n'],
