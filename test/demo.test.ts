@@ -5,7 +5,7 @@ import { type Demo, startDemo } from '../demo/demo.ts';
 import { isWithoutBrowser, launchBrowser } from './support/browser.ts';
 import { playUntilConfirmed, press } from './support/demo-story.ts';
 
-describe.skipIf(isWithoutBrowser)('the demo, in a browser,', { timeout: 90_000 }, () => {
+describe.skipIf(isWithoutBrowser)('the demo, in a browser,', () => {
   let demo: Demo;
   let browser: Browser;
   let context: BrowserContext;
@@ -26,7 +26,7 @@ describe.skipIf(isWithoutBrowser)('the demo, in a browser,', { timeout: 90_000 }
   async function visit(options: BrowserContextOptions = {}): Promise<void> {
     context = await browser.newContext(options);
     page = await context.newPage();
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(60_000);
     [problems, foreign] = [[], []];
     page.on('pageerror', (error) => problems.push(error.message));
     context.on('request', (request) => {

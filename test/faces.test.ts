@@ -44,7 +44,7 @@ beforeAll(async () => {
     },
   });
   if (PICTURES) await mkdir(PICTURES, { recursive: true });
-}, 60_000);
+});
 afterAll(async () => {
   await browser?.close();
   await server?.stop();
@@ -95,7 +95,6 @@ async function look(page: Page, name: string): Promise<void> {
 describe.skipIf(isWithoutBrowser)('in a browser', () => {
   test.each(LOOKS)(
     'the pages of links keep nobody out: $colorScheme, $size, $language',
-    { timeout: 60_000 },
     async ({ colorScheme, size, language }) => {
       const { url } = await mailed(language);
       const name = `${colorScheme}-${size}-${language}`;
@@ -147,7 +146,6 @@ describe.skipIf(isWithoutBrowser)('in a browser', () => {
 
   test.each(LOOKS)(
     'the mails keep nobody out: $colorScheme, $size, $language',
-    { timeout: 60_000 },
     async ({ colorScheme, size, language }) => {
       const invitation = await fetch(`${root()}/api/v1/store-invite`, {
         method: 'POST',
@@ -170,7 +168,6 @@ describe.skipIf(isWithoutBrowser)('in a browser', () => {
 
   test.each(LOOKS.filter(({ size }) => size === 'phone'))(
     'the pages by which invitations are refused keep nobody out: $colorScheme, $language',
-    { timeout: 60_000 },
     async ({ colorScheme, size, language }) => {
       await postJson(`${root()}/api/v1/store-invite`, {
         ...INVITE,

@@ -32,7 +32,7 @@ async function run(
     cwd,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 15_000,
+    timeout: 60_000,
   });
   let output = '';
   let errors = '';
@@ -46,7 +46,7 @@ async function run(
   return { status, output, errors };
 }
 
-describe('a clone in which nothing is built', { timeout: 60_000 }, () => {
+describe('a clone in which nothing is built', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let clone: string;
 

@@ -334,5 +334,5 @@ describe('a provider', () => {
     expect(silent.connections).toBe(1);
     await slow.stop();
     await silent.close();
-  }, 40_000);
+  });
 });

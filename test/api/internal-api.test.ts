@@ -274,7 +274,7 @@ describe.each(ENGINES)('the internal API on %s', (engine) => {
       const body = { medium: 'email', address, mxid: '@a' };
       const bound = await postJson(`${a.internalUrl}${INTERNAL}/bind`, body);
       expect(bound.json.warning).toEqual(expect.any(String));
-      const patience = { timeout: 8000, interval: 20 };
+      const patience = { interval: 20 };
       await expect.poll(() => lookup(b, address), patience).toMatchObject({ mxid: '@a' });
       const replicated = await lookup(b, address);
       expect(replicated).not.toHaveProperty('warning');

@@ -75,13 +75,10 @@ describe.each(ENGINES)('a homeserver is told of bindings, on %s:', (engine) => {
   /** Until nothing is owed any more, the clock moving on. */
   const untilDone = (step = HOUR) =>
     expect
-      .poll(
-        async () => {
-          server.clock.advance(step);
-          return owed();
-        },
-        { timeout: 10_000 },
-      )
+      .poll(async () => {
+        server.clock.advance(step);
+        return owed();
+      })
       .toBe(0);
   const isValid = async (public_key: string) =>
     (await get(`${v1()}/pubkey/ephemeral/isvalid`, { public_key })).json.valid;

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { MOST_FORMER } from '../../src/identity/peppers/rotation.ts';
 import { ENGINES } from '../support/databases.ts';
 import { get } from '../support/http.ts';
@@ -12,7 +12,6 @@ import {
 } from '../support/peppers.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
 const soon = { timeout: 20_000 };
 const HOUR = 60 * 60 * 1000;
 

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createDatabase, ENGINES } from '../support/databases.ts';
 import {
   beginBeside,
@@ -9,8 +9,6 @@ import {
   unbindEmail,
 } from '../support/peppers.ts';
 import { startTestServer, type TestServer } from '../support/server.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const FILLED = 20_000;
 const CALLERS = 4;

@@ -81,7 +81,8 @@ describe.each(ENGINES)('the link in an invitation, on %s,', (engine) => {
       const page = await request(link, { method });
       expect(page.status).toBe(200);
       expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
-      expect(page.text).not.toMatch(/bob|<script/i);
+      // By chance its token may hold any three letters.
+      expect(page.text.replace(/token=[\w-]+/g, '')).not.toMatch(/bob|<script/i);
     }
     // A scanner that posts forms does not say what mail programs say.
     for (const body of [{}, ELSE]) expect((await postForm(link, body)).status).toBe(400);
@@ -189,7 +190,7 @@ describe.each(ENGINES)('the link in an invitation, on %s,', (engine) => {
     expect(await json('invites', 'refusals', 'ivy@sample.test')).toMatchObject({ refused: false });
     const rows = await server.database.execute('select * from cognomen_invitation_refusals');
     expect(rows).toHaveLength(refusals.mailboxes);
-    expect(JSON.stringify(rows)).not.toMatch(/hal|sample/);
+    expect(JSON.stringify(rows)).not.toMatch(/\bhal\b|sample/);
 
     const invited = await expectWithheld('hal@sample.test');
     const before = server.smtp.mails.length;

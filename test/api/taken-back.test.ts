@@ -337,5 +337,5 @@ describe('processes on one PostgreSQL database', () => {
       await second.stop();
       await first.stop();
     }
-  }, 60_000);
+  });
 });

@@ -86,4 +86,4 @@ test('a client that is generated from each description compiles, and works', asy
     await server.stop();
     await folder.remove();
   }
-}, 60_000);
+});

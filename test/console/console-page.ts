@@ -22,7 +22,7 @@ export async function openConsole(
   others: readonly string[] = [],
 ): Promise<OpenConsole> {
   const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(60_000);
   const page = await context.newPage();
   const problems: string[] = [];
   const requests: string[] = [];

@@ -16,7 +16,7 @@ const SCREENS = [
   ...['Configuration', 'Keys and pepper'],
 ];
 /** Browsers are slow on a machine with much to do. */
-const TIME = { timeout: 240_000 };
+const TIME = { timeout: 480_000 };
 const PHONE = { width: 320, height: 640 };
 const DESKTOP = { width: 1280, height: 900 };
 
@@ -244,7 +244,7 @@ describe.skipIf(isWithoutBrowser)('the console', () => {
   afterAll(() => world?.server.stop());
 
   test('can be used by everybody, on every screen, phone or desktop, light or dark', {
-    timeout: 180_000,
+    timeout: 480_000,
   }, async () => {
     const { page } = await opened(browser, world.server);
     const look = async (name: string) => {

@@ -13,7 +13,7 @@ import { startTestServer, type TestServer } from '../support/server.ts';
 import { type OpenConsole, openConsole, settled } from './console-page.ts';
 
 /** Browsers are slow on a machine with much to do. */
-const TIME = { timeout: 240_000 };
+const TIME = { timeout: 480_000 };
 const AUDIENCE = 'https://id.test/admin';
 
 describe.skipIf(isWithoutBrowser)('the console, with a real provider of OpenID Connect,', () => {

@@ -51,4 +51,4 @@ test('redocly finds no error in any description', async () => {
     await server.stop();
     await folder.remove();
   }
-}, 60_000);
+});

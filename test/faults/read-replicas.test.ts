@@ -21,7 +21,7 @@ describe.runIf(ENGINES.includes('postgres'))('a standby that lookups are read fr
     // What it is late with is not waited for.
     await query(primary.url, "alter system set synchronous_standby_names = ''");
     await query(primary.url, 'select pg_reload_conf()');
-  }, 60_000);
+  });
   afterAll(async () => {
     await standby.stop();
     await primary.stop();

@@ -8,10 +8,9 @@ import { startTarpit, type Tarpit } from '../support/tarpit.ts';
 const MESSAGE = Buffer.from('Subject: x\r\n\r\nx\r\n');
 const CONNECTIONS = 3;
 /** Milliseconds. */
-const GREETING = 1000;
-const TOTAL = 1500;
+const GREETING = 2000;
+const TOTAL = 3000;
 const DRIP = 100;
-const SLACK = 1000;
 
 let behind: TestRelay;
 let tarpit: Tarpit | undefined;
@@ -34,7 +33,8 @@ test.each([
   const outcomes = await Promise.allSettled(['a', 'b', 'c', 'd', 'e', 'f'].map(send));
   const took = performance.now() - begun;
   expect(took).toBeGreaterThan(limit * 0.9);
-  expect(took).toBeLessThan(TOTAL + SLACK);
+  // Those that waited for a connection had no time of their own.
+  expect(took).toBeLessThan(2 * TOTAL);
   for (const outcome of outcomes) {
     expect(outcome).toMatchObject({ status: 'rejected', reason: { fault: 'email-not-sent' } });
   }
@@ -89,9 +89,9 @@ test('requests for codes are refused while the relay never greets, others go on,
         errcode: 'M_EMAIL_SEND_ERROR',
       });
     }
-    // The limit for a greeting is 10 s.
-    expect(took).toBeLessThan(10_000 + SLACK);
-    expect(longest).toBeLessThan(SLACK);
+    // The limit for a greeting is 10 s, that for all of it a minute.
+    expect(took).toBeLessThan(30_000);
+    expect(longest).toBeLessThan(5000);
     isSilent = false;
     const answers = await Promise.all([1, 2, 3, 4, 5, 6].map(ask));
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));

@@ -132,16 +132,14 @@ test.each(ENGINES)(
         const others = Array.from({ length: 20 }, (_, index) => `${round}${index}.test`);
         await owe(others.map((other) => noticeTo(other)));
         dispatcher.wake();
-        await expect
-          .poll(() => others.filter((other) => told.has(other)).length, { timeout: 10_000 })
-          .toBe(20);
+        await expect.poll(() => others.filter((other) => told.has(other)).length).toBe(20);
       };
       // While it does not answer, and once it has, a few at a time.
       await expect.poll(() => underWay).toBe(1);
       await tellOthers('a');
       expect(told.has(BUSY)).toBe(false);
       open.resolve();
-      await expect.poll(() => taken, { timeout: 10_000 }).toBeGreaterThan(20);
+      await expect.poll(() => taken).toBeGreaterThan(20);
       open = Promise.withResolvers();
       await expect.poll(() => underWay).toBeGreaterThan(0);
       await tellOthers('b');

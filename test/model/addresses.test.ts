@@ -9,7 +9,7 @@ import {
 } from '../../src/model/addresses.ts';
 import { foldCase } from '../../src/model/case-folding.ts';
 import { lookupHash } from '../../src/model/lookup-hash.ts';
-import { quickest } from '../support/time.ts';
+import { quickestWork } from '../support/time.ts';
 
 describe('case folding', () => {
   test.each([
@@ -148,7 +148,7 @@ describe('folding an address', () => {
   test('takes no longer than the text is long', async () => {
     const marks = `ada@e${'\u0301\u0316'.repeat(4000)}`;
     const letters = Array.from({ length: 5000 }, (_, i) => String.fromCodePoint(0x4e00 + i));
-    const time = await quickest(() => {
+    const time = await quickestWork(() => {
       for (let i = 0; i < 20; i++) {
         foldAddress('email', marks);
         foldAddress('email', `ada@${letters.join('')}`);

@@ -221,7 +221,6 @@ describe.each(ENGINES)('binding by command, beside a server on %s,', (engine) =>
 
 test.each(ENGINES)(
   'a run that is killed goes on when it is started again, on %s',
-  { timeout: 60_000 },
   async (engine) => {
     const database = await createDatabase(engine);
     const cwd = folder.path;

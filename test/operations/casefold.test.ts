@@ -95,9 +95,7 @@ describe.each(ENGINES)('addresses that differ by case only, beside a server on %
     });
   });
 
-  test('are left as they are where somebody cannot be told, unless nobody is to be', {
-    timeout: 60_000,
-  }, async () => {
+  test('are left as they are where somebody cannot be told, unless nobody is to be', async () => {
     server.smtp.refuse(550);
     const { status, output } = await run();
     expect({ status, output }).toEqual({

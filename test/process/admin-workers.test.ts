@@ -1,11 +1,9 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { ADMIN_ROOT, createAdminToken } from '../support/admin.ts';
 import { runCommand } from '../support/commands.ts';
 import { createDatabase, ENGINES, temporaryFolder } from '../support/databases.ts';
 import { freePort } from '../support/free-port.ts';
 import { askAnew, killWorker, startWorkers } from '../support/workers.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 test.each(ENGINES)(
   'a token that is revoked while two workers run on %s works no more, whoever leads',

@@ -2,7 +2,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import pino from 'pino';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/platform/clock.ts';
 import { createProgress } from '../../src/platform/progress.ts';
 import { backUp } from '../../src/storage/backup.ts';
@@ -11,8 +11,6 @@ import { get, postJson } from '../support/http.ts';
 import { type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
 
 // Each starts several processes.
-vi.setConfig({ testTimeout: 60_000 });
-
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let copy: string;
 const running: ServerProcess[] = [];
@@ -74,7 +72,7 @@ describe('a backup', () => {
   test('beside a server that writes has all that was acknowledged before it began', async () => {
     const original = await start('db.file = sydent.db');
     const writing = writer(original.internalUrl);
-    await expect.poll(writing.acknowledged, { timeout: 30_000 }).toBeGreaterThan(100);
+    await expect.poll(writing.acknowledged).toBeGreaterThan(100);
     const before = writing.acknowledged();
     expect(await backup(copy)).toMatchObject({ status: 0 });
     const during = writing.acknowledged();

@@ -2,15 +2,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runCommand } from '../support/commands.ts';
 import { temporaryFolder } from '../support/databases.ts';
 import { freePort } from '../support/free-port.ts';
 import { spawnCognomen, writeConfig } from '../support/process.ts';
 import { renderConfig, SIGNING_KEY } from '../support/server.ts';
 import { startSmtpServer } from '../support/smtp.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let smtp: Awaited<ReturnType<typeof startSmtpServer>>;

@@ -44,7 +44,8 @@ afterEach(async () => {
   await folder.remove();
 });
 
-const dsn = () => `http://a0b1@127.0.0.1:${(sentry.address() as AddressInfo).port}/sub/42`;
+const dsn = () =>
+  `http://a0b1c2d3e4f5a6b7@127.0.0.1:${(sentry.address() as AddressInfo).port}/sub/42`;
 
 /** A server whose relay is not there, and that fails for good at SIGWINCH. */
 async function start(general = '') {
@@ -77,7 +78,7 @@ describe('errors of the log', () => {
     await expect.poll(() => ofMails().length).toBe(1);
     const [report] = ofMails();
     expect(report?.path).toBe('/sub/api/42/envelope/');
-    expect(report?.auth).toContain('sentry_key=a0b1');
+    expect(report?.auth).toContain('sentry_key=a0b1c2d3e4f5a6b7');
     expect(report?.event).toMatchObject({
       level: 'error',
       server_name: 'id.test',
@@ -86,7 +87,7 @@ describe('errors of the log', () => {
     for (const { text } of reports) expect(text).not.toMatch(/ada@|a-secret/);
     expect(await running.stop()).toBe(0);
     expect(ofMails()).toHaveLength(1);
-    expect(running.log()).not.toContain('a0b1');
+    expect(running.log()).not.toContain('a0b1c2d3e4f5a6b7');
   });
 
   test('tell of the one that ends the process, with its stack, before it ends', async () => {

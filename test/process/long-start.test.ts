@@ -90,7 +90,7 @@ test('a long start says how far it is at any level, stops when told to, and surv
   await expect.poll(isIndexing, { interval: 10 }).toBe(true);
   const told = performance.now();
   expect(await stopped.stop('SIGTERM')).toBe(0);
-  expect(performance.now() - told).toBeLessThan(3000);
+  expect(performance.now() - told).toBeLessThan(10_000);
   expect(stopped.log()).not.toContain('could not start');
   const before = indexed();
   expect(before).toBeGreaterThan(0);
@@ -110,7 +110,7 @@ test('a long start says how far it is at any level, stops when told to, and surv
   await expect.poll(renamed).toBe(ROWS);
   for (const line of last.log().trim().split('\n')) expect(JSON.parse(line).level).toBe('info');
   expect(await last.stop()).toBe(0);
-}, 120_000);
+});
 
 test('a start that takes no time says nothing of it', async () => {
   writeDatabase(10, 'id.test');
@@ -135,4 +135,4 @@ test('a large file whose pepper was emptied says what takes long, and can be sto
   expect(await server.stop('SIGTERM')).toBe(0);
   // Nothing half done: the upgrade is one transaction.
   expect(count('select count(*) from hashing_metadata')).toBe(0);
-}, 120_000);
+});

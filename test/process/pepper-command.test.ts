@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   createDatabase,
   ENGINES,
@@ -9,8 +9,6 @@ import { bindEmail, fillAsSydent, hashDetails, lookUp } from '../support/peppers
 import { type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
 
 // Each starts several processes.
-vi.setConfig({ testTimeout: 120_000 });
-
 const TOKEN = 'token'.padEnd(64, 'x');
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { lstat, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writePidFile } from '../../src/platform/pid-file.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { temporaryFolder } from '../support/databases.ts';
@@ -9,8 +9,6 @@ import { freePort } from '../support/free-port.ts';
 import { type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
 
 // Each starts several processes.
-vi.setConfig({ testTimeout: 60_000 });
-
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let pidFile: string;
 let precious: string;

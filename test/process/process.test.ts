@@ -114,8 +114,8 @@ describe('a running server', () => {
     const server = spawn([]);
     await server.untilLogged('Ready');
     expect((await get(`${url}/health`)).json).toEqual({ status: 'ok' });
-    // On a machine that runs other tests meanwhile; alone it takes a fraction of it.
-    expect(performance.now() - started).toBeLessThan(5000);
+    // On a slow machine that runs other tests meanwhile; alone it takes a fraction of it.
+    expect(performance.now() - started).toBeLessThan(20_000);
     expect((await readFile(pidFile, 'utf8')).trim()).toBe(String(server.pid));
     expect(await server.stop('SIGTERM')).toBe(0);
     expect((await readdir(folder.path)).sort()).toEqual([

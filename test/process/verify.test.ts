@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   createDatabase,
   ENGINES,
@@ -12,8 +12,6 @@ import { postJson } from '../support/http.ts';
 import { type ServerProcess, spawnCognomen, writeConfig } from '../support/process.ts';
 
 // Each starts several processes.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
-
 const ADDRESSES = ['ada@sample.test', 'Grace.Hopper@Sample.test', 'édith@bücher.test'];
 /** Of the orphaned key. */
 const GONE = 999_999;

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { lookupHash } from '../../src/model/lookup-hash.ts';
 import {
   createDatabase,
@@ -13,8 +13,6 @@ import { createTestCa, type TestCa } from '../support/tls.ts';
 import { askAnew, killWorker, type ServerOfWorkers, startWorkers } from '../support/workers.ts';
 
 // Each of them starts several processes more than once.
-vi.setConfig({ testTimeout: 60_000 });
-
 const V2 = '/_matrix/identity/v2';
 const INTERNAL_BIND = '/_matrix/identity/internal/bind';
 const ONBIND = '/_matrix/federation/v1/3pid/onbind';
@@ -180,5 +178,5 @@ describe.each(ENGINES)('among several workers, %s,', (engine) => {
       const { json } = await askAnew(`${server.url}/_matrix/identity/api/v1/lookup?${query}`);
       expect(json.mxid).toBe(`@u${number}:sample.test`);
     }
-  }, 60_000);
+  });
 });

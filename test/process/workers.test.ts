@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { secureRandom } from '../../src/platform/random.ts';
 import {
   createDatabase,
@@ -22,8 +22,6 @@ import {
 } from '../support/workers.ts';
 
 // Each of them starts several processes more than once.
-vi.setConfig({ testTimeout: 60_000 });
-
 const V2 = '/_matrix/identity/v2';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -95,7 +93,8 @@ describe.each(ENGINES)('several workers, %s,', (engine) => {
     expect((await readFile(`${folder.path}/sydent.pid`, 'utf8')).trim()).toBe(String(server.pid));
     const told = performance.now();
     expect(await server.stop()).toBe(0);
-    expect(performance.now() - told).toBeLessThan(3000);
+    // Nothing waits for the 10 s that requests have to end.
+    expect(performance.now() - told).toBeLessThan(9000);
     expect(workers.filter(isAlive)).toEqual([]);
     await expect(readFile(`${folder.path}/sydent.pid`)).rejects.toThrow('ENOENT');
   });

@@ -9,7 +9,7 @@ import {
 import { type StandInPeer, startStandInPeer } from '../support/standin-peer.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
-const PATIENCE = { timeout: 10_000, interval: 20 };
+const PATIENCE = { interval: 20 };
 const NAME = 'origin.test';
 
 let ca: TestCa;

@@ -17,7 +17,7 @@ import {
 } from '../support/standin-peer.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
-const PATIENCE = { timeout: 10_000, interval: 20 };
+const PATIENCE = { interval: 20 };
 const DAY = 24 * 60 * 60 * 1000;
 
 let ca: TestCa;

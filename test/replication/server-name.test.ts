@@ -21,7 +21,7 @@ import { type StandInPeer, startStandInPeer } from '../support/standin-peer.ts';
 import { createTestCa, type TestCa } from '../support/tls.ts';
 
 const NAME = 'ID.Example.org';
-const PATIENCE = { timeout: 10_000, interval: 20 };
+const PATIENCE = { interval: 20 };
 
 let ca: TestCa;
 beforeAll(async () => {

@@ -79,6 +79,8 @@ export async function startWorkers(
     server
       .log()
       .split('\n')
+      // The last may be there in part.
+      .slice(0, -1)
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as Line);
   const workers = () => [
