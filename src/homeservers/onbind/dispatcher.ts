@@ -83,8 +83,6 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
   let waking: NodeJS.Timeout | undefined;
 
   function occupy(server: ClaimedServer, troubled: boolean): void {
-    // When the clock has stepped back a claim of our own seems to have lapsed, until it is renewed.
-    if (places.has(server.serverName)) return;
     const ending = new AbortController();
     const timer = setTimeout(() => {
       place.slow = true;
@@ -136,7 +134,10 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
     const claimed = await storage.transaction(async (stores) => {
       // By turns: a crowd of new ones that do not answer keeps neither those behind nor itself waiting.
       newestFirst = !newestFirst;
-      const claims = { ...leases.lease(timings.lease), newestFirst };
+      // A claim of our own seems to have lapsed when the clock has stepped; and one that was given back a moment ago
+      // would end without another look at what is owed.
+      const except = [...places.keys()];
+      const claims = { ...leases.lease(timings.lease), newestFirst, except };
       const healthy = await stores.onbindNotices.claim({
         ...claims,
         troubled: false,
@@ -150,8 +151,7 @@ export function startDispatcher(deps: DispatcherDependencies): Dispatcher {
       [claimed.healthy, false],
       [claimed.troubled, true],
     ] as const) {
-      // What this process itself has let lapse it goes on with.
-      for (const server of servers) if (!places.has(server.serverName)) occupy(server, troubled);
+      for (const server of servers) occupy(server, troubled);
     }
   }
 

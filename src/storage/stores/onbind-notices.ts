@@ -42,6 +42,8 @@ export interface Claim extends Lease {
   readonly troubled: boolean;
   /** Whose turn came last, or first. */
   readonly newestFirst: boolean;
+  /** Homeservers that are left as they are. */
+  readonly except: readonly string[];
   readonly limit: number;
 }
 

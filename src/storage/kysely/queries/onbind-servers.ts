@@ -25,11 +25,12 @@ export function onbindServers(engine: Engine, db: Db, statements: NoticeStatemen
       return false;
     },
 
-    async claim({ holder, troubled, newestFirst, now, until, limit }) {
+    async claim({ holder, troubled, newestFirst, except, now, until, limit }) {
       if (limit <= 0) return [];
       const some = (servers: ReturnType<typeof inTurn>, most: number) => {
         const due = servers
           .select(['server_name', 'failures', 'refused_due_ts'])
+          .$if(except.length > 0, (query) => query.where('server_name', 'not in', except))
           .orderBy('due_ts', newestFirst ? 'desc' : 'asc')
           .limit(most);
         return (engine.locksRows ? due.forUpdate().skipLocked() : due).execute();
