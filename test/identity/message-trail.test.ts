@@ -125,6 +125,20 @@ describe.each(ENGINES)('the trail of messages on %s', (engine) => {
     expect(leftOut).toBe(0);
   });
 
+  test('adds up what comes again under whatever brand a client makes up', async () => {
+    const trail = trailOf();
+    trail.note(of('a@b.test'));
+    for (let i = 0; i < 100; i++) {
+      const details = { what: 'verification', client: 'network', brand: `brand-${i}` };
+      trail.note(of('a@b.test', { event: 'repeated', details }));
+    }
+    await trail.stop();
+    expect(await remembered('a@b.test')).toMatchObject([
+      { event: 'asked' },
+      { event: 'repeated', times: 100, details: { brand: 'brand-0' } },
+    ]);
+  });
+
   test('lets whoever hits limits for one address after the other make few rows', async () => {
     const trail = trailOf();
     const refuse = async (client: string, address: string) => {

@@ -66,12 +66,14 @@ export function newMessageEvent(
   );
   const { addsUp, follows = false } = RULES[event];
   const own = { event, medium, address, mxid, details: Object.fromEntries(given) };
-  // Not among what events that are added up have in common: of these the first says of which request it is.
+  // Neither the request nor the brand is among what events that are added up have in common: of these the first says
+  // which it was. Any name is a brand: who makes them up would push all else out of the trail.
+  const { brand: _brand, ...common } = own.details;
   const id = scopeHere()?.id;
   const told = id === undefined ? own.details : { ...own.details, request: id };
   const same = addsUp
     ? createHash('sha256')
-        .update(JSON.stringify([Math.floor(now / DAY), own]))
+        .update(JSON.stringify([Math.floor(now / DAY), { ...own, details: common }]))
         .digest('base64url')
         .slice(0, 22)
     : undefined;
