@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { WITH_ADMIN } from '../support/admin.ts';
+import { adminClient, createAdminToken, WITH_ADMIN } from '../support/admin.ts';
 import { type DatabaseProxy, startDatabaseProxy } from '../support/database-proxy.ts';
 import { createDatabase, ENGINES, type TestDatabase } from '../support/databases.ts';
 import { get } from '../support/http.ts';
@@ -157,6 +157,8 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
   });
 
   test('that takes no writes is found out, and its connections are given up', async () => {
+    const made = await createAdminToken(server.config.files[0] ?? '', 'viewer');
+    const admin = adminClient(server, made.token);
     await readOnly('on');
     // What is open already is as it was: as after a failover, new connections lead there.
     proxy.cut();
@@ -164,6 +166,9 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
     expect((await bind('meanwhile')).status).toBe(503);
     expect((await health()).status).toBe(503);
     expect((await account()).status).toBe(200);
+    // That the token was used cannot be noted, nor who is looked at.
+    expect((await admin.get('stats')).status).toBe(200);
+    expect((await admin.get('lookup', { address_or_mxid: 'ada@sample.test' })).status).toBe(503);
     await expect.poll(() => lines('it takes no writes')).not.toEqual([]);
     await readOnly('off');
     const answers = await Promise.all(['one', 'two', 'three'].map(bind));

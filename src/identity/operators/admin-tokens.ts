@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Clock } from '../../platform/clock.ts';
 import type { Random } from '../../platform/random.ts';
+import { UnavailableError } from '../../platform/unavailable.ts';
 import type { AdminRole, AdminTokenRow, Storage } from '../../storage/stores/index.ts';
 import type { Operator } from './operator.ts';
 
@@ -51,6 +52,15 @@ interface Dependencies {
   readonly clock: Clock;
 }
 
+/** While nothing can be written, operators are to get in all the same: to see why. */
+async function noteUse({ stores }: Dependencies['storage'], id: string, now: number) {
+  try {
+    await stores.adminTokens.used(id, now);
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error;
+  }
+}
+
 /**
  * Whose token it is; undefined where it is none, was revoked, or has ended. Asks the database each time, so that one that
  * is revoked works nowhere any more.
@@ -65,7 +75,7 @@ export async function operatorByToken(
   if (found === undefined || found.expiresAt <= now) return undefined;
   const { id, role, name, lastUsedAt } = found;
   if (lastUsedAt === undefined || now >= lastUsedAt + USE_PRECISION) {
-    await storage.stores.adminTokens.used(id, now);
+    await noteUse(storage, id, now);
   }
   return { role, who: name === '' ? `token ${id}` : `token ${id} ${name}` };
 }
