@@ -130,6 +130,9 @@ async function remainsOf(found: Found, context: OperationContext) {
     naming.count > 0
       ? `${naming.count} lines of ${naming.files.join(', ')}: a log file is deleted as a whole`
       : undefined,
+    naming.unread.length > 0
+      ? `what ${naming.unread.join(', ')} may say: compressed, or not to be read from here`
+      : undefined,
     origins.size > 0
       ? `bindings at ${[...origins].join(', ')}, which said so itself: only its operator can take them back`
       : undefined,
