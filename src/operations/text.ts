@@ -1,6 +1,9 @@
-/** A time of a result as people read it. */
-export const time = (milliseconds: number | undefined): string =>
-  milliseconds === undefined ? 'never' : new Date(milliseconds).toISOString();
+/** A time of a result as people read it; what is none, as an old row may have it, as it is. */
+export function time(milliseconds: number | undefined): string {
+  if (milliseconds === undefined) return 'never';
+  const date = new Date(milliseconds);
+  return Number.isNaN(date.getTime()) ? plain(String(milliseconds)) : date.toISOString();
+}
 
 /** What comes from others, without what a terminal would obey. */
 export const plain = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}]/gu, '?');

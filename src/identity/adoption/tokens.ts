@@ -11,9 +11,11 @@ export async function dateTokens({
   let last: string | undefined = '';
   while (last !== undefined) {
     const after: string = last;
-    last = await storage.transaction(({ accounts }) =>
+    const next = await storage.transaction(({ accounts }) =>
       accounts.dateTokens(after, clock.now(), BATCH),
     );
+    // One that is no UTF-8 comes back as another text, behind which it stands still.
+    last = next === after ? undefined : next;
     await yieldToEventLoop();
   }
 }

@@ -60,7 +60,9 @@ export function createHomeserverAccounts(deps: HomeserverAccountsDependencies): 
           const place = placeOf(homeserverKey(userId));
           next[place] = (next[place] ?? 0) + 1;
         }
-        last = accounts.at(-1)?.userId;
+        const behind = accounts.at(-1)?.userId;
+        // One that is no UTF-8 comes back as another text, behind which it stands still.
+        last = behind === last ? undefined : behind;
         await yieldToEventLoop();
       }
       if (!stopped) counts = next;

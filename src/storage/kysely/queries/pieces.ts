@@ -28,7 +28,8 @@ export async function eachPiece<Key extends string | number>(
       select ${sql.ref(key)} as key from ${sql.table(table)} where ${sql.ref(key)} > ${low}
       order by ${sql.ref(key)} limit ${ROWS}) as piece`.execute(db);
     const high = rows[0]?.high ?? undefined;
-    if (high === undefined || !(await work({ low, high }))) return;
+    // A text that is no UTF-8 comes back as another, behind which it stands still.
+    if (high === undefined || high === low || !(await work({ low, high }))) return;
     low = high;
     await yieldToEventLoop();
   }
