@@ -30,7 +30,7 @@ export const listOutbox: Operation<readonly Described<typeof OWED>[]> = {
   resource: 'outbox',
   about: 'What homeservers are still to be told of bindings',
   action: 'list',
-  kind: 'overview',
+  kind: 'person',
   summary: 'What homeservers are still owed: all of them, or one',
   argument: { ...HOMESERVER, required: false },
   options: PAGE_OPTIONS,
