@@ -43,10 +43,10 @@ export const resetLimits: Operation<{ readonly key: string }> = {
     required: true,
   },
   result: anObject({ key: aString }),
-  async run({ argument = '' }, { storage }) {
+  async run({ argument = '' }, { storage, clock }) {
     const key = argument.trim();
     if (key === '' || key.length > LONGEST) throw new InputError('the key is missing, or too long');
-    await wantReset(storage, key);
+    await wantReset({ storage, clock }, key);
     return { key };
   },
   text: () => 'running servers let it through within a few seconds',

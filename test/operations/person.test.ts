@@ -4,7 +4,10 @@ import pg from 'pg';
 import pino from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { operationContext } from '../../src/app/operating.ts';
+import { lookup as lookupOperation } from '../../src/operations/lookup.ts';
+import type { Operation } from '../../src/operations/operation.ts';
 import { erasePerson } from '../../src/operations/person.ts';
+import { runRecorded } from '../../src/operations/recorded.ts';
 import { openForCommand } from '../../src/storage/for-command.ts';
 import { runCommand } from '../support/commands.ts';
 import { ENGINES } from '../support/databases.ts';
@@ -109,6 +112,18 @@ describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engi
       )
       .toHaveLength(count);
 
+  const setState = (key: string, value: object) =>
+    server.database.execute('insert into cognomen_state (key, value) values (?, ?)', [
+      key,
+      JSON.stringify(value),
+    ]);
+  const state = async (key: string): Promise<Json[]> => {
+    const rows = await server.database.execute('select value from cognomen_state where key = ?', [
+      key,
+    ]);
+    return JSON.parse((rows as { value: string }[])[0]?.value ?? '');
+  };
+
   /** Everything that a person can leave. */
   async function live(): Promise<void> {
     const v1 = `${server.url}/_matrix/identity/api/v1/validate/email`;
@@ -124,6 +139,16 @@ describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engi
     ]);
     await bind(server, 'ADA@sample.test', MXID);
     await bind(server, 'ada.two@sample.test', MXID);
+    const hits = [`claimed ${MXID}`, 'a…@sample.test @other:sample.test', '@other:sample.test'];
+    await setState(
+      'limit_hits',
+      hits.map((key) => ({ limit: 'mail.total', key, times: 1, last: 1 })),
+    );
+    const resets = [MXID, ' ADA@Sample.test', '@other:sample.test'];
+    await setState(
+      'limit_resets',
+      resets.map((key, index) => ({ id: index + 1, key })),
+    );
     await server.database.execute(`insert into cognomen_received_deletions
       (origin_server, medium, address, origin_id, received_ts) values ('p.test', 'email', 'ada@sample.test', 1, 1)`);
     await remembered(3);
@@ -181,6 +206,9 @@ describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engi
     expect(done.traces).toBe(engine === 'sqlite' ? 0 : undefined);
     const rows = await rowsOf(server);
     expect(rows).not.toMatch(TELLS_OF_HER);
+    for (const key of ['limit_hits', 'limit_resets']) {
+      expect((await state(key)).map((one) => one['key'])).toEqual(['@other:sample.test']);
+    }
     expect(await filesOf(server)).toContain('other@sample.test');
     await expectNothingInFiles(server, TELLS_OF_HER);
     expect(await lookup(server, 'ada@sample.test')).toEqual({});
@@ -229,6 +257,30 @@ describe.each(ENGINES)('what is kept of a person, beside a server on %s,', (engi
     }
     const rows = await rowsOf(server);
     expect(rows).not.toMatch(TELLS_OF_HER);
+  });
+
+  test('is erased from the trail of who looks at them meanwhile', async () => {
+    await live();
+    const storage = await openForCommand(server.config.db, pino({ level: 'silent' }));
+    try {
+      const context = operationContext(server.config, { storage });
+      const operator = { who: 'user eve', role: 'viewer', via: 'command', origin: 'here' } as const;
+      let looks = 0;
+      const logTransaction: typeof storage.logTransaction = async (work, key) => {
+        for (const argument of [MXID, 'ADA@sample.test']) {
+          const input = { argument, options: {}, flags: new Set<string>() };
+          await runRecorded(lookupOperation as Operation, input, context, operator);
+          looks++;
+        }
+        return storage.logTransaction(work, key);
+      };
+      const input = { argument: MXID, options: {}, flags: new Set(['yes']) };
+      await erasePerson.run(input, { ...context, storage: { ...storage, logTransaction } });
+      expect(looks).toBeGreaterThan(10);
+    } finally {
+      await storage.close();
+    }
+    expect(await rowsOf(server)).not.toMatch(TELLS_OF_HER);
   });
 
   test('of an address alone is erased without its user', async () => {

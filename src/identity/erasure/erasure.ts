@@ -13,6 +13,7 @@ import type {
 import { lastLogged, sayDeleted } from '../associations/associations.ts';
 import { bindingInForce } from '../associations/bind-many.ts';
 import { refusedSince } from '../invitations/refusal-links.ts';
+import { forgetLimitHits } from '../limits/limit-hits.ts';
 import { renameInTrail } from '../operators/trail.ts';
 import { nameForErasing, nameForTrail } from './erased-names.ts';
 
@@ -148,6 +149,7 @@ async function emptyPlaces(deps: ErasureDependencies, person: Person): Promise<v
     while ((await storage.logTransaction(erase)) >= AT_ONCE);
   }
   const subject = person.kind === 'user' ? person.mxid : person.address;
+  await storage.logTransaction((stores) => forgetLimitHits(stores, subject));
   await renameInTrail(storage, subject, await nameForTrail(storage, random, person));
 }
 
@@ -190,11 +192,23 @@ async function eraseBindings(
   }, address);
 }
 
+/** From now on the trail does not name them, and what peers push of before is left out. */
+async function noteErased(
+  { storage, clock, random }: ErasureDependencies,
+  person: Person,
+): Promise<void> {
+  await storage.logTransaction(async (stores) => {
+    const nameHash = (await nameForErasing(stores, random))(person);
+    await stores.erasures.note({ nameHash, erasedAt: clock.now(), logId: undefined });
+  });
+}
+
 /** Erases an address, of whomever it is. Broken off, it may be begun anew. */
 export async function eraseAddress(deps: ErasureDependencies, address: BoundRow): Promise<void> {
   const { medium } = address;
-  // Bindings last: by them the address of a user is found again, should this be broken off.
   const person: Address = { kind: 'address', medium, address: address.address };
+  await noteErased(deps, person);
+  // Bindings last: by them the address of a user is found again, should this be broken off.
   await emptyPlaces(deps, person);
   await eraseBindings(deps, address, undefined);
 }
@@ -205,13 +219,7 @@ export async function eraseUser(
   mxid: string,
   addresses: readonly OwnedAddress[],
 ): Promise<void> {
-  const { storage, clock, random } = deps;
-  // First: what peers push while the rest is erased is left out.
-  await storage.logTransaction(async (stores) => {
-    const nameOf = await nameForErasing(stores, random);
-    const nameHash = nameOf({ kind: 'user', mxid });
-    await stores.erasures.note({ nameHash, erasedAt: clock.now(), logId: undefined });
-  });
+  await noteErased(deps, { kind: 'user', mxid });
   for (const address of addresses) {
     if (address.isOfAnother) await eraseBindings(deps, address, mxid);
     else await eraseAddress(deps, address);

@@ -1,3 +1,4 @@
+import { foldAddress } from '../../model/addresses.ts';
 import type { LimitName } from '../../model/limits.ts';
 import { parseMxid } from '../../model/mxid.ts';
 import type { Ask, Buckets } from '../../platform/buckets.ts';
@@ -139,10 +140,39 @@ export async function limitHits(stores: Pick<Stores, 'state'>, now: number): Pro
 }
 
 /** Lets running servers let somebody through: each looks every two seconds. */
-export const wantReset = (storage: Pick<Storage, 'logTransaction'>, key: string): Promise<void> =>
+export const wantReset = (
+  {
+    storage,
+    clock,
+  }: Pick<LimitHitsDependencies, 'clock'> & { storage: Pick<Storage, 'logTransaction'> },
+  key: string,
+): Promise<void> =>
   storage.logTransaction(async (stores) => {
+    const now = clock.now();
     const before = await readList<Reset>(stores, RESETS);
-    const id = (before.at(-1)?.id ?? 0) + 1;
-    const resets = [...before, { id, key }].slice(-MOST.resets);
+    // By the time, and not by those that are there: of these none may be left.
+    const id = Math.max(now, (before.at(-1)?.id ?? 0) + 1);
+    const fresh = before.filter((one) => one.id > now - KEPT);
+    const resets = [...fresh, { id, key }].slice(-MOST.resets);
     await stores.state.set(RESETS, JSON.stringify(resets));
   });
+
+/** Whether an operator, who may write an address in any way, means that one. */
+const isNameOf = (name: string, wanted: string) =>
+  [wanted, ...wanted.split(' '), wanted.replaceAll(/[\s+().-]/g, '')].some(
+    (text) => foldAddress('email', text) === name || text === name,
+  );
+
+/**
+ * Forgets who met limits, and whom operators let through, where it is that one. To be called under the log's lock.
+ * @param name a user id, or a folded address
+ */
+export async function forgetLimitHits(stores: Pick<Stores, 'state'>, name: string): Promise<void> {
+  const shown = shownPart(name, () => undefined);
+  const hits = await readList<LimitHit>(stores, HITS);
+  const others = hits.filter(({ key }) => !key.split(' ').includes(shown));
+  if (others.length < hits.length) await stores.state.set(HITS, JSON.stringify(others));
+  const resets = await readList<Reset>(stores, RESETS);
+  const left = resets.filter(({ key }) => !isNameOf(name, key));
+  if (left.length < resets.length) await stores.state.set(RESETS, JSON.stringify(left));
+}

@@ -4,7 +4,7 @@ import type { ErasureStore } from '../stores/index.ts';
 export function erasureStore(engine: Engine, db: Db): ErasureStore {
   return {
     async note({ nameHash, erasedAt, logId }) {
-      const values = { erased_ts: erasedAt, log_id: logId ?? null };
+      const values = { erased_ts: erasedAt, ...(logId !== undefined && { log_id: logId }) };
       await db
         .insertInto('cognomen_erased')
         .values({ name_hash: nameHash, ...values })
