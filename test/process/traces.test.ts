@@ -134,7 +134,7 @@ describe('traces', () => {
     });
     await ping();
     await expect.poll(() => metric('refused')).toBeGreaterThan(0);
-    expect(running.log()).toContain('it answered 401');
+    await running.untilLogged('it answered 401');
     expect(await running.stop()).toBe(0);
   });
 

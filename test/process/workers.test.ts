@@ -80,9 +80,9 @@ describe.each(ENGINES)('several workers, %s,', (engine) => {
       expect((await bind(server, name)).status).toBe(200);
       for (let look = 0; look < 4; look++) expect(await isFound(server, name)).toBe(true);
     }
-    expect([...server.answeredBy('/_matrix/identity/api/v1/lookup')].sort()).toEqual(
-      workers.sort(),
-    );
+    await expect
+      .poll(() => [...server.answeredBy('/_matrix/identity/api/v1/lookup')].sort())
+      .toEqual(workers.sort());
     const requests = await server.metric('cognomen_http_requests_total');
     expect(requests).toBeGreaterThanOrEqual(20);
     expect(await server.metric('cognomen_worker_http_requests')).toBeGreaterThanOrEqual(requests);
@@ -214,7 +214,7 @@ describe.each(ENGINES)('several workers, %s,', (engine) => {
     const same = await Promise.all(Array.from({ length: 12 }, () => ask('racer')));
     expect(new Set(same.map(({ status, json }) => `${status} ${json.sid}`)).size).toBe(1);
     expect(relay.mails).toHaveLength(61);
-    expect(server.answeredBy(path).size).toBe(3);
+    await expect.poll(() => server.answeredBy(path).size).toBe(3);
     expect(await server.stop()).toBe(0);
     await relay.close();
   });
@@ -237,7 +237,7 @@ describe.each(ENGINES)('several workers, %s,', (engine) => {
     const statuses = await Promise.all(Array.from({ length: 18 }, (_, index) => ask(`u${index}`)));
     expect(statuses.filter((status) => status === 200)).toHaveLength(6);
     expect(statuses.filter((status) => status === 429)).toHaveLength(12);
-    expect(server.answeredBy(path).size).toBe(3);
+    await expect.poll(() => server.answeredBy(path).size).toBe(3);
     for (const victim of server.workers().slice(0, 2)) process.kill(victim, 'SIGKILL');
     await expect.poll(() => server.metric('cognomen_workers_lost_total').catch(() => 0)).toBe(2);
     await server.untilServing(3);

@@ -59,7 +59,7 @@ export function testOutbound(options: TestOutboundOptions) {
   /** A request that, unless it says otherwise, has one time for all. */
   const get = (
     url: string,
-    { timeout = 5000, ...more }: Partial<OutboundRequest> & { readonly timeout?: number } = {},
+    { timeout = 60_000, ...more }: Partial<OutboundRequest> & { readonly timeout?: number } = {},
   ) => {
     const time = { answer: timeout, total: timeout };
     return outbound.request({ method: 'GET', url, room: 'logins', time, maxBytes: 1000, ...more });

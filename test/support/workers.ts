@@ -16,7 +16,7 @@ export interface ServerOfWorkers extends ServerProcess {
   workers(): number[];
   /** Resolves with them when there are so many that serve, by its metrics. */
   untilServing(count: number): Promise<number[]>;
-  /** Process ids in the log of those who answered requests on that path. */
+  /** Process ids in the log of those who answered requests on that path: it may come later than the answer. */
   answeredBy(path: string): ReadonlySet<number>;
   /** The value of a metric without labels, or the sum over all its labels. */
   metric(name: string): Promise<number>;
@@ -104,7 +104,9 @@ export async function startWorkers(
     metricsUrl,
     workers,
     async untilServing(count) {
-      await expect.poll(() => metric('cognomen_workers').catch(() => 0)).toBe(count);
+      // The metric may count one for a moment that is dead, and lines of the log come over another way.
+      const there = async () => [await metric('cognomen_workers').catch(() => 0), workers().length];
+      await expect.poll(there).toEqual([count, count]);
       return workers();
     },
     answeredBy: (path) =>

@@ -228,7 +228,7 @@ export const KEYS: Readonly<Record<string, Rows>> = {
       same(
         'one PEM file with key and certificate, for both directions; empty or unreadable: no replication, the latter with a warning',
         'config/values > a certificate that cannot be read leaves replication off',
-        'replication/servers > bindings go both ways, each within half a second',
+        'replication/servers > bindings go both ways, each at once',
       ),
       better(
         'read at the start',
@@ -249,14 +249,14 @@ export const KEYS: Readonly<Record<string, Rows>> = {
       same(
         'the address for peers',
         'config/values > a certificate that cannot be read leaves replication off',
-        'replication/servers > bindings go both ways, each within half a second',
+        'replication/servers > bindings go both ways, each at once',
       ),
     ],
     'replication.https.port': [
       same(
         'the port for peers',
         'config/values > a certificate that cannot be read leaves replication off',
-        'replication/servers > bindings go both ways, each within half a second',
+        'replication/servers > bindings go both ways, each at once',
       ),
     ],
     obey_x_forwarded_for: [

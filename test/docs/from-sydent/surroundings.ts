@@ -235,7 +235,7 @@ export const REPLICATION: Rows = {
       'every 10 seconds, 100 at a time',
       'at once, and as many together as the peer takes, up to Sydent’s 512 KiB; each peer by itself',
       'a binding is known everywhere at once',
-      'replication/servers > bindings go both ways, each within half a second',
+      'replication/servers > bindings go both ways, each at once',
       'replication/pusher > grows as long as the peer takes it, within Sydent’s 512 KiB, in order',
       'replication/pusher > reaches one peer however long another takes to answer',
     ),
