@@ -4,6 +4,7 @@ import type { MessageTrail } from '../identity/messages/message-trail.ts';
 import type { Medium } from '../model/addresses.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Metrics } from '../platform/metrics.ts';
+import { asciiDomain } from './mail/message.ts';
 
 /** What became of a message as it was handed over. `unknown`: nobody knows whether it was taken. */
 export type Outcome = 'sent' | 'refused' | 'unreachable' | 'unknown' | 'overloaded';
@@ -62,6 +63,14 @@ const isKnown = (outcome: Outcome) => outcome === 'sent' || outcome === 'unknown
 export const inSnakeCase = (name: string) =>
   name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
+const escaped = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/** A relay or a provider may repeat to whom a message goes: that is for nobody who reads the log, or gets its errors. */
+function withoutAddress(text: string, address: string): string {
+  const forms = [address, asciiDomain(address)].map(escaped);
+  return text.replaceAll(new RegExp(forms.join('|'), 'gi'), () => '(address)');
+}
+
 export function createReporter({ logger, clock, metrics, trail }: ReporterDependencies): Report {
   /** By cause; there are as many as there are texts of ours. */
   const told = new Map<string, number>();
@@ -74,7 +83,13 @@ export function createReporter({ logger, clock, metrics, trail }: ReporterDepend
     logger.error(text);
   }
 
-  return ({ medium, kind, address }, { outcome, fields, advice }) => {
+  return ({ medium, kind, address }, { outcome, fields: given, advice }) => {
+    const fields = Object.fromEntries(
+      Object.entries(given).map(([name, value]) => [
+        name,
+        typeof value === 'string' ? withoutAddress(value, address) : value,
+      ]),
+    );
     metrics.message(medium, kind, outcome);
     if (advice !== undefined) advise(advice);
     const words = WORDS[medium][isKnown(outcome) ? (outcome as 'sent' | 'unknown') : 'failed'];
