@@ -12,6 +12,7 @@ import {
 } from '../../operations/operation.ts';
 import { recordRefusal, runRecorded } from '../../operations/recorded.ts';
 import { OperatorError } from '../../platform/operator-error.ts';
+import { createSingleFlight } from '../../platform/single-flight.ts';
 import type { Fields } from '../http/arguments.ts';
 import { type Endpoint, endpoint } from '../http/endpoint.ts';
 import { ApiError, type Refusal } from '../http/errors.ts';
@@ -125,12 +126,9 @@ type Run = (operation: Operation, input: OperationInput, operator: Operator) => 
 /** Runs operations for those who may, so many at a time. @throws ApiError, IdentityError, InputError */
 function runner({ context, atOnce }: AdminApiDependencies): Run {
   let underWay = 0;
-  return async (operation, input, operator) => {
-    const mayNot = operation.kind === 'change' || operation.operatorsOnly === true;
-    if (operator.role !== 'operator' && mayNot) {
-      await recordRefusal(operation, input, context, operator);
-      throw new ApiError(403, 'M_FORBIDDEN', 'This is for operators: the role is viewer');
-    }
+  const flight = createSingleFlight<unknown>();
+
+  const inTurn: Run = async (operation, input, operator) => {
     if (underWay >= atOnce) throw new IdentityError('overloaded', NO_ROOM);
     underWay++;
     try {
@@ -138,6 +136,19 @@ function runner({ context, atOnce }: AdminApiDependencies): Run {
     } finally {
       underWay--;
     }
+  };
+
+  return async (operation, input, operator) => {
+    const mayNot = operation.kind === 'change' || operation.operatorsOnly === true;
+    if (operator.role !== 'operator' && mayNot) {
+      await recordRefusal(operation, input, context, operator);
+      throw new ApiError(403, 'M_FORBIDDEN', 'This is for operators: the role is viewer');
+    }
+    if (operation.kind !== 'overview') return inTurn(operation, input, operator);
+    // Who looks again at what takes long, as while the relay hangs, waits for the same and takes nobody's place.
+    const { resource, action } = operation;
+    const key = JSON.stringify([resource, action, input.argument, input.options, [...input.flags]]);
+    return flight(key, () => inTurn(operation, input, operator));
   };
 }
 
