@@ -163,8 +163,11 @@ const SUBJECT = {
 /** All kinds of what is kept. */
 const KINDS = [
   ...['sessions', 'messages', 'invitations', 'invitation_keys', 'notices', 'received_deletions'],
-  ...['account', 'bindings', 'replication_log', TRAIL],
+  ...['account', 'bindings', 'replication_log', TRAIL, REFUSAL],
 ];
+
+/** The others are told among what remains. */
+const isErased = (place: string) => place !== TRAIL && place !== REFUSAL;
 
 /** @param value of each kind that there can be; which are there depends on whether it is an address or a user */
 const ofEachKind = (value: Schema) =>
@@ -273,7 +276,9 @@ export const erasePerson: Operation<Erasure> = {
   },
   text({ erased, user, addresses, kept, waiting_for: waiting, traces, remains }) {
     const who = [...(user === undefined ? [] : [user]), ...addresses].map(plain).join(', ');
-    const counts = Object.entries(kept).map(([place, count]) => `  ${place}  ${count}`);
+    const counts = Object.entries(kept)
+      .filter(([place]) => isErased(place))
+      .map(([place, count]) => `  ${place}  ${count}`);
     return [
       erased ? `Erased: ${who}` : `To be erased, with --yes: ${who}`,
       ...counts,
@@ -289,8 +294,5 @@ export const erasePerson: Operation<Erasure> = {
       .filter((line) => line !== undefined)
       .join('\n');
   },
-  found: ({ kept }) =>
-    Object.entries(kept).some(
-      ([place, count]) => place !== TRAIL && place !== REFUSAL && count > 0,
-    ),
+  found: ({ kept }) => Object.entries(kept).some(([place, count]) => isErased(place) && count > 0),
 };

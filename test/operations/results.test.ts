@@ -43,6 +43,8 @@ const ASKED: readonly (readonly [name: string, args?: Arguments])[] = [
   ['invites/resend', { id_or_address: 'guest@sample.test' }],
   ['invites/refusals', { address: 'third@sample.test' }],
   ['invites/refusals', {}],
+  ['export', { address_or_mxid: 'third@sample.test' }],
+  ['erase', { address_or_mxid: 'third@sample.test' }],
   ['invites/allow', { address: 'third@sample.test' }],
   ['mail/bounced', { from: deliveryReport({}) }],
   ['invites/expire', { id: 2 }],

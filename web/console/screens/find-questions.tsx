@@ -44,8 +44,8 @@ export function UnbindQuestion({ address, mxid, done, close }: UnbindProps) {
   );
 }
 
-/** It stays, under a name that tells nobody who it was: among what remains. */
-const TRAIL = 'operators_trail';
+/** What stays, under names that tell nobody who it was: among what remains. */
+const STAYING = ['operators_trail', 'refused_invitations'];
 
 const Counts = ({ of }: { readonly of: Changes['erase'] }) => (
   <>
@@ -60,7 +60,7 @@ const Counts = ({ of }: { readonly of: Changes['erase'] }) => (
     <p>{TEXTS.erase.gone}</p>
     <ul class="plain-list">
       {Object.entries(of.kept)
-        .filter(([name, count]) => count > 0 && name !== TRAIL)
+        .filter(([name, count]) => count > 0 && !STAYING.includes(name))
         .map(([name, count]) => (
           <li key={name}>{TEXTS.erase.count(name, count)}</li>
         ))}
