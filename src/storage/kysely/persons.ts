@@ -1,7 +1,13 @@
 import { sql } from 'kysely';
 import { homeserverOf } from '../../model/mxid.ts';
 import type { Db, Engine } from '../engines/engine.ts';
-import type { KeptRow, OnbindNoticeStore, Person, PersonStore } from '../stores/index.ts';
+import type {
+  KeptRow,
+  OnbindNoticeStore,
+  OwnerNoticeStore,
+  Person,
+  PersonStore,
+} from '../stores/index.ts';
 import { invitationStore } from './invitations.ts';
 import { overviewStore } from './overview.ts';
 import { keyedAssociations } from './queries/keyed-associations.ts';
@@ -22,7 +28,11 @@ const inMilliseconds = (seconds: number | null) => (seconds === null ? null : se
 /** For a text that stands somewhere in a column. */
 const containing = (text: string) => `%${text.replace(/[\\%_]/g, '\\$&')}%`;
 
-export function personStore(engine: Engine, db: Db, notices: OnbindNoticeStore): PersonStore {
+export function personStore(
+  engine: Engine,
+  db: Db,
+  notices: { readonly onbind: OnbindNoticeStore; readonly owners: OwnerNoticeStore },
+): PersonStore {
   const invitations = invitationStore(engine, db);
 
   const sessions: Place = {
@@ -144,7 +154,7 @@ export function personStore(engine: Engine, db: Db, notices: OnbindNoticeStore):
       })),
     async erase(person, limit) {
       const ids = (await noticesOf(person, limit)).map(({ id }) => id);
-      await notices.remove(ids);
+      await notices.onbind.remove(ids);
       return ids.length;
     },
   };
@@ -236,6 +246,7 @@ export function personStore(engine: Engine, db: Db, notices: OnbindNoticeStore):
     invitations: invites,
     invitation_keys: inviteKeys,
     notices: owed,
+    owner_notices: { find: notices.owners.keptOf, erase: notices.owners.remove },
     received_deletions: received,
     account: accounts,
   };
