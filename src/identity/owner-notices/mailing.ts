@@ -115,8 +115,6 @@ export function startOwnerMailing(deps: OwnerMailingDependencies): OwnerMailing 
   }
 
   function begin(notice: OwnerNotice): void {
-    // When the clock has stepped back a claim of our own seems to have lapsed, until it is renewed.
-    if (underWay.has(notice.address)) return;
     const done = mail(notice)
       // The claim lapses by itself.
       .catch((error: unknown) =>
@@ -135,8 +133,11 @@ export function startOwnerMailing(deps: OwnerMailingDependencies): OwnerMailing 
     const now = clock.now();
     const changedAfter = now - GIVEN_UP_AFTER;
     if (limit <= 0 || !(await ownerNotices.hasDue(now, changedAfter))) return false;
+    // A claim of our own seems to have lapsed when the clock has stepped; and one that was given back a moment ago ends
+    // soon, and is looked at then.
+    const wanted = { limit, changedAfter, except: [...underWay.keys()], room: ROOM };
     const { claimed, seen } = await storage.logTransaction((stores) =>
-      stores.ownerNotices.claim(leases.lease(timings.lease), { limit, changedAfter, room: ROOM }),
+      stores.ownerNotices.claim(leases.lease(timings.lease), wanted),
     );
     for (const notice of claimed) begin(notice);
     return seen === limit;

@@ -92,9 +92,12 @@ export function ownerNoticeStore(engine: Engine, db: Db): OwnerNoticeStore {
       return false;
     },
 
-    async claim({ holder, now, until }, { limit, changedAfter, room }) {
+    async claim({ holder, now, until }, { limit, changedAfter, except, room }) {
       const [due, putOffTooFar] = inTurn(now, changedAfter).map((some) =>
-        some.selectAll().orderBy('due_ts'),
+        some
+          .selectAll()
+          .$if(except.length > 0, (query) => query.where('address', 'not in', except))
+          .orderBy('due_ts'),
       );
       const rows = (await due?.limit(limit).execute()) ?? [];
       if (rows.length < limit) {

@@ -60,8 +60,8 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     peers: peerStore(engine, db),
     peppers: peppers(db),
     persons: personStore(engine, db, {
-      onbind: onbindNotices(db),
-      owners: ownerNoticeStore(engine, db),
+      onbindNotices: onbindNotices(db),
+      ownerNotices: ownerNoticeStore(engine, db),
     }),
     replicated: replicatedStore(engine, db, writer),
     verification: verificationStore(engine, db, writer),

@@ -34,6 +34,8 @@ export interface MailboxRoom {
 export interface WantedNotices {
   readonly limit: number;
   readonly changedAfter: number;
+  /** Addresses whose notices are left as they are. */
+  readonly except: readonly string[];
   readonly room: MailboxRoom;
 }
 
