@@ -93,6 +93,7 @@ async function start(config: Config, deps: AppDependencies, closing: Closing): P
     termsPolicy: () => termsPolicy,
     // What follows is done for all, whoever was first.
     noticesAdded: () => outside(() => leading?.noticesAdded()),
+    ownerNoticesAdded: () => outside(() => leading?.ownerNoticesAdded()),
     associationLogged: () => outside(() => leading?.associationLogged()),
   });
   const reporting = describeReporting(config.limits.settings);

@@ -10,6 +10,11 @@ import { dateTokens } from '../identity/adoption/tokens.ts';
 import { removeTombstones } from '../identity/erasure/erasure.ts';
 import { reportCounts } from '../identity/messages/delivery-reports.ts';
 import { deleteOldTrail } from '../identity/operators/trail.ts';
+import {
+  giveUpOldNotices,
+  type OwnerMailing,
+  startOwnerMailing,
+} from '../identity/owner-notices/mailing.ts';
 import { repeat } from '../platform/repeat.ts';
 import { logFailure } from '../platform/unavailable.ts';
 import { pruneLog } from '../replication/pruning.ts';
@@ -66,7 +71,7 @@ export function startOwnBackground(
 /**
  * Starts what one process does for all.
  * @param closing stops it again
- * @returns who tells homeservers of bindings
+ * @returns who tells homeservers of bindings, and owners of addresses where they are to be told
  */
 export function startBackground(
   config: Config,
@@ -74,9 +79,9 @@ export function startBackground(
   services: Services,
   closing: Closing,
   timings: Partial<DispatcherTimings> = {},
-): Dispatcher {
+): { readonly dispatcher: Dispatcher; readonly ownerMailing: OwnerMailing | undefined } {
   const { general, email } = config;
-  const { storage, clock, logger, metrics, trail } = infrastructure;
+  const { storage, clock, logger, metrics, trail, delivery } = infrastructure;
   const { validation, accounts, invitations } = services;
   const again = repeater(logger, closing);
 
@@ -101,7 +106,9 @@ export function startBackground(
     await storage.sharedBuckets?.deleteEmpty();
     const audit = await deleteOldTrail(storage, clock.now() - config.admin.auditKept);
     await storage.stores.adminTokens.removeEnded(clock.now() - ENDED_TOKENS_KEPT);
-    const deleted = { sessions, tokens, invites, messageEvents, audit };
+    const onGivenUp = () => metrics.message('email', 'owner-notice', 'given-up');
+    const ownerNotices = await giveUpOldNotices({ storage, clock, logger, trail, onGivenUp });
+    const deleted = { sessions, tokens, invites, messageEvents, audit, ownerNotices };
     if (Object.values(deleted).some((count) => count > 0)) {
       logger.info(deleted, 'Deleted what was old');
     }
@@ -133,5 +140,9 @@ export function startBackground(
     timings,
   });
   closing.defer('Telling homeservers', () => dispatcher.stop());
-  return dispatcher;
+  const ownerMailing = general.ownerNotices
+    ? startOwnerMailing({ ...infrastructure, send: delivery.sendOwnerNotice, timings })
+    : undefined;
+  closing.defer('Telling owners of addresses', async () => ownerMailing?.stop());
+  return { dispatcher, ownerMailing };
 }

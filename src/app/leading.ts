@@ -15,6 +15,8 @@ export interface Leading {
   >;
   /** Homeservers are owed something new, and it is committed. */
   noticesAdded(): void;
+  /** Owners of addresses are owed something new, and it is committed. */
+  ownerNoticesAdded(): void;
   /** An entry of the log was committed. */
   associationLogged(): void;
   /** Reads the certificates again; what is wrong with them is logged, and the old stay. */
@@ -28,7 +30,7 @@ export interface LeadingOptions extends Pick<ListenersOptions, 'connectionTimes'
 }
 
 /**
- * Starts what only one process is to do: telling homeservers, deleting what is old, replication, and the listeners
+ * Starts what only one process is to do: telling homeservers and owners of addresses, deleting what is old, replication, and the listeners
  * that are not for clients. Two that do it for a while, one after the other has died, do no harm: what is done once is
  * claimed in the database.
  * @param closing stops it again
@@ -42,7 +44,13 @@ export async function startLeading(
 ): Promise<Leading> {
   const { logger } = infrastructure;
   const { connectionTimes, clientFields, noticeTimings } = options;
-  const dispatcher = startBackground(config, infrastructure, services, closing, noticeTimings);
+  const { dispatcher, ownerMailing } = startBackground(
+    config,
+    infrastructure,
+    services,
+    closing,
+    noticeTimings,
+  );
   let replication: RunningReplication | undefined;
   if (config.http.replication) {
     const { notices } = services;
@@ -60,6 +68,7 @@ export async function startLeading(
   return {
     addresses: { ...listeners, replication: replication?.listening },
     noticesAdded: () => dispatcher.wake(),
+    ownerNoticesAdded: () => ownerMailing?.wake(),
     associationLogged: () => replication?.wake(),
     reload: () =>
       inBackground(logger, 'Reading the certificates again', async () => replication?.reload()),

@@ -73,6 +73,8 @@ async function associationsOf({
       expiry: config.email.invites.expiry,
       added: ignore,
     }),
+    // Of what operators do, they tell people themselves.
+    ownerNotices: undefined,
     // They count what sessions bind.
     limits: { most: () => Number.POSITIVE_INFINITY, reached: () => false },
     trail: { note: ignore },

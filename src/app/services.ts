@@ -25,6 +25,7 @@ import { createLookupLimits } from '../identity/limits/lookup-limits.ts';
 import { requestFollower } from '../identity/messages/followed-request.ts';
 import { createNetworkNames, type NetworkNames } from '../identity/network-names.ts';
 import { createOldWays, type OldWays } from '../identity/old-ways.ts';
+import { createOwnerNotices } from '../identity/owner-notices/owner-notices.ts';
 import { createPeppersInForce } from '../identity/peppers/peppers-in-force.ts';
 import {
   createEmailValidation,
@@ -67,6 +68,8 @@ export interface ServicesOptions {
   readonly termsPolicy: () => TermsPolicy | undefined;
   /** Told when homeservers are to be told of something, and it is committed. */
   readonly noticesAdded: () => void;
+  /** Told when owners of addresses are to be told of something, and it is committed. */
+  readonly ownerNoticesAdded: () => void;
   /** Told after an entry of the log was committed. */
   readonly associationLogged: () => void;
   /** What homeservers and other servers may take, where it is not to be the usual. */
@@ -126,6 +129,9 @@ export function createServices(
     keys,
     clock,
     notices,
+    ownerNotices: general.ownerNotices
+      ? createOwnerNotices({ clock, added: options.ownerNoticesAdded })
+      : undefined,
     limits,
     trail,
     logged: options.associationLogged,

@@ -1,6 +1,8 @@
 import type { Config } from '../config/config.ts';
 import { EMAIL } from '../config/sections/email.ts';
 import type { InvitationMail } from '../identity/invitations/invitation-text.ts';
+import type { MessageKind } from '../identity/messages/message-events.ts';
+import type { OwnerNoticeMail } from '../identity/owner-notices/mailing.ts';
 import type { VerificationMail } from '../identity/validation/email-validation.ts';
 import type { Language } from '../model/languages.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -11,7 +13,7 @@ import { createMailer } from './mail/mailer.ts';
 import { newMessageId, renderMessage } from './mail/message.ts';
 import { operatorValues } from './operator-values.ts';
 import type { Report } from './reporting.ts';
-import type { Brands, FoundTemplate } from './templates/brands.ts';
+import type { Brands, FoundTemplate, TemplateKind } from './templates/brands.ts';
 import type { TemplateValues } from './templates/template.ts';
 import type { Catalogues, Words } from './templates/words.ts';
 
@@ -23,6 +25,8 @@ export interface Mails {
   sendInvitation(mail: InvitationMail): Promise<void>;
   /** Fails as `sendInvitation` does while the relay takes nothing, and sends nothing. @throws IdentityError `email-not-sent` */
   withholdInvitation(mail: InvitationMail): Promise<void>;
+  /** @throws IdentityError `email-not-sent`, `email-invalid` */
+  sendOwnerNotice(mail: OwnerNoticeMail): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -82,6 +86,19 @@ function inviteSubject(
 const HOUR = 60 * 60 * 1000;
 const DAY = 24 * HOUR;
 
+/** What the mails of each kind of template are called. */
+const KINDS = {
+  verification: 'verification',
+  invite: 'invitation',
+  notice: 'owner-notice',
+} as const satisfies Partial<Record<TemplateKind, MessageKind>>;
+
+/** A time as people read it; digits are those of all other numbers. */
+const timeIn = ({ lang }: Words, time: number): string => {
+  const style = { dateStyle: 'long', timeStyle: 'short', hourCycle: 'h23' } as const;
+  return `${new Intl.DateTimeFormat(`${lang}-u-nu-latn`, { ...style, timeZone: 'UTC' }).format(time)} UTC`;
+};
+
 /** A mail, but for what its template says. */
 interface Addressed {
   readonly to: string;
@@ -99,7 +116,7 @@ export function createMails(config: Config, deps: MailsDependencies): Mails {
   const inviteDays = expiry >= DAY ? String(Math.floor(expiry / DAY)) : '';
 
   async function send(
-    kind: 'verification' | 'invite',
+    kind: keyof typeof KINDS,
     mail: Addressed,
     valuesFor: (found: FoundTemplate, words: Words) => TemplateValues,
     headers: readonly string[] = [],
@@ -122,7 +139,7 @@ export function createMails(config: Config, deps: MailsDependencies): Mails {
         deps.report(
           {
             medium: 'email',
-            kind: kind === 'invite' ? 'invitation' : kind,
+            kind: KINDS[kind],
             address: mail.address,
           },
           { outcome, fields: { messageId, brand, ...fields }, advice },
@@ -155,6 +172,20 @@ export function createMails(config: Config, deps: MailsDependencies): Mails {
         const message = { medium: 'email', kind: 'invitation', address } as const;
         deps.report(message, { outcome, fields: { brand, ...fields }, advice });
       }),
+    sendOwnerNotice: ({ address, ...mail }) => {
+      // The language of who has done it may be one that its owner does not read.
+      const addressed = { to: address, address, brand: undefined, language: undefined };
+      return send('notice', addressed, (_found, words) => ({
+        address,
+        mxid: mail.mxid,
+        new_mxid: mail.newMxid ?? '',
+        new_homeserver: mail.newHomeserver ?? '',
+        homeserver: mail.homeserver ?? '',
+        changed: timeIn(words, mail.changedAt),
+        changes: String(mail.changes),
+        since: timeIn(words, mail.since),
+      }));
+    },
     close: () => mailer.close(),
   };
 }

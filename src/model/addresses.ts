@@ -87,6 +87,14 @@ export function mailboxOf({ address, typed }: ThreePid): string {
   return isCaseAlone ? typed : address;
 }
 
+/** The mailbox of a folded address: mail to `ada+x@` arrives where mail to `ada@` does. */
+export function plainMailbox(address: string): string {
+  const at = address.lastIndexOf('@');
+  const local = address.slice(0, at);
+  const plus = local.indexOf('+');
+  return `${plus > 0 ? local.slice(0, plus) : local}${address.slice(at)}`;
+}
+
 // RFC 5321 dot-string characters and, for RFC 6531, everything beyond ASCII that is a visible character.
 // Dots may stand anywhere: some large providers hand out addresses with two in a row.
 const LOCAL_PART = /^(?:[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]|[^\p{ASCII}\p{C}\p{Z}])+$/u;

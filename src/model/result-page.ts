@@ -7,11 +7,8 @@ import type { Language } from './languages.ts';
  */
 export type PageOutcome = 'ask' | 'proven' | 'expired' | 'refuse' | 'refused' | 'failed';
 
-/**
- * Why a link failed: there is no such session, the code is another, something is missing in the link; `broken`: it is
- * none by which invitations are refused.
- */
-export type PageFailure = 'unknown' | 'wrong' | 'incomplete' | 'broken';
+/** Why a link failed: there is no such session, the code is another, something in the link is missing or was changed. */
+export type PageFailure = 'unknown' | 'wrong' | 'incomplete';
 
 /** The page that a link in a message opens. */
 export interface ResultPage {

@@ -202,7 +202,8 @@ export const unbind: Operation<{ readonly unbound: boolean }> = {
     }
     if (Buffer.byteLength(mxid) > LONGEST_MXID) throw new InputError('That user id is too long');
     const { medium, address } = boundAddress(argument);
-    return { unbound: await (await context.associations()).unbind({ medium, address }, mxid) };
+    const associations = await context.associations();
+    return { unbound: await associations.unbind({ medium, address }, mxid, 'operator') };
   },
   text: ({ unbound }) => (unbound ? 'unbound' : 'this server has no such binding'),
   found: ({ unbound }) => unbound,

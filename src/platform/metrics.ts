@@ -91,7 +91,7 @@ export function createMetrics(): Metrics {
   });
   const messages = new Counter({
     name: 'cognomen_messages_total',
-    help: 'Mails (medium email) and text messages (msisdn) by kind (verification, invitation, test) and outcome: sent, refused, unreachable, overloaded (too many wait), unknown (nobody knows whether it was taken), or withheld (the owner of the address refuses invitations)',
+    help: 'Mails (medium email) and text messages (msisdn) by kind (verification, invitation, owner-notice, test) and outcome: sent, refused, unreachable, overloaded (too many wait), unknown (nobody knows whether it was taken), withheld (the owner of the address refuses invitations), or given-up (it has waited for too long)',
     labelNames: ['medium', 'kind', 'outcome'],
     registers,
   });

@@ -60,6 +60,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'readSms',
     'readWebClients',
     'readPrometheus',
+    'readNotices',
     'readProvider',
     'readRelay',
     'readReplication',

@@ -30,7 +30,7 @@ import {
   textsOf,
 } from '../../src/identity/invitations/invitation-text.ts';
 import { visibleText } from '../../src/identity/invitations/visible-text.ts';
-import { mailCharges, plainMailbox } from '../../src/identity/limits/charges.ts';
+import { mailCharges } from '../../src/identity/limits/charges.ts';
 import { homeserverKey, homeserverName } from '../../src/identity/limits/homeserver-accounts.ts';
 import { isAdminToken } from '../../src/identity/operators/admin-tokens.ts';
 import { sameSecret } from '../../src/identity/secrets.ts';
@@ -51,6 +51,7 @@ import {
   isEmailAddress,
   mailboxOf,
   parseThreePid,
+  plainMailbox,
 } from '../../src/model/addresses.ts';
 import { isBrandName } from '../../src/model/brand.ts';
 import { foldCase } from '../../src/model/case-folding.ts';

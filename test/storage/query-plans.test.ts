@@ -11,10 +11,17 @@ import { createInvitationQuota } from '../../src/identity/invitations/invitation
 import { deleteOldInvitations } from '../../src/identity/invitations/invitation-sweep.ts';
 import { createOnbindNotices } from '../../src/identity/invitations/onbind-notices.ts';
 import { createMessageTrail } from '../../src/identity/messages/message-trail.ts';
+import {
+  giveUpOldNotices,
+  type OwnerNoticeMail,
+  startOwnerMailing,
+} from '../../src/identity/owner-notices/mailing.ts';
+import { createOwnerNotices } from '../../src/identity/owner-notices/owner-notices.ts';
 import { createPeppersInForce } from '../../src/identity/peppers/peppers-in-force.ts';
 import { createServerKeys } from '../../src/identity/server-keys.ts';
 import { parseThreePid } from '../../src/model/addresses.ts';
 import { createBuckets } from '../../src/platform/buckets.ts';
+import { createLeases } from '../../src/platform/leases.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { secureRandom } from '../../src/platform/random.ts';
 import { pruneLog } from '../../src/replication/pruning.ts';
@@ -77,11 +84,29 @@ test('binding, inviting, looking up and replicating look at no more rows than co
     keys,
     clock,
     notices,
+    ownerNotices: createOwnerNotices({ clock, added: () => {} }),
     limits,
     trail,
     logged: () => {},
     onChange: () => {},
   });
+  async function mailOwner() {
+    const mails: OwnerNoticeMail[] = [];
+    const leases = createLeases({ clock, random: secureRandom });
+    const mailing = startOwnerMailing({
+      ...{ storage, clock, random: secureRandom, leases, logger },
+      send: async (mail) => void mails.push(mail),
+    });
+    await expect.poll(() => storage.stores.ownerNotices.hasDue(clock.now(), 0)).toBe(false);
+    await mailing.stop();
+    expect(mails).toMatchObject([{ address: 'ada@sample.test', changes: 2 }]);
+    const person = { kind: 'address', medium: 'email', address: 'ada@sample.test' } as const;
+    await storage.stores.persons.find('owner_notices', person, 10);
+    await storage.stores.persons.erase('owner_notices', person, 10, clock.now());
+    const user = { kind: 'user', mxid: '@ada:sample.test' } as const;
+    await storage.stores.persons.find('owner_notices', user, 10);
+    await giveUpOldNotices({ storage, clock, logger, trail, onGivenUp: () => {} });
+  }
   const rules = { expiry: 1, keyGrace: 1 };
   const room = createInvitationQuota({
     clock,
@@ -101,6 +126,11 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   await deleteOldInvitations(storage, clock, rules);
   await associations.bind(ada, '@ada:sample.test', 1);
   await associations.bind(ada, '@other:sample.test');
+  // Another session has it bound back, and an app takes that back: its owner is told once, of both.
+  await associations.bind(ada, '@ada:sample.test', 1);
+  await associations.unbind(ada, '@ada:sample.test', 'app');
+  await mailOwner();
+  await associations.bind(ada, '@other:sample.test');
   const lookup = createLookup({
     storage,
     peppers: createPeppersInForce({ storage, clock, inForce: () => {} }),
@@ -117,7 +147,7 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   for (const algorithm of ['sha256', 'none']) {
     await lookup.findMapped({ addresses: ['ada@sample.test email'], algorithm, pepper }, caller);
   }
-  await associations.unbind(ada, '@other:sample.test');
+  await associations.unbind(ada, '@other:sample.test', 'operator');
   await associations.bind(ada, '@ada:sample.test');
   const deliver = createNoticeDelivery({
     ...onbindNotices,

@@ -135,18 +135,19 @@ describe.each(ENGINES)('a transaction on %s', (engine) => {
         expiry: 0,
         added: () => void woken.push('dispatcher'),
       }),
+      ownerNotices: undefined,
       limits: { most: () => 1, reached: () => false },
       trail: { note: () => {} },
       logged: () => void woken.push('pusher'),
       onChange: (_medium, change) => void counted.push(change),
     });
     const ada = { medium: 'email', address: 'ada@sample.test', typed: 'ada@sample.test' } as const;
-    await associations.unbind(ada, '@ada:sample.test');
+    await associations.unbind(ada, '@ada:sample.test', 'operator');
     expect(woken).toEqual([]);
     await associations.bind(ada, '@ada:sample.test');
     expect(woken.toSorted()).toEqual(['dispatcher', 'pusher']);
-    await associations.unbind(ada, '@other:sample.test');
-    await associations.unbind(ada, '@ada:sample.test');
+    await associations.unbind(ada, '@other:sample.test', 'operator');
+    await associations.unbind(ada, '@ada:sample.test', 'operator');
     expect(woken.toSorted()).toEqual(['dispatcher', 'pusher', 'pusher']);
     expect(counted).toEqual(['bound', 'unbound']);
   });

@@ -5,7 +5,6 @@ import {
   brand,
   days,
   dsn,
-  hours,
   InvalidValueError,
   type Key,
   numberFrom,
@@ -19,11 +18,12 @@ import type { ConfigReader } from '../reader.ts';
 import { aliases, homeservers } from '../server-lists.ts';
 import { givenUnder } from '../sources.ts';
 import { LOG, type LogConfig, readLog } from './log.ts';
+import { NOTICES, type NoticesConfig, readNotices } from './notices.ts';
 import { OPERATOR, type OperatorConfig, readOperator } from './operator.ts';
 import { PROCESSES, type ProcessesConfig, readProcesses } from './processes.ts';
 import { PROMETHEUS, readPrometheus } from './prometheus.ts';
 
-export interface GeneralConfig extends ProcessesConfig {
+export interface GeneralConfig extends ProcessesConfig, NoticesConfig {
   /** The name that signs; lower case. */
   readonly serverName: string;
   readonly log: LogConfig;
@@ -52,10 +52,6 @@ export interface GeneralConfig extends ProcessesConfig {
   readonly dnsServers: readonly string[];
   /** Milliseconds that the deletion of an erased address waits for peers at most. */
   readonly tombstoneLifetime: number;
-  /** Milliseconds after which a notice that its homeserver never took is given up. */
-  readonly noticeLifetime: number;
-  /** Milliseconds after which a notice that its homeserver refuses again and again is given up. */
-  readonly refusedNoticeLifetime: number;
 }
 
 const section = 'general';
@@ -202,24 +198,7 @@ export const GENERAL = {
     about:
       'The DNS servers by which homeservers and other servers are found, between commas: IP addresses, with or without a port, such as 192.0.2.1, 192.0.2.1:5353, [2001:db8::1]:53. Names in /etc/hosts count first. Empty: those of the system.',
   },
-  noticeLifetime: {
-    section,
-    name: 'onbind.give_up_after_days',
-    default: '7',
-    parse: days,
-    own: true,
-    about:
-      'For how many days a homeserver that cannot be reached is told again of a binding of one of its users.',
-  },
-  refusedNoticeLifetime: {
-    section,
-    name: 'onbind.give_up_refused_after_hours',
-    default: '24',
-    parse: hours,
-    own: true,
-    about:
-      'For how many hours an invitation that the homeserver of the bound user refuses is offered to it again. 0: one refusal is enough.',
-  },
+  ...NOTICES,
   tombstoneLifetime: {
     section,
     name: 'erasure.tombstone_days',
@@ -281,8 +260,7 @@ export function readGeneral(reader: ConfigReader): GeneralConfig {
     homeserverAllowList,
     serverAliases: reader.read(GENERAL.serverAliases),
     dnsServers: reader.read(GENERAL.dnsServers),
-    noticeLifetime: reader.read(GENERAL.noticeLifetime),
-    refusedNoticeLifetime: reader.read(GENERAL.refusedNoticeLifetime),
+    ...readNotices(reader),
     tombstoneLifetime: reader.read(GENERAL.tombstoneLifetime),
     ...readProcesses(reader),
   };

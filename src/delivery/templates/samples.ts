@@ -45,6 +45,18 @@ const INVITATION = {
   refuse_url: 'https://id.example.org/_matrix/identity/cognomen/refuse-invitations?token=sample',
 };
 
+const NOTICE = {
+  ...MAIL,
+  address: 'grace@example.org',
+  mxid: '@grace:example.org',
+  new_mxid: '',
+  new_homeserver: '',
+  homeserver: '',
+  changed: '1 January 2026 at 12:00 UTC',
+  changes: '1',
+  since: '1 January 2026 at 12:00 UTC',
+};
+
 const PAGE = {
   medium: 'email',
   shown_address: 'g…e@example.org',
@@ -78,6 +90,22 @@ export const SAMPLES: readonly Sample[] = [
       bracketed_room_name: '',
       sender_display_name: '',
     },
+  },
+  {
+    name: 'owner-notice-bound',
+    kind: 'notice',
+    values: {
+      ...NOTICE,
+      new_mxid: '@mallory:example.net',
+      new_homeserver: 'example.net',
+      changes: '12',
+    },
+  },
+  { name: 'owner-notice-unbound', kind: 'notice', values: NOTICE },
+  {
+    name: 'owner-notice-unbound-by-homeserver',
+    kind: 'notice',
+    values: { ...NOTICE, homeserver: 'example.org' },
   },
   { name: 'migration', kind: 'migration', values: { ...MAIL, mxid: '@grace:example.org' } },
   { name: 'confirm', kind: 'confirm', values: { ...PAGE, outcome: 'ask', action: '#' } },

@@ -1,7 +1,7 @@
 import type { ThreePid } from '../../model/addresses.ts';
 import { lookupHash } from '../../model/lookup-hash.ts';
 import { homeserverOf } from '../../model/mxid.ts';
-import { aheadOf, dateAfter, replaces } from '../../model/precedence.ts';
+import { aheadOf, dateAfter, newestOf, replaces } from '../../model/precedence.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type {
   KnownOfAddress,
@@ -13,6 +13,7 @@ import type {
 import type { OnbindNotices, SignedInvite } from '../invitations/onbind-notices.ts';
 import { type Limits, limitExceeded } from '../limits/limits.ts';
 import type { MessageTrail } from '../messages/message-trail.ts';
+import type { OwnerNotices } from '../owner-notices/owner-notices.ts';
 import type { ServerKeys } from '../server-keys.ts';
 import { SESSION_LIFETIME } from '../validation/session-codes.ts';
 import { noteReplaced } from './contested.ts';
@@ -25,6 +26,7 @@ export interface Associations {
    * Binds the address, in place of whomever it was bound to; seen by lookups once this resolves, and the
    * user's homeserver is told. Answers with the invitations that were pending, where there were any, and
    * with a warning where there is no homeserver to be told; the signature of the answer covers both.
+   * Where a session proved the address, whose owner is told when it led to somebody else.
    * @param mxid whatever is looked up then; no user id need be in it
    * @param sid the session that proved the address, where one did
    * @throws IdentityError `limit-exceeded` when the session has bound too often
@@ -33,9 +35,20 @@ export interface Associations {
   /**
    * Takes back a binding of the folded address to exactly that user, and what is still owed for it to their
    * homeserver; anything else changes nothing. Whether there was one.
+   * @param by who wants it: the owner of the address is told of what they have not done themselves
    */
-  unbind(threepid: { medium: string; address: string }, mxid: string): Promise<boolean>;
+  unbind(
+    threepid: { medium: string; address: string },
+    mxid: string,
+    by: UnbindingParty,
+  ): Promise<boolean>;
 }
+
+/**
+ * Who takes back a binding: an app, by a session; a homeserver, over the client API; the owner of the address, where they
+ * see themselves what they do; who runs this server.
+ */
+export type UnbindingParty = 'app' | { readonly homeserver: string } | 'owner' | 'operator';
 
 export type BoundAssociation = SignedAssociation & {
   readonly invites?: readonly SignedInvite[];
@@ -47,6 +60,8 @@ export interface AssociationsDependencies {
   readonly keys: ServerKeys;
   readonly clock: Clock;
   readonly notices: Pick<OnbindNotices, 'pendingAt' | 'enqueue' | 'takeBack' | 'sign'>;
+  /** Undefined: owners of addresses are told nothing. */
+  readonly ownerNotices: OwnerNotices | undefined;
   readonly limits: Pick<Limits, 'most' | 'reached'>;
   readonly trail: Pick<MessageTrail, 'note'>;
   /** Told after an entry of the log was committed. */
@@ -106,7 +121,7 @@ export const lastLogged = ({ logged }: KnownOfAddress): LoggedAssociation | unde
   logged.toSorted((a, b) => b.id - a.id)[0];
 
 export function createAssociations(deps: AssociationsDependencies): Associations {
-  const { storage, keys, clock, notices, limits, logged, onChange, trail } = deps;
+  const { storage, keys, clock, notices, ownerNotices, limits, logged, onChange, trail } = deps;
   const { serverName } = keys;
 
   /** In the bind's own transaction: one that is refused, or fails, does not count. */
@@ -144,6 +159,10 @@ export function createAssociations(deps: AssociationsDependencies): Associations
           keysOfAddress,
         );
         await notices.enqueue(stores, association, known);
+        const former = newestOf(known.published)?.mxid;
+        if (sid !== undefined && former !== undefined && former !== mxid) {
+          await ownerNotices?.owe(stores, { medium, address, mxid: former, newMxid: mxid });
+        }
         return { signed, association, invites: known.pending };
       }, address);
       // What the internal API binds had no message before it.
@@ -160,7 +179,7 @@ export function createAssociations(deps: AssociationsDependencies): Associations
       });
     },
 
-    async unbind(threepid, mxid) {
+    async unbind(threepid, mxid, by) {
       return storage.logTransaction(async (stores) => {
         const { medium } = threepid;
         const known = await stores.associations.known(threepid, serverName);
@@ -172,6 +191,9 @@ export function createAssociations(deps: AssociationsDependencies): Associations
         const ts = dateAfter([own.ts], now);
         await sayDeleted(stores, threepid, ts, known, { serverName, now });
         await notices.takeBack(stores, [threepid]);
+        if (by === 'app') await ownerNotices?.owe(stores, { ...threepid, mxid });
+        else if (typeof by === 'object')
+          await ownerNotices?.owe(stores, { ...threepid, mxid, ...by });
         return true;
       }, threepid.address);
     },

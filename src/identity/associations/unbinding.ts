@@ -2,15 +2,17 @@ import { foldAddress } from '../../model/addresses.ts';
 import { IdentityError } from '../../model/errors.ts';
 import { parseMxid } from '../../model/mxid.ts';
 import type { Validation } from '../validation/validation.ts';
-import type { Associations } from './associations.ts';
+import type { Associations, UnbindingParty } from './associations.ts';
 
 /** Taking back a binding, for who may: the address's owner, and the user's homeserver. */
 export interface Unbinding {
   /**
    * Takes back the binding of the address to exactly that user; where there is none nothing changes.
+   * @param by the owner of the address, where the session is one in which they see themselves what they do: they are told
+   * of what others have done
    * @throws IdentityError `session-…`, `forbidden`, and what finding out who signed throws
    */
-  unbind(threepid: Unbound, mxid: string, proof: UnbindProof): Promise<void>;
+  unbind(threepid: Unbound, mxid: string, proof: UnbindProof, by?: 'owner'): Promise<void>;
 }
 
 /** Any medium and address: what was bound long ago may be none that could be bound today. */
@@ -30,23 +32,28 @@ export function createUnbinding(deps: {
 }): Unbinding {
   const { validation, associations } = deps;
 
-  async function refuseUnproven({ medium, address }: Unbound, mxid: string, proof: UnbindProof) {
+  /** Who has proven that they may. */
+  async function partyOf(
+    { medium, address }: Unbound,
+    mxid: string,
+    proof: UnbindProof,
+  ): Promise<UnbindingParty> {
     if ('sid' in proof) {
       const { threepid } = await validation.validated(proof.sid, proof.clientSecret);
-      if (threepid.medium === medium && threepid.address === address) return;
+      if (threepid.medium === medium && threepid.address === address) return 'app';
       throw new IdentityError('forbidden', 'The validation session proved another address');
     }
     const { origin } = await proof.signedBy();
-    if (origin === parseMxid(mxid)?.serverName) return;
+    if (origin === parseMxid(mxid)?.serverName) return { homeserver: origin };
     throw new IdentityError('forbidden', 'The request must be signed by the homeserver of mxid');
   }
 
   return {
-    async unbind(threepid, mxid, proof) {
+    async unbind(threepid, mxid, proof, by) {
       const { medium } = threepid;
       const folded = { medium, address: foldAddress(medium, threepid.address) };
-      await refuseUnproven(folded, mxid, proof);
-      await associations.unbind(folded, mxid);
+      const party = await partyOf(folded, mxid, proof);
+      await associations.unbind(folded, mxid, by ?? party);
     },
   };
 }

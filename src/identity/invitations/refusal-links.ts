@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
+import { plainMailbox } from '../../model/addresses.ts';
 import type { Random } from '../../platform/random.ts';
 import type { Storage, Stores } from '../../storage/stores/index.ts';
-import { plainMailbox } from '../limits/charges.ts';
 import { sameSecret } from '../secrets.ts';
 import type { InvitationMail } from './invitation-text.ts';
 

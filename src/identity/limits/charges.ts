@@ -1,3 +1,4 @@
+import { plainMailbox } from '../../model/addresses.ts';
 import type { Charge } from './limits.ts';
 
 /** A network that a client belongs to, as far as limits go. */
@@ -36,14 +37,6 @@ export const byNetwork = (
 /** Who it is that takes a share of what all have. */
 const sharerOf = ({ user, networks, address }: Caller): string =>
   user ?? networks[0]?.name ?? address;
-
-/** The mailbox of a folded address: mail to `ada+x@` arrives where mail to `ada@` does. */
-export function plainMailbox(address: string): string {
-  const at = address.lastIndexOf('@');
-  const local = address.slice(0, at);
-  const plus = local.indexOf('+');
-  return `${plus > 0 ? local.slice(0, plus) : local}${address.slice(at)}`;
-}
 
 /**
  * What one mail costs.

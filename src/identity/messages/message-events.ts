@@ -1,7 +1,7 @@
 import type { Medium } from '../../model/addresses.ts';
 
 /** What a message is for. */
-export type MessageKind = 'verification' | 'invitation' | 'test';
+export type MessageKind = 'verification' | 'invitation' | 'owner-notice' | 'test';
 
 /** What can become of a message, and of its address after it. */
 export type MessageEventName =

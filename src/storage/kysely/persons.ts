@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { homeserverOf } from '../../model/mxid.ts';
 import type { Db, Engine } from '../engines/engine.ts';
-import type { KeptRow, OnbindNoticeStore, Person, PersonStore } from '../stores/index.ts';
+import type { KeptRow, Person, PersonStore, Stores } from '../stores/index.ts';
 import { invitationStore } from './invitations.ts';
 import { overviewStore } from './overview.ts';
 import { keyedAssociations } from './queries/keyed-associations.ts';
@@ -22,7 +22,9 @@ const inMilliseconds = (seconds: number | null) => (seconds === null ? null : se
 /** For a text that stands somewhere in a column. */
 const containing = (text: string) => `%${text.replace(/[\\%_]/g, '\\$&')}%`;
 
-export function personStore(engine: Engine, db: Db, notices: OnbindNoticeStore): PersonStore {
+type Notices = Pick<Stores, 'onbindNotices' | 'ownerNotices'>;
+
+export function personStore(engine: Engine, db: Db, notices: Notices): PersonStore {
   const invitations = invitationStore(engine, db);
 
   const sessions: Place = {
@@ -144,7 +146,7 @@ export function personStore(engine: Engine, db: Db, notices: OnbindNoticeStore):
       })),
     async erase(person, limit) {
       const ids = (await noticesOf(person, limit)).map(({ id }) => id);
-      await notices.remove(ids);
+      await notices.onbindNotices.remove(ids);
       return ids.length;
     },
   };
@@ -236,6 +238,7 @@ export function personStore(engine: Engine, db: Db, notices: OnbindNoticeStore):
     invitations: invites,
     invitation_keys: inviteKeys,
     notices: owed,
+    owner_notices: { find: notices.ownerNotices.keptOf, erase: notices.ownerNotices.remove },
     received_deletions: received,
     account: accounts,
   };

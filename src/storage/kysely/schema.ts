@@ -1,10 +1,11 @@
 import type { Generated } from 'kysely';
+import type { OwnerNoticeTables } from './owner-notice-tables.ts';
 
 /**
  * The tables as Kysely types. Those without a prefix are Sydent's, with its names and meaning, on both
  * engines; the `cognomen_` ones are ours, and Sydent neither knows nor needs them.
  */
-export interface Schema {
+export interface Schema extends OwnerNoticeTables {
   threepid_validation_sessions: {
     id: number;
     medium: string;

@@ -56,6 +56,7 @@ export interface LoggedAssociation {
 /** An association that lookups find, as far as something new of its address is decided by it. */
 export interface PublishedAssociation {
   readonly id: number;
+  readonly mxid: string;
   readonly originServer: string;
   readonly originId: number;
   readonly ts: number;

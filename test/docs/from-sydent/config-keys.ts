@@ -620,6 +620,7 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     'onbind.give_up_after_days',
     'onbind.give_up_refused_after_hours',
   ],
+  'telling owners of addresses what becomes of them': ['owner_notices'],
   'what a validation mail offers': ['email.short_codes'],
   'erasing people': ['erasure.tombstone_days'],
   'connections to the mail relay': ['email.smtp_connections'],

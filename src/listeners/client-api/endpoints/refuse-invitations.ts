@@ -47,7 +47,7 @@ export function refuseInvitations({ refusals, renderPage }: RefuseInvitationsSer
     onError(error: unknown, context: RequestContext) {
       const { status } = toApiError(error, { version: context.version });
       if (status >= 500) throw error;
-      return page(status, context, { outcome: 'failed', failure: 'broken' });
+      return page(status, context, { outcome: 'failed', failure: 'incomplete' });
     },
   } as const;
   const requireOurs = (isOurs: boolean) => {

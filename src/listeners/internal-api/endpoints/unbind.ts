@@ -14,7 +14,7 @@ export const internalUnbind = (associations: Associations) =>
     answer: anEmptyObject,
     fields: { address: text, medium: text, mxid: anyMxid },
     async handle(args) {
-      await associations.unbind(readBound(args.medium, args.address), args.mxid);
+      await associations.unbind(readBound(args.medium, args.address), args.mxid, 'operator');
       return {};
     },
   });

@@ -113,6 +113,7 @@ function statement(engine: Engine, db: Db, slot: SlotOf<Values>, asksForInvites:
     .unionAll(
       part(published, 'published', {
         id: 'global.id',
+        mxid: 'global.mxid',
         ts: 'global.ts',
         origin_server: 'global.originServer',
         origin_id: 'global.originId',
@@ -155,6 +156,7 @@ function toKnown(rows: readonly Row[], medium: string, address: string): KnownOf
     })),
     published: of('published').map((row) => ({
       id: row.id,
+      mxid: row.mxid ?? '',
       ts: row.ts,
       originServer: row.origin_server,
       originId: row.origin_id,
