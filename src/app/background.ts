@@ -10,6 +10,7 @@ import { dateTokens } from '../identity/adoption/tokens.ts';
 import { removeTombstones } from '../identity/erasure/erasure.ts';
 import { reportCounts } from '../identity/messages/delivery-reports.ts';
 import { deleteOldTrail } from '../identity/operators/trail.ts';
+import { deleteOldOwnerSessions } from '../identity/owners/owners.ts';
 import { repeat } from '../platform/repeat.ts';
 import { logFailure } from '../platform/unavailable.ts';
 import { pruneLog } from '../replication/pruning.ts';
@@ -97,11 +98,12 @@ export function startBackground(
     const sessions = await validation.deleteOld();
     const tokens = await accounts.deleteUnused();
     const invites = await invitations.deleteOld();
+    const ownerSessions = await deleteOldOwnerSessions(storage, clock);
     const messageEvents = await trail.deleteOld();
     await storage.sharedBuckets?.deleteEmpty();
     const audit = await deleteOldTrail(storage, clock.now() - config.admin.auditKept);
     await storage.stores.adminTokens.removeEnded(clock.now() - ENDED_TOKENS_KEPT);
-    const deleted = { sessions, tokens, invites, messageEvents, audit };
+    const deleted = { sessions, tokens, invites, ownerSessions, messageEvents, audit };
     if (Object.values(deleted).some((count) => count > 0)) {
       logger.info(deleted, 'Deleted what was old');
     }

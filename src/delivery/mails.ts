@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { EMAIL } from '../config/sections/email.ts';
 import type { InvitationMail } from '../identity/invitations/invitation-text.ts';
-import type { VerificationMail } from '../identity/validation/email-validation.ts';
+import type { OwnerCodeMail, VerificationMail } from '../identity/validation/email-validation.ts';
 import type { Language } from '../model/languages.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Metrics } from '../platform/metrics.ts';
@@ -19,6 +19,8 @@ import type { Catalogues, Words } from './templates/words.ts';
 export interface Mails {
   /** @throws IdentityError `email-not-sent`, `email-invalid` */
   sendVerification(mail: VerificationMail): Promise<void>;
+  /** @throws IdentityError `email-not-sent`, `email-invalid` */
+  sendOwnerCode(mail: OwnerCodeMail): Promise<void>;
   /** @throws IdentityError `email-not-sent`, `email-invalid` */
   sendInvitation(mail: InvitationMail): Promise<void>;
   /** Fails as `sendInvitation` does while the relay takes nothing, and sends nothing. @throws IdentityError `email-not-sent` */
@@ -99,7 +101,7 @@ export function createMails(config: Config, deps: MailsDependencies): Mails {
   const inviteDays = expiry >= DAY ? String(Math.floor(expiry / DAY)) : '';
 
   async function send(
-    kind: 'verification' | 'invite',
+    kind: 'verification' | 'invite' | 'owner_code',
     mail: Addressed,
     valuesFor: (found: FoundTemplate, words: Words) => TemplateValues,
     headers: readonly string[] = [],
@@ -122,7 +124,7 @@ export function createMails(config: Config, deps: MailsDependencies): Mails {
         deps.report(
           {
             medium: 'email',
-            kind: kind === 'invite' ? 'invitation' : kind,
+            kind: kind === 'invite' ? 'invitation' : 'verification',
             address: mail.address,
           },
           { outcome, fields: { messageId, brand, ...fields }, advice },
@@ -140,6 +142,11 @@ export function createMails(config: Config, deps: MailsDependencies): Mails {
         ipaddress: mail.ipAddress ?? 'an unknown location',
         client_address: mail.ipAddress ?? '',
         valid_hours: String(mail.lifetime / HOUR),
+      })),
+    sendOwnerCode: (mail) =>
+      send('owner_code', mail, () => ({
+        code: mail.code,
+        client_address: mail.ipAddress ?? '',
       })),
     sendInvitation: (mail) => {
       const valuesFor = (found: FoundTemplate, words: Words) => ({

@@ -159,7 +159,15 @@ const SUBJECT = {
 
 /** All kinds of what is kept. */
 const KINDS = [
-  ...['sessions', 'messages', 'invitations', 'invitation_keys', 'notices', 'received_deletions'],
+  ...[
+    'sessions',
+    'messages',
+    'invitations',
+    'invitation_keys',
+    'notices',
+    'received_deletions',
+    'owner_sessions',
+  ],
   ...['account', 'bindings', 'replication_log', TRAIL],
 ];
 

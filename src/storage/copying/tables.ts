@@ -44,6 +44,7 @@ export const KEYS: Readonly<Record<keyof Schema, readonly string[]>> = {
   cognomen_refused_associations: ['peer', 'association_id'],
   cognomen_erased: ['name_hash'],
   cognomen_invitation_refusals: ['mailbox_hash'],
+  cognomen_owner_sessions: ['browser', 'medium', 'address'],
   cognomen_received_deletions: ['origin_server', 'medium', 'address'],
   cognomen_message_events: ['id'],
   cognomen_admin_tokens: ['id'],

@@ -149,27 +149,28 @@ export function personStore(engine: Engine, db: Db, notices: OnbindNoticeStore):
     },
   };
 
-  const received: Place = {
+  /** Rows of a small table, each of one address. */
+  const ofAddress = (
+    table: 'cognomen_received_deletions' | 'cognomen_owner_sessions',
+    columns: readonly string[],
+  ): Place => ({
     async find(person, limit) {
       if (person.kind === 'user') return [];
-      return db
-        .selectFrom('cognomen_received_deletions')
-        .select(['origin_server', 'medium', 'address', 'received_ts'])
-        .where('address', '=', person.address)
-        .where('medium', '=', person.medium)
-        .limit(limit)
-        .execute();
+      const { rows } = await sql<KeptRow>`select medium, address, ${sql.join(columns.map(sql.ref))}
+        from ${sql.table(table)}
+        where address = ${person.address} and medium = ${person.medium} limit ${limit}`.execute(db);
+      return rows;
     },
     async erase(person) {
       if (person.kind === 'user') return 0;
       const { numDeletedRows } = await db
-        .deleteFrom('cognomen_received_deletions')
+        .deleteFrom(table)
         .where('address', '=', person.address)
         .where('medium', '=', person.medium)
         .executeTakeFirst();
       return Number(numDeletedRows);
     },
-  };
+  });
 
   const accounts: Place = {
     async find(person) {
@@ -236,7 +237,8 @@ export function personStore(engine: Engine, db: Db, notices: OnbindNoticeStore):
     invitations: invites,
     invitation_keys: inviteKeys,
     notices: owed,
-    received_deletions: received,
+    received_deletions: ofAddress('cognomen_received_deletions', ['origin_server', 'received_ts']),
+    owner_sessions: ofAddress('cognomen_owner_sessions', ['proven_ts', 'expires_ts']),
     account: accounts,
   };
 

@@ -15,6 +15,7 @@ import { networkKeyStore } from './network-keys.ts';
 import { onbindNoticeStore } from './onbind-notices.ts';
 import { adminTokenStore, auditStore } from './operators.ts';
 import { overviewStore } from './overview.ts';
+import { ownerSessionStore } from './owner-sessions.ts';
 import { peerStore } from './peers.ts';
 import { pepperStore } from './peppers.ts';
 import { personStore } from './persons.ts';
@@ -55,6 +56,7 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     overview: overviewStore(engine, db),
     adminTokens: adminTokenStore(db),
     audit: auditStore(db),
+    ownerSessions: ownerSessionStore(db),
     peers: peerStore(engine, db),
     peppers: peppers(db),
     persons: personStore(engine, db, onbindNotices(db)),

@@ -22,6 +22,7 @@ import { operators } from './0020-operators.ts';
 import * as erasures from './0021-erasures.ts';
 import * as inviteMails from './0022-invite-mails.ts';
 import * as invitationRefusals from './0023-invitation-refusals.ts';
+import * as ownerSessions from './0025-owner-sessions.ts';
 
 /** Where it is kept which are done. */
 const TABLE = 'cognomen_migrations';
@@ -57,6 +58,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0021-erasures': erasures,
     '0022-invite-mails': inviteMails,
     '0023-invitation-refusals': invitationRefusals,
+    '0025-owner-sessions': ownerSessions,
   };
 }
 
