@@ -12,7 +12,7 @@ export const ownerData = (services: OwnerPageServices): Endpoint =>
       const token = services.cookie.tokenIn(context) ?? services.owners.newToken();
       const kept = await services.owners.known(token, { medium, address });
       const json = JSON.stringify({ medium, address, kept }, null, 2);
-      return new FileAnswer('application/json', Buffer.from(json), {
+      return new FileAnswer('application/octet-stream', Buffer.from(json), {
         'content-disposition': 'attachment; filename="my-address.json"',
         'cache-control': 'no-store',
         'referrer-policy': 'no-referrer',
