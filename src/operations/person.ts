@@ -159,16 +159,8 @@ const SUBJECT = {
 
 /** All kinds of what is kept. */
 const KINDS = [
-  ...[
-    'sessions',
-    'messages',
-    'invitations',
-    'invitation_keys',
-    'notices',
-    'received_deletions',
-    'owner_sessions',
-  ],
-  ...['account', 'bindings', 'replication_log', TRAIL],
+  ...['sessions', 'messages', 'invitations', 'invitation_keys', 'notices', 'received_deletions'],
+  ...['owner_sessions', 'account', 'bindings', 'replication_log', TRAIL],
 ];
 
 /** @param value of each kind that there can be; which are there depends on whether it is an address or a user */

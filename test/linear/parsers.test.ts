@@ -52,6 +52,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'readLimits',
     'readLookupPepper',
     'readMessages',
+    'readSelfService',
     'readAdmin',
     'readLog',
     'readOperator',
@@ -76,7 +77,8 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'readPage',
     'wholeNumber',
   ],
-  'looks it up in a set': ['isKnownField'],
+  'looks it up in a set': ['isKnownField', 'noticeOf'],
+  'reads what this server has written': ['strictPolicy'],
   'takes bytes of a known length': [
     'createSeal',
     'createVerifier',

@@ -36,7 +36,7 @@ const TABLES = [
   ...['cognomen_tokens', 'cognomen_state', 'cognomen_invite_keys', 'cognomen_notices'],
   ...['cognomen_message_events', 'cognomen_audit', 'cognomen_invite_mails'],
   ...['cognomen_notice_invites', 'cognomen_erased', 'cognomen_received_deletions'],
-  'cognomen_invitation_refusals',
+  ...['cognomen_invitation_refusals', 'cognomen_owner_sessions'],
 ] as const;
 
 type Json = Record<string, unknown>;

@@ -1,6 +1,7 @@
 import { formTokenOf, isOwnerToken } from '../../../../identity/owners/owner-tokens.ts';
 import { sameSecret } from '../../../../identity/secrets.ts';
 import { IdentityError } from '../../../../model/errors.ts';
+import { withoutTrailing } from '../../../../platform/without-trailing.ts';
 import type { RequestContext } from '../../../http/endpoint.ts';
 import { isOwnPage } from '../../../http/web-pages.ts';
 
@@ -25,7 +26,7 @@ export function ownerCookie(baseUrl: string, path: string): OwnerCookie {
   const isSecure = protocol === 'https:';
   // No page without TLS can put one of this name into a browser.
   const name = isSecure ? '__Secure-cognomen-owner' : 'cognomen-owner';
-  const where = `Path=${pathname.replace(/\/+$/, '')}${path}; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`;
+  const where = `Path=${withoutTrailing(pathname, '/')}${path}; HttpOnly; SameSite=Strict${isSecure ? '; Secure' : ''}`;
   const header = (value: string) => ({ 'set-cookie': value });
   return {
     tokenIn({ headers }) {
