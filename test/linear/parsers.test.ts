@@ -77,7 +77,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'readPage',
     'wholeNumber',
   ],
-  'looks it up in a set': ['isKnownField', 'noticeOf'],
+  'looks it up in a set': ['isKnownField'],
   'reads what this server has written': ['strictPolicy'],
   'takes bytes of a known length': [
     'createSeal',

@@ -15,12 +15,6 @@ export interface OwnedThreePid {
   readonly address: string;
 }
 
-/** What is kept of an address, as its owner gets it. */
-export interface KnownOfOwner {
-  /** By where it is; the kinds of which there is nothing are left out. */
-  readonly kept: Readonly<Record<string, readonly KeptRow[]>>;
-}
-
 export interface OwnerDataDependencies extends ErasureDependencies {
   readonly storage: Pick<Storage, 'stores' | 'transaction' | 'logTransaction' | 'remnants'>;
 }

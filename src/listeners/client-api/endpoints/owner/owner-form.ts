@@ -57,7 +57,7 @@ const NOTICES: Readonly<Partial<Record<IdentityFault, OwnerNotice>>> = {
   'session-expired': 'expired',
 };
 
-export const noticeOf = (error: unknown): OwnerNotice =>
+const noticeOf = (error: unknown): OwnerNotice =>
   (error instanceof IdentityError ? NOTICES[error.fault] : undefined) ?? 'ended';
 
 /** Other sites are told nothing of where a reader was; this page's own forms say that they are its own. */
@@ -95,7 +95,7 @@ export async function ownerPage(
 }
 
 /** What is refused, as the page with a word on it. */
-export async function refusedPage(
+async function refusedPage(
   services: OwnerPageServices,
   error: unknown,
   context: RequestContext,
