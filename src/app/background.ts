@@ -15,6 +15,7 @@ import {
   type OwnerMailing,
   startOwnerMailing,
 } from '../identity/owner-notices/mailing.ts';
+import { deleteOldOwnerSessions } from '../identity/owners/owners.ts';
 import { repeat } from '../platform/repeat.ts';
 import { logFailure } from '../platform/unavailable.ts';
 import { pruneLog } from '../replication/pruning.ts';
@@ -102,13 +103,16 @@ export function startBackground(
     const sessions = await validation.deleteOld();
     const tokens = await accounts.deleteUnused();
     const invites = await invitations.deleteOld();
+    const ownerSessions = await deleteOldOwnerSessions(storage, clock);
     const messageEvents = await trail.deleteOld();
     await storage.sharedBuckets?.deleteEmpty();
     const audit = await deleteOldTrail(storage, clock.now() - config.admin.auditKept);
     await storage.stores.adminTokens.removeEnded(clock.now() - ENDED_TOKENS_KEPT);
     const onGivenUp = () => metrics.message('email', 'owner-notice', 'given-up');
     const ownerNotices = await giveUpOldNotices({ storage, clock, logger, trail, onGivenUp });
-    const deleted = { sessions, tokens, invites, messageEvents, audit, ownerNotices };
+    const deleted = {
+      ...{ sessions, tokens, invites, ownerSessions, messageEvents, audit, ownerNotices },
+    };
     if (Object.values(deleted).some((count) => count > 0)) {
       logger.info(deleted, 'Deleted what was old');
     }

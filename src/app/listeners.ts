@@ -150,6 +150,7 @@ export function createListeners(
             keys,
             verifyRequest: homeservers.verifyRequest,
             renderPage: delivery.renderPage,
+            renderOwnerPage: delivery.renderOwnerPage,
             readLogo: delivery.logo?.read,
             ...health,
           },

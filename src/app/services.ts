@@ -26,6 +26,7 @@ import { requestFollower } from '../identity/messages/followed-request.ts';
 import { createNetworkNames, type NetworkNames } from '../identity/network-names.ts';
 import { createOldWays, type OldWays } from '../identity/old-ways.ts';
 import { createOwnerNotices } from '../identity/owner-notices/owner-notices.ts';
+import type { Owners } from '../identity/owners/owners.ts';
 import { createPeppersInForce } from '../identity/peppers/peppers-in-force.ts';
 import {
   createEmailValidation,
@@ -41,6 +42,7 @@ import { createPace } from '../platform/pace.ts';
 import { logFailure } from '../platform/unavailable.ts';
 import { apiRootOf, refusalUrlOf, signUrlOf } from './api-root.ts';
 import type { Infrastructure } from './infrastructure.ts';
+import { ownersOf } from './owners.ts';
 
 /** The services of the domain, each built once. */
 export interface Services {
@@ -56,6 +58,8 @@ export interface Services {
   readonly lookup: Lookup;
   readonly invitations: Invitations;
   readonly refusals: Refusals;
+  /** Undefined: their page is not served. */
+  readonly owners: Owners | undefined;
   readonly notices: OnbindNotices;
   readonly networkNames: NetworkNames;
   readonly oldWays: OldWays;
@@ -186,6 +190,28 @@ export function createServices(
     onStored: metrics.onbind.invitationStored,
     signUrl: signUrlOf(config),
   });
+  const emailValidation = createEmailValidation({
+    validation,
+    limits,
+    follow,
+    nextLinkSchemes,
+    logger,
+    sendVerification: delivery.sendVerification,
+    sendOwnerCode: delivery.sendOwnerCode,
+    submitUrl: `${root}/validate/email/submitToken`,
+    shortCodes: email.shortCodes,
+  });
+  const phoneValidation = createPhoneValidation({
+    validation,
+    limits,
+    follow,
+    isOff: !canSendSms(sms),
+    nextLinkSchemes,
+    logger,
+    parsePhoneNumber: infrastructure.phoneNumbers.parse,
+    sendVerification: delivery.sendVerificationSms,
+    rules: sms.rules,
+  });
   return {
     homeservers,
     validation,
@@ -203,27 +229,17 @@ export function createServices(
       userOf: homeservers.openIdUser,
       allowedHomeservers: general.homeserverAllowList,
     }),
-    emailValidation: createEmailValidation({
-      validation,
-      limits,
-      follow,
-      nextLinkSchemes,
-      logger,
-      sendVerification: delivery.sendVerification,
-      submitUrl: `${root}/validate/email/submitToken`,
-      shortCodes: email.shortCodes,
-    }),
-    phoneValidation: createPhoneValidation({
-      validation,
-      limits,
-      follow,
-      isOff: !canSendSms(sms),
-      nextLinkSchemes,
-      logger,
-      parsePhoneNumber: infrastructure.phoneNumbers.parse,
-      sendVerification: delivery.sendVerificationSms,
-      rules: sms.rules,
-    }),
+    emailValidation,
+    phoneValidation,
+    owners: config.selfService
+      ? ownersOf(config, infrastructure, {
+          validation,
+          emailValidation,
+          phoneValidation,
+          associations,
+          refusals,
+        })
+      : undefined,
     unbinding: createUnbinding({ validation, associations }),
     networkNames,
     limitHits,

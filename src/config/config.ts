@@ -26,6 +26,8 @@ export interface Config {
   readonly sms: SmsConfig;
   readonly messages: MessagesConfig;
   readonly limits: LimitsConfig;
+  /** Whether the owners' page is served. */
+  readonly selfService: boolean;
   readonly lookupPepper: LookupPepperConfig;
   readonly admin: AdminConfig;
   readonly crypto: CryptoConfig;

@@ -11,6 +11,7 @@ import { LIMIT_KEYS, LIMITS_IN_GENERAL } from './sections/limits.ts';
 import { LOOKUP_PEPPER } from './sections/lookup-pepper.ts';
 import { MESSAGES } from './sections/messages.ts';
 import { PEER_PREFIX, peerKeys } from './sections/peers.ts';
+import { SELF_SERVICE } from './sections/self-service.ts';
 import { SMS, SMS_FAMILIES } from './sections/sms.ts';
 import { type Environment, FILE_SUFFIX, variableOf } from './sources.ts';
 
@@ -20,6 +21,7 @@ export const SECTIONS: Readonly<Record<string, readonly Key<unknown>[]>> = {
     ...Object.values(GENERAL),
     ...Object.values(ACCESS),
     ...Object.values(LIMITS_IN_GENERAL),
+    ...Object.values(SELF_SERVICE),
   ],
   db: Object.values(DB),
   http: Object.values(HTTP),

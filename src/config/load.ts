@@ -19,6 +19,7 @@ import { readLimits } from './sections/limits.ts';
 import { readLookupPepper } from './sections/lookup-pepper.ts';
 import { readMessages } from './sections/messages.ts';
 import { readPeers } from './sections/peers.ts';
+import { readSelfService } from './sections/self-service.ts';
 import { readSms } from './sections/sms.ts';
 import { createFiles, type Environment, type Secrets } from './sources.ts';
 import { checkWorkers } from './workers.ts';
@@ -119,6 +120,7 @@ export function parseSources(sources: readonly Source[], environment: Environmen
     sms: readSms(reader),
     messages: readMessages(reader),
     limits: readLimits(reader),
+    selfService: readSelfService(reader),
     lookupPepper: readLookupPepper(reader),
     admin: readAdmin(reader),
     crypto: readCrypto(reader),

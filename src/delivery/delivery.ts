@@ -8,9 +8,10 @@ import type { Random } from '../platform/random.ts';
 import { createLogo, faultsOfLogo, type Logo } from './logo.ts';
 import { createMails, type Mails } from './mails.ts';
 import { operatorValues } from './operator-values.ts';
+import { ownerPageRenderer } from './owner-page.ts';
 import { pageRenderer } from './pages.ts';
 import { createReporter, type ReporterDependencies } from './reporting.ts';
-import { createSmsSender } from './sms/sms.ts';
+import { canSendSms, createSmsSender } from './sms/sms.ts';
 import { type Brands, createBrands } from './templates/brands.ts';
 import { createCatalogues } from './templates/words.ts';
 
@@ -19,6 +20,7 @@ export interface Delivery extends Mails {
   /** @throws IdentityError `sms-not-sent`, `sms-off`, `overloaded` */
   sendVerificationSms(sms: VerificationSms): Promise<void>;
   readonly renderPage: ReturnType<typeof pageRenderer>;
+  readonly renderOwnerPage: ReturnType<typeof ownerPageRenderer>;
   /** Undefined: there is none. */
   readonly logo: Logo | undefined;
   /** What is wrong with the templates and the logo in use, one line each. */
@@ -60,17 +62,21 @@ export function createDelivery(config: Config, deps: DeliveryDependencies): Deli
   const { logo: logoFile } = config.general.operator;
   const logo = logoFile ? createLogo(logoFile) : undefined;
   const mails = createMails(config, { ...deps, brands, catalogues, report });
+  const { defaultLanguage } = config.email;
+  const shown = { catalogues, logo, operator: operatorValues(config), defaultLanguage };
   const smsSender = createSmsSender(config.sms, { ...deps, report });
   return {
     ...mails,
     sendVerificationSms: smsSender.sendCode,
     renderPage: pageRenderer({
+      ...shown,
       brands,
-      catalogues,
-      logo,
-      operator: operatorValues(config),
-      defaultLanguage: config.email.defaultLanguage,
       operatorPolicy: config.http.pageContentSecurityPolicy,
+    }),
+    renderOwnerPage: ownerPageRenderer({
+      ...shown,
+      defaultBrand: config.general.defaultBrand,
+      takesNumbers: canSendSms(config.sms),
     }),
     logo,
     checkTemplates: async () => [

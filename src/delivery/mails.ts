@@ -3,7 +3,7 @@ import { EMAIL } from '../config/sections/email.ts';
 import type { InvitationMail } from '../identity/invitations/invitation-text.ts';
 import type { MessageKind } from '../identity/messages/message-events.ts';
 import type { OwnerNoticeMail } from '../identity/owner-notices/mailing.ts';
-import type { VerificationMail } from '../identity/validation/email-validation.ts';
+import type { OwnerCodeMail, VerificationMail } from '../identity/validation/email-validation.ts';
 import type { Language } from '../model/languages.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Metrics } from '../platform/metrics.ts';
@@ -21,6 +21,8 @@ import type { Catalogues, Words } from './templates/words.ts';
 export interface Mails {
   /** @throws IdentityError `email-not-sent`, `email-invalid` */
   sendVerification(mail: VerificationMail): Promise<void>;
+  /** @throws IdentityError `email-not-sent`, `email-invalid` */
+  sendOwnerCode(mail: OwnerCodeMail): Promise<void>;
   /** @throws IdentityError `email-not-sent`, `email-invalid` */
   sendInvitation(mail: InvitationMail): Promise<void>;
   /** Fails as `sendInvitation` does while the relay takes nothing, and sends nothing. @throws IdentityError `email-not-sent` */
@@ -90,6 +92,7 @@ const DAY = 24 * HOUR;
 const KINDS = {
   verification: 'verification',
   invite: 'invitation',
+  owner_code: 'verification',
   notice: 'owner-notice',
 } as const satisfies Partial<Record<TemplateKind, MessageKind>>;
 
@@ -157,6 +160,11 @@ export function createMails(config: Config, deps: MailsDependencies): Mails {
         ipaddress: mail.ipAddress ?? 'an unknown location',
         client_address: mail.ipAddress ?? '',
         valid_hours: String(mail.lifetime / HOUR),
+      })),
+    sendOwnerCode: (mail) =>
+      send('owner_code', mail, () => ({
+        code: mail.code,
+        client_address: mail.ipAddress ?? '',
       })),
     sendInvitation: (mail) => {
       const valuesFor = (found: FoundTemplate, words: Words) => ({

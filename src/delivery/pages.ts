@@ -24,16 +24,18 @@ export interface PagesDependencies {
   readonly operatorPolicy: string;
 }
 
-/** Allows the page's own style sheets and the logo, and nothing else, but for the form of a page that has one. */
-function strictPolicy(html: string, hasForm: boolean, hasLogo: boolean): string {
+/**
+ * Allows the page's own style sheets and the logo, and nothing else, but for the form of a page that has one.
+ * @param forms where they may lead; undefined: anywhere
+ */
+export function strictPolicy(html: string, forms: string | undefined, hasLogo: boolean): string {
   const styles = [...html.matchAll(/<style>(.*?)<\/style>/gs)].map(
     ([, css = '']) => `'sha256-${createHash('sha256').update(css).digest('base64')}'`,
   );
   const source = styles.length > 0 ? styles.join(' ') : "'none'";
   const images = hasLogo ? " img-src 'self';" : '';
-  // A form may lead on to any link that was given with the request, which browsers hold against this as well.
-  const forms = hasForm ? '' : "; form-action 'none'";
-  return `default-src 'none'; style-src ${source};${images} frame-ancestors 'none'; base-uri 'none'${forms}`;
+  const actions = forms === undefined ? '' : `; form-action ${forms}`;
+  return `default-src 'none'; style-src ${source};${images} frame-ancestors 'none'; base-uri 'none'${actions}`;
 }
 
 /** The page in a sentence or two, for templates that know no more than Sydent's. */
@@ -89,7 +91,9 @@ export function pageRenderer(deps: PagesDependencies) {
       Object.fromEntries(Object.entries(values).map(([name, value]) => [name, text(value)])),
       words,
     );
-    const policy = builtIn ? strictPolicy(html, asks, hasLogo) : operatorPolicy;
+    // A form may lead on to any link that was given with the request, which browsers hold against this as well.
+    const forms = asks ? undefined : "'none'";
+    const policy = builtIn ? strictPolicy(html, forms, hasLogo) : operatorPolicy;
     return { html, contentSecurityPolicy: policy };
   };
 }

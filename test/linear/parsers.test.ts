@@ -52,6 +52,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'readLimits',
     'readLookupPepper',
     'readMessages',
+    'readSelfService',
     'readAdmin',
     'readLog',
     'readOperator',
@@ -78,6 +79,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'wholeNumber',
   ],
   'looks it up in a set': ['isKnownField'],
+  'reads what this server has written': ['strictPolicy'],
   'takes bytes of a known length': [
     'createSeal',
     'createVerifier',

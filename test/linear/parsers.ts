@@ -33,12 +33,15 @@ import { visibleText } from '../../src/identity/invitations/visible-text.ts';
 import { mailCharges } from '../../src/identity/limits/charges.ts';
 import { homeserverKey, homeserverName } from '../../src/identity/limits/homeserver-accounts.ts';
 import { isAdminToken } from '../../src/identity/operators/admin-tokens.ts';
+import { browserOf, formTokenOf, isOwnerToken } from '../../src/identity/owners/owner-tokens.ts';
 import { sameSecret } from '../../src/identity/secrets.ts';
 import { nextLinkWithSid, usableNextLink } from '../../src/identity/validation/next-link.ts';
 import { isShortCodeOf } from '../../src/identity/validation/short-code.ts';
+import { ownerCookie } from '../../src/listeners/client-api/endpoints/owner/browser.ts';
 import { textArguments } from '../../src/listeners/http/arguments.ts';
 import { bearerOf, requireToken, tokenReader } from '../../src/listeners/http/authentication.ts';
 import { clientNetwork, clientReader } from '../../src/listeners/http/client-address.ts';
+import type { RequestContext } from '../../src/listeners/http/endpoint.ts';
 import * as fields from '../../src/listeners/http/fields.ts';
 import { decodeUtf8, parseQuery, urlencodedPairs } from '../../src/listeners/http/form.ts';
 import { parseJson } from '../../src/listeners/http/json.ts';
@@ -269,6 +272,18 @@ export const PARSERS: readonly Parser[] = [
   { names: ['foldCase'], read: foldCase, pieces: ['ß', 'ﬃ', 'Ꭰ', 'ᾀ', 'İ'] },
   { names: ['lookupHash'], read: (text) => lookupHash(text, text, text) },
   { names: ['shortCodeOf', 'isShortCodeOf'], read: (text) => isShortCodeOf(text, text) },
+  {
+    names: ['isOwnerToken', 'browserOf', 'formTokenOf'],
+    read: (text) => [isOwnerToken(text), browserOf(text), formTokenOf(text)],
+  },
+  {
+    names: ['ownerCookie'],
+    read: (text) => {
+      const context = { headers: { cookie: text } } as unknown as RequestContext;
+      return ownerCookie('https://a', '/b').tokenIn(context);
+    },
+    pieces: ['__Secure-cognomen-owner=', ';', ' ', '=', '; __Secure-cognomen-owner=a'],
+  },
   { names: ['sameSecret'], read: (text) => sameSecret(text, `${text}x`) },
   {
     names: ['preferredLanguage'],
@@ -503,7 +518,7 @@ export const PARSERS: readonly Parser[] = [
     pieces: ['&amp;', "'"],
   },
   {
-    names: ['compileJinja'],
+    names: ['compileJinja', 'renderJinja'],
     read: (text) => compileJinja(text)({}, WORDS),
     starts: ['', '{{', '{% if a %}'],
     pieces: ['{{ a }}', '{% if a %}', '{#', '{{ "', '{%', '\r\n'],

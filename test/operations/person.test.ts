@@ -40,6 +40,7 @@ const TABLES = [
   ...['cognomen_message_events', 'cognomen_audit', 'cognomen_invite_mails'],
   ...['cognomen_notice_invites', 'cognomen_erased', 'cognomen_received_deletions'],
   ...['cognomen_invitation_refusals', 'cognomen_owner_notices', 'cognomen_owner_notice_mails'],
+  'cognomen_owner_sessions',
 ] as const;
 
 type Json = Record<string, unknown>;

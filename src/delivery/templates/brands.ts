@@ -7,7 +7,14 @@ import type { Render, TemplateSource } from './template.ts';
 import { createTemplateFiles, type TemplateFilesDependencies } from './template-files.ts';
 import { createCatalogues } from './words.ts';
 
-export type TemplateKind = 'verification' | 'invite' | 'notice' | 'migration' | 'page' | 'confirm';
+export type TemplateKind =
+  | 'verification'
+  | 'invite'
+  | 'notice'
+  | 'owner_code'
+  | 'migration'
+  | 'page'
+  | 'confirm';
 
 export interface BrandsConfig {
   /** The operator's folder, one folder a brand in it. */
@@ -49,6 +56,7 @@ const FILES: Record<TemplateKind, readonly string[]> = {
   verification: ['verification_template.eml.j2', 'verification_template.eml'],
   invite: ['invite_template.eml.j2', 'invite_template.eml'],
   notice: ['owner_notice_template.eml.j2', 'owner_notice_template.eml'],
+  owner_code: ['owner_code_template.eml.j2', 'owner_code_template.eml'],
   migration: ['migration_template.eml.j2', 'migration_template.eml'],
   page: ['verify_response_template.html.j2', 'verify_response_template.html'],
   confirm: ['confirm_template.html.j2', 'confirm_template.html'],

@@ -7,6 +7,10 @@ import { PACKAGE_FOLDER } from '../../platform/package-folder.ts';
 import { encodeHeaderText } from '../mail/header-text.ts';
 import { escapeUrl } from './escaping.ts';
 import type { Render } from './template.ts';
+import type { Words } from './words.ts';
+
+/** A compiled template whose values need not be texts. */
+export type RenderWith = (values: Readonly<Record<string, unknown>>, words: Words) => string;
 
 const WEB = path.join(PACKAGE_FOLDER, 'web');
 
@@ -44,7 +48,10 @@ function load() {
  * A Jinja 2 template, HTML escaping on. Beside its values it has the words of its language (`lang`, `dir`, `t`,
  * `rich`) and the `tokens` of the design; `quoted_printable` and `header` are filters of our own.
  */
-export function compileJinja(text: string): Render {
+export const compileJinja = (text: string): Render => renderJinja(text);
+
+/** The same of a template that is given more than texts. */
+export function renderJinja(text: string): RenderWith {
   loaded ??= load();
   const { Template, environment, tokens, SafeString } = loaded;
   // Jinja takes one line end off the end of a template.

@@ -79,6 +79,11 @@ export const SAMPLES: readonly Sample[] = [
       valid_hours: '24',
     },
   },
+  {
+    name: 'owner-code',
+    kind: 'owner_code',
+    values: { ...MAIL, code: 'R7KX3MPW', client_address: '192.0.2.1' },
+  },
   { name: 'invitation', kind: 'invite', values: INVITATION },
   {
     name: 'invitation-to-a-space',

@@ -4,7 +4,7 @@ import type { Pace } from '../../platform/pace.ts';
 import type { Storage } from '../../storage/stores/index.ts';
 import type { MessageTrail } from '../messages/message-trail.ts';
 import type { InvitationMail } from './invitation-text.ts';
-import { createRefusalLinks, type RefusalLinksDependencies } from './refusal-links.ts';
+import { allowAgain, createRefusalLinks, type RefusalLinksDependencies } from './refusal-links.ts';
 
 /** Owners of addresses who want no invitations mailed to them: by a link that each of these mails has. */
 export interface Refusals {
@@ -12,6 +12,8 @@ export interface Refusals {
   isToken(token: string): Promise<boolean>;
   /** Has no invitation mailed any more to whom the token was. Whether it is one of ours. */
   refuse(token: string): Promise<boolean>;
+  /** Has no invitation mailed any more to a folded address, or has them mailed again: for who has proven it. */
+  setRefused(address: string, isRefused: boolean): Promise<void>;
   /**
    * Sends it, with its link; or goes no further than the relay, in the same time, where the owner of the address has
    * refused. Whoever invites is not to learn of that.
@@ -40,19 +42,26 @@ export function createRefusals(deps: RefusalsDependencies): Refusals {
   const { storage, clock, pace, logger, trail } = deps;
   const links = createRefusalLinks(deps);
 
+  async function add(hash: string): Promise<void> {
+    const { invitationRefusals } = storage.stores;
+    // However often it is asked for, it is written once.
+    if ((await invitationRefusals.since(hash)) !== undefined) return;
+    await invitationRefusals.add(hash, clock.now());
+    logger.info('Somebody wants no invitations mailed to them any more');
+  }
+
   return {
     isToken: async (token) => (await links.hashIn(token)) !== undefined,
 
     async refuse(token) {
-      const { invitationRefusals } = storage.stores;
       const hash = await links.hashIn(token);
-      if (hash === undefined) return false;
-      // However often the link is used, it is written once.
-      if ((await invitationRefusals.since(hash)) === undefined) {
-        await invitationRefusals.add(hash, clock.now());
-        logger.info('Somebody wants no invitations mailed to them any more');
-      }
-      return true;
+      if (hash !== undefined) await add(hash);
+      return hash !== undefined;
+    },
+
+    async setRefused(address, isRefused) {
+      if (isRefused) await add(await links.hashOf(address));
+      else await allowAgain(storage.stores, address);
     },
 
     async sendUnlessRefused(mail, { sendInvitation, withholdInvitation }) {

@@ -30,6 +30,21 @@ export interface EmailValidationRequest {
   readonly language: Language | undefined;
   readonly clientAddress: string | undefined;
   readonly caller: Caller;
+  /** For the owners' page: the mail has a code for that, and no link that would prove the address to an app. */
+  readonly forOwner?: boolean;
+  /** Called once nothing refuses the mail any more, with the session's id: it is now being handed to the relay. */
+  readonly admitted?: (sid: number) => void;
+}
+
+/** The mail with the code that lets the owner of an address see what is kept of it. */
+export interface OwnerCodeMail {
+  readonly to: string;
+  /** Folded, as it is kept. */
+  readonly address: string;
+  readonly brand: string | undefined;
+  readonly language: Language | undefined;
+  readonly code: string;
+  readonly ipAddress: string | undefined;
 }
 
 export interface VerificationMail {
@@ -53,6 +68,8 @@ export interface EmailValidationDependencies {
   readonly follow: FollowRequest;
   /** Rejects with IdentityError `email-invalid` or `email-not-sent`. */
   readonly sendVerification: (mail: VerificationMail) => Promise<void>;
+  /** Rejects as `sendVerification` does. */
+  readonly sendOwnerCode: (mail: OwnerCodeMail) => Promise<void>;
   /** The URL under which the mailed link is opened: `…/validate/email/submitToken`. */
   readonly submitUrl: string;
   /** Whether mails have a short code beside the link. */
@@ -80,6 +97,12 @@ export function createEmailValidation(deps: EmailValidationDependencies): EmailV
       const { caller } = request;
       const followed = deps.follow({ threepid, what: 'verification', caller, brand });
       const send = (token: string, sid: number) => {
+        request.admitted?.(sid);
+        const ipAddress = request.clientAddress;
+        const addressed = { to: mailboxOf(threepid), address: threepid.address, brand, language };
+        if (request.forOwner) {
+          return deps.sendOwnerCode({ ...addressed, code: shortCodeOf(token), ipAddress });
+        }
         const query = new URLSearchParams({
           token,
           client_secret: clientSecret,
@@ -87,14 +110,11 @@ export function createEmailValidation(deps: EmailValidationDependencies): EmailV
           ...(brand === undefined ? {} : { brand }),
         });
         return deps.sendVerification({
-          to: mailboxOf(threepid),
-          address: threepid.address,
-          brand,
-          language,
+          ...addressed,
           link: `${deps.submitUrl}?${query}`,
           token,
           code: deps.shortCodes ? shortCodeOf(token) : undefined,
-          ipAddress: request.clientAddress,
+          ipAddress,
           lifetime: CODES.email.lifetime,
         });
       };

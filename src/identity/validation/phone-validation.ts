@@ -27,6 +27,8 @@ export interface PhoneValidationRequest {
   readonly sendAttempt: number;
   readonly nextLink: string | undefined;
   readonly caller: Caller;
+  /** Called once nothing refuses the message any more, with the session's id: it is now being handed over. */
+  readonly admitted?: (sid: number) => void;
 }
 
 export interface VerificationSms {
@@ -99,7 +101,10 @@ export function createPhoneValidation(deps: PhoneValidationDependencies): PhoneV
           sendAttempt,
           nextLink: usableNextLink(request.nextLink, deps),
           charge: () => followed.admit(() => deps.limits.charge(messageCharges(caller, phone))),
-          send: (code) => deps.sendVerification({ to: phone, code }),
+          send: (code, sid) => {
+            request.admitted?.(sid);
+            return deps.sendVerification({ to: phone, code });
+          },
         });
       });
       return { sid, phone };

@@ -28,7 +28,15 @@ export interface Validation {
    * Checks a code that came back.
    * @throws IdentityError `session-unknown`, `session-expired` (or its codes), `token-incorrect`
    */
-  submit(sid: number, clientSecret: string, code: string): Promise<Submitted>;
+  submit(
+    sid: number,
+    clientSecret: string,
+    code: string,
+    how?: {
+      /** Whether the short code made of a mail's token is as good, whatever mails of clients have. */
+      readonly shortCodes: boolean;
+    },
+  ): Promise<Submitted>;
   /** Takes down that the link of a message was opened, where it is one. Nothing comes of it, whoever opened it. */
   noteOpened(sid: number, clientSecret: string): Promise<void>;
   /** The address of a session, shortened, for who has a code of it that nobody can guess; expired ones, too. */
@@ -239,9 +247,9 @@ export function createValidation(deps: ValidationDependencies): Validation {
       }
     },
 
-    async submit(sid, clientSecret, given) {
+    async submit(sid, clientSecret, given, how) {
       const { session, event, error } = await storage.transaction(({ sessions }) =>
-        tryCode(sessions, { sid, clientSecret, given }, deps),
+        tryCode(sessions, { sid, clientSecret, given }, { ...deps, ...how }),
       );
       const { medium, address, nextLink } = session;
       if (event !== undefined) deps.trail.note({ event, medium, address });

@@ -6,6 +6,7 @@ import type { Lookup } from '../../identity/associations/lookup.ts';
 import type { Unbinding } from '../../identity/associations/unbinding.ts';
 import type { Invitations } from '../../identity/invitations/invitations.ts';
 import type { Refusals } from '../../identity/invitations/refusals.ts';
+import type { Owners } from '../../identity/owners/owners.ts';
 import type { ServerKeys } from '../../identity/server-keys.ts';
 import type { EmailValidation } from '../../identity/validation/email-validation.ts';
 import type { PhoneValidation } from '../../identity/validation/phone-validation.ts';
@@ -25,6 +26,9 @@ import { hashDetails } from './endpoints/hash-details.ts';
 import { lookup } from './endpoints/lookup.ts';
 import { lookupMapped } from './endpoints/lookup-mapped.ts';
 import { operatorLogo, type ReadLogo } from './endpoints/operator-logo.ts';
+import { ownerCookie } from './endpoints/owner/browser.ts';
+import { OWNER_PATH, type RenderOwnerPage } from './endpoints/owner/owner-form.ts';
+import { ownerPages } from './endpoints/owner/pages.ts';
 import type { RenderPage } from './endpoints/page-context.ts';
 import { ping } from './endpoints/ping.ts';
 import { pubkey } from './endpoints/pubkey.ts';
@@ -54,7 +58,10 @@ export interface ClientApiServices {
   readonly lookup: Lookup;
   readonly invitations: Invitations;
   readonly refusals: Refusals;
+  /** Undefined: their page is not served. */
+  readonly owners: Owners | undefined;
   readonly renderPage: RenderPage;
+  readonly renderOwnerPage: RenderOwnerPage;
   /** Undefined: there is none. */
   readonly readLogo: ReadLogo | undefined;
   /** Resolves when the database answers. */
@@ -134,6 +141,13 @@ export function clientApiRoutes(
     signing,
   ];
 
+  const { owners } = services;
+  const cookie = () => ownerCookie(switches.clientHttpBase, `${OWN}${OWNER_PATH}`);
+  const own = [
+    ...refuseInvitations(services),
+    ...(owners === undefined ? [] : ownerPages({ ...services, owners, cookie: cookie() })),
+  ];
+
   const routes: Routes[] = [
     { root: '', style: 'v2', endpoints: healthEndpoints(services) },
     {
@@ -158,7 +172,7 @@ export function clientApiRoutes(
         ]
       : []),
     { root: `${ROOT}/v2`, style: 'v2', endpoints: v2 },
-    { root: OWN, style: 'v2', tag: 'cognomen', endpoints: refuseInvitations(services) },
+    { root: OWN, style: 'v2', tag: 'cognomen', endpoints: own },
   ];
   return routes;
 }

@@ -43,11 +43,12 @@ function sendPage(reply: FastifyReply, page: PageAnswer): FastifyReply {
       'referrer-policy': 'no-referrer',
       'x-content-type-options': 'nosniff',
       'cache-control': 'no-store',
+      ...page.headers,
     })
     .send(page.html);
 }
 
-function sendFile(reply: FastifyReply, { type, bytes }: FileAnswer): FastifyReply {
+function sendFile(reply: FastifyReply, { type, bytes, headers }: FileAnswer): FastifyReply {
   return reply
     .headers({
       'content-type': type,
@@ -55,17 +56,19 @@ function sendFile(reply: FastifyReply, { type, bytes }: FileAnswer): FastifyRepl
       'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
       'x-content-type-options': 'nosniff',
       'cache-control': 'public, max-age=3600',
+      ...headers,
     })
     .send(bytes);
 }
 
-function sendRedirect(reply: FastifyReply, { location }: RedirectAnswer): FastifyReply {
+function sendRedirect(reply: FastifyReply, { location, headers }: RedirectAnswer): FastifyReply {
   return reply
     .code(302)
     .headers({
       location: asciiUrl(location),
       'referrer-policy': 'no-referrer',
       'cache-control': 'no-store',
+      ...headers,
     })
     .send();
 }

@@ -180,6 +180,7 @@ function handler(
       caller: { version, user, address: network, networks },
       brand: brandOf(query),
       acceptLanguage: request.raw.headers['accept-language'],
+      headers: request.raw.headers,
       pathParameters: request.params as Record<string, string>,
       signed,
     };

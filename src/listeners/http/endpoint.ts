@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller } from '../../identity/limits/charges.ts';
 import type { Operator } from '../../identity/operators/operator.ts';
 import type { IdentityFault } from '../../model/errors.ts';
@@ -22,6 +23,7 @@ export interface RequestContext {
   readonly brand: string | undefined;
   /** The Accept-Language header as it came. */
   readonly acceptLanguage: string | undefined;
+  readonly headers: Readonly<IncomingHttpHeaders>;
   /** Parts of the path that vary, percent-decoded. */
   readonly pathParameters: Readonly<Record<string, string>>;
   readonly signed: SignedRequest;
@@ -60,15 +62,25 @@ export class JsonText {
   }
 }
 
+/** Headers beside the usual ones, or in their place. */
+type MoreHeaders = Readonly<Record<string, string>>;
+
 export class PageAnswer {
   readonly status: number;
   readonly html: string;
   readonly contentSecurityPolicy: string;
+  readonly headers: MoreHeaders;
 
-  constructor(status: number, html: string, contentSecurityPolicy: string) {
+  constructor(
+    status: number,
+    html: string,
+    contentSecurityPolicy: string,
+    headers: MoreHeaders = {},
+  ) {
     this.status = status;
     this.html = html;
     this.contentSecurityPolicy = contentSecurityPolicy;
+    this.headers = headers;
   }
 }
 
@@ -76,18 +88,22 @@ export class PageAnswer {
 export class FileAnswer {
   readonly type: string;
   readonly bytes: Buffer;
+  readonly headers: MoreHeaders;
 
-  constructor(type: string, bytes: Buffer) {
+  constructor(type: string, bytes: Buffer, headers: MoreHeaders = {}) {
     this.type = type;
     this.bytes = bytes;
+    this.headers = headers;
   }
 }
 
 export class RedirectAnswer {
   readonly location: string;
+  readonly headers: MoreHeaders;
 
-  constructor(location: string) {
+  constructor(location: string, headers: MoreHeaders = {}) {
     this.location = location;
+    this.headers = headers;
   }
 }
 

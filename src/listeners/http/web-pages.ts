@@ -12,7 +12,11 @@ export const NOT_FOR_WEB_PAGES: Refusal = [403, 'M_FORBIDDEN'];
  * Whether a page of this same listener asks. Behind a proxy that changes the Host the browser's word tells, which it gives
  * where it trusts the connection, and no page can forge.
  */
-function isOwnPage({ origin, host, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+export function isOwnPage({
+  origin,
+  host,
+  'sec-fetch-site': site,
+}: Readonly<IncomingHttpHeaders>): boolean {
   if (site !== undefined) return site === 'same-origin';
   return origin === `http://${host}` || origin === `https://${host}`;
 }

@@ -46,6 +46,7 @@ export const KEYS: Readonly<Record<keyof Schema, readonly string[]>> = {
   cognomen_invitation_refusals: ['mailbox_hash'],
   cognomen_owner_notices: ['address'],
   cognomen_owner_notice_mails: ['mailbox', 'place'],
+  cognomen_owner_sessions: ['browser', 'medium', 'address'],
   cognomen_received_deletions: ['origin_server', 'medium', 'address'],
   cognomen_message_events: ['id'],
   cognomen_admin_tokens: ['id'],

@@ -151,27 +151,28 @@ export function personStore(engine: Engine, db: Db, notices: Notices): PersonSto
     },
   };
 
-  const received: Place = {
+  /** Rows of a small table, each of one address. */
+  const ofAddress = (
+    table: 'cognomen_received_deletions' | 'cognomen_owner_sessions',
+    columns: readonly string[],
+  ): Place => ({
     async find(person, limit) {
       if (person.kind === 'user') return [];
-      return db
-        .selectFrom('cognomen_received_deletions')
-        .select(['origin_server', 'medium', 'address', 'received_ts'])
-        .where('address', '=', person.address)
-        .where('medium', '=', person.medium)
-        .limit(limit)
-        .execute();
+      const { rows } = await sql<KeptRow>`select medium, address, ${sql.join(columns.map(sql.ref))}
+        from ${sql.table(table)}
+        where address = ${person.address} and medium = ${person.medium} limit ${limit}`.execute(db);
+      return rows;
     },
     async erase(person) {
       if (person.kind === 'user') return 0;
       const { numDeletedRows } = await db
-        .deleteFrom('cognomen_received_deletions')
+        .deleteFrom(table)
         .where('address', '=', person.address)
         .where('medium', '=', person.medium)
         .executeTakeFirst();
       return Number(numDeletedRows);
     },
-  };
+  });
 
   const accounts: Place = {
     async find(person) {
@@ -239,7 +240,8 @@ export function personStore(engine: Engine, db: Db, notices: Notices): PersonSto
     invitation_keys: inviteKeys,
     notices: owed,
     owner_notices: { find: notices.ownerNotices.keptOf, erase: notices.ownerNotices.remove },
-    received_deletions: received,
+    received_deletions: ofAddress('cognomen_received_deletions', ['origin_server', 'received_ts']),
+    owner_sessions: ofAddress('cognomen_owner_sessions', ['proven_ts', 'expires_ts']),
     account: accounts,
   };
 

@@ -233,6 +233,18 @@ export interface Schema extends OwnerNoticeTables {
     mailbox_hash: string;
     refused_ts: number;
   };
+  /** Which addresses a browser has proven on the owners' page, or is about to. */
+  cognomen_owner_sessions: {
+    /** A hash of its cookie. */
+    browser: string;
+    medium: string;
+    /** Folded. */
+    address: string;
+    sid: number;
+    /** Null: not yet. */
+    proven_ts: number | null;
+    expires_ts: number;
+  };
   /** Deletions peers sent lately: what they had said before may still be on its way. */
   cognomen_received_deletions: {
     origin_server: string;

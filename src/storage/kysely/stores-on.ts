@@ -16,6 +16,7 @@ import { onbindNoticeStore } from './onbind-notices.ts';
 import { adminTokenStore, auditStore } from './operators.ts';
 import { overviewStore } from './overview.ts';
 import { ownerNoticeStore } from './owner-notices.ts';
+import { ownerSessionStore } from './owner-sessions.ts';
 import { peerStore } from './peers.ts';
 import { pepperStore } from './peppers.ts';
 import { personStore } from './persons.ts';
@@ -57,6 +58,7 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     adminTokens: adminTokenStore(db),
     audit: auditStore(db),
     ownerNotices: ownerNoticeStore(engine, db),
+    ownerSessions: ownerSessionStore(db),
     peers: peerStore(engine, db),
     peppers: peppers(db),
     persons: personStore(engine, db, {

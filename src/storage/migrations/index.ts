@@ -23,6 +23,7 @@ import * as erasures from './0021-erasures.ts';
 import * as inviteMails from './0022-invite-mails.ts';
 import * as invitationRefusals from './0023-invitation-refusals.ts';
 import * as ownerNotices from './0024-owner-notices.ts';
+import * as ownerSessions from './0025-owner-sessions.ts';
 
 /** Where it is kept which are done. */
 const TABLE = 'cognomen_migrations';
@@ -59,6 +60,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0022-invite-mails': inviteMails,
     '0023-invitation-refusals': invitationRefusals,
     '0024-owner-notices': ownerNotices,
+    '0025-owner-sessions': ownerSessions,
   };
 }
 

@@ -679,6 +679,7 @@ export const OWN_KEYS: Readonly<Record<string, readonly string[]>> = {
     'operator.contact',
     'email.default_language',
   ],
+  'a page for owners of addresses': ['self_service.enabled'],
   'other providers of text messages': [
     'sms.provider',
     'sms.openmarket.url',

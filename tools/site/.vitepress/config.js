@@ -50,6 +50,7 @@ export default defineConfig({
         page('Mails and pages: templates', 'templates'),
         page('Command line', 'command-line'),
         page('Invitations', 'invitations'),
+        page('The owners’ page', 'owners-page'),
         page('Limits', 'limits'),
         page('Replication', 'replication'),
         page('Scaling', 'scaling'),
