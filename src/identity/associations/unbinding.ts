@@ -8,11 +8,9 @@ import type { Associations, UnbindingParty } from './associations.ts';
 export interface Unbinding {
   /**
    * Takes back the binding of the address to exactly that user; where there is none nothing changes.
-   * @param by the owner of the address, where the session is one in which they see themselves what they do: they are told
-   * of what others have done
    * @throws IdentityError `session-…`, `forbidden`, and what finding out who signed throws
    */
-  unbind(threepid: Unbound, mxid: string, proof: UnbindProof, by?: 'owner'): Promise<void>;
+  unbind(threepid: Unbound, mxid: string, proof: UnbindProof): Promise<void>;
 }
 
 /** Any medium and address: what was bound long ago may be none that could be bound today. */
@@ -49,11 +47,10 @@ export function createUnbinding(deps: {
   }
 
   return {
-    async unbind(threepid, mxid, proof, by) {
+    async unbind(threepid, mxid, proof) {
       const { medium } = threepid;
       const folded = { medium, address: foldAddress(medium, threepid.address) };
-      const party = await partyOf(folded, mxid, proof);
-      await associations.unbind(folded, mxid, by ?? party);
+      await associations.unbind(folded, mxid, await partyOf(folded, mxid, proof));
     },
   };
 }
