@@ -32,6 +32,7 @@ import {
 import { visibleText } from '../../src/identity/invitations/visible-text.ts';
 import { mailCharges, plainMailbox } from '../../src/identity/limits/charges.ts';
 import { homeserverKey, homeserverName } from '../../src/identity/limits/homeserver-accounts.ts';
+import { patternOfReply } from '../../src/identity/messages/reply-patterns.ts';
 import { isAdminToken } from '../../src/identity/operators/admin-tokens.ts';
 import { sameSecret } from '../../src/identity/secrets.ts';
 import { nextLinkWithSid, usableNextLink } from '../../src/identity/validation/next-link.ts';
@@ -517,6 +518,11 @@ export const PARSERS: readonly Parser[] = [
   {
     names: ['inSevenBits', 'labelled'],
     read: (text) => [inSevenBits(Buffer.from(text)), labelled(Buffer.from(text))],
+    ...MAIL,
+  },
+  {
+    names: ['patternOfReply'],
+    read: (text) => patternOfReply(text, 'ada@sample.test'),
     ...MAIL,
   },
   {
