@@ -2,6 +2,7 @@ import pino from 'pino';
 import type { Config } from '../config/config.ts';
 import { MAX_REPORT, readDeliveryReport } from '../delivery/mail/delivery-report.ts';
 import { createMigrationMails } from '../delivery/migration-mail.ts';
+import { createPreviews } from '../delivery/preview.ts';
 import { type Associations, createAssociations } from '../identity/associations/associations.ts';
 import { createOnbindNotices } from '../identity/invitations/onbind-notices.ts';
 import { createServerKeys } from '../identity/server-keys.ts';
@@ -37,6 +38,7 @@ export function operationContext(
   return {
     associations: () => associationsOf(made),
     ...operatorMessages(config, { ...made, ...telling }),
+    previews: createPreviews(config, { clock: made.clock, logger: silent }),
     signUrl: signUrlOf(config),
     deliveryReports: { read: readDeliveryReport, mostOctets: MAX_REPORT },
     parsePhoneNumber: createPhoneNumbers().parse,

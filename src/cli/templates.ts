@@ -3,7 +3,7 @@ import path from 'node:path';
 import pino from 'pino';
 import { readConfig } from '../config/load.ts';
 import { surroundings } from '../config/surroundings.ts';
-import { type Preview, previews } from '../delivery/preview.ts';
+import { createPreviews, type Preview } from '../delivery/preview.ts';
 import { LANGUAGES } from '../model/languages.ts';
 import { systemClock } from '../platform/clock.ts';
 import { OperatorError } from '../platform/operator-error.ts';
@@ -54,11 +54,17 @@ async function run({ config: files, args, own }: CommandLine): Promise<number> {
   const folder = own['out']?.at(-1) ?? 'template-previews';
   const brand = own['brand']?.at(-1);
   const { config } = await readConfig(files, surroundings());
-  const deps = { clock: systemClock, logger: pino({ level: 'silent' }) };
+  const previews = createPreviews(config, {
+    clock: systemClock,
+    logger: pino({ level: 'silent' }),
+  });
   const all: Preview[] = [];
   try {
     for (const language of languages) {
-      all.push(...(await previews(config, deps, { brand, language })));
+      for (const name of previews.names) {
+        const one = await previews.of({ name, brand, language });
+        if (one !== undefined) all.push(one);
+      }
     }
     await mkdir(folder, { recursive: true });
     for (const one of all) await writeFile(path.join(folder, fileOf(one)), one.html);

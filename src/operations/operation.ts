@@ -6,6 +6,7 @@ import type { DeliveryReport } from '../identity/messages/delivery-reports.ts';
 import type { TestMessages } from '../identity/messages/test-messages.ts';
 import type { ServerKeys } from '../identity/server-keys.ts';
 import type { Schema } from '../model/json-schema.ts';
+import type { Language } from '../model/languages.ts';
 import type { Clock } from '../platform/clock.ts';
 import { OperatorError } from '../platform/operator-error.ts';
 import type { PhoneNumbers } from '../platform/phone-numbers.ts';
@@ -31,6 +32,25 @@ export interface OperationContext {
   associations(): Promise<Pick<Associations, 'bind' | 'unbind'>>;
   readonly testMessages: TestMessages;
   readonly sendInvitationAgain: SendAgain;
+  /** What mails and pages look like, with sample values. */
+  readonly previews: {
+    readonly names: readonly string[];
+    brands(): Promise<readonly string[]>;
+    /** Undefined where there is none of that name. @throws Error a template that cannot be used */
+    of(asked: {
+      readonly name: string;
+      readonly brand: string | undefined;
+      readonly language: Language;
+    }): Promise<
+      | {
+          readonly brand: string;
+          readonly html: string;
+          readonly subject: string | undefined;
+          readonly text: string | undefined;
+        }
+      | undefined
+    >;
+  };
   /** The URL of `sign-ed25519`, for mails of invitations. */
   readonly signUrl: string;
   /** Reports on the delivery of mails, as they come from mail servers. */

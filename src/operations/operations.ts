@@ -9,10 +9,12 @@ import { cancelInvite, expireInvite, listInvites, resendInvite, showInvite } fro
 import { listLimits, resetLimits } from './limits.ts';
 import { lookup } from './lookup.ts';
 import { testMail, testSms } from './message-tests.ts';
+import { showOutcomes } from './messages.ts';
 import type { AnyOperation } from './operation.ts';
 import { dropOutbox, listOutbox, retryOutbox } from './outbox.ts';
 import { addPeer, disablePeer, enablePeer, listPeers, removePeer, showPeers } from './peers.ts';
 import { erasePerson, exportPerson } from './person.ts';
+import { listTemplates, previewMessage } from './previews.ts';
 import { allowInvites, showRefusals } from './refusals.ts';
 import { deleteSession, listSessions } from './sessions.ts';
 import { stats } from './stats.ts';
@@ -24,6 +26,9 @@ export const OPERATIONS: readonly AnyOperation[] = [
   stats,
   lookup,
   trace,
+  showOutcomes,
+  listTemplates,
+  previewMessage,
   testMail,
   takeDeliveryReport,
   testSms,

@@ -32,6 +32,7 @@ import {
 import { visibleText } from '../../src/identity/invitations/visible-text.ts';
 import { mailCharges } from '../../src/identity/limits/charges.ts';
 import { homeserverKey, homeserverName } from '../../src/identity/limits/homeserver-accounts.ts';
+import { patternOfReply } from '../../src/identity/messages/reply-patterns.ts';
 import { isAdminToken } from '../../src/identity/operators/admin-tokens.ts';
 import { browserOf, formTokenOf, isOwnerToken } from '../../src/identity/owners/owner-tokens.ts';
 import { sameSecret } from '../../src/identity/secrets.ts';
@@ -533,6 +534,11 @@ export const PARSERS: readonly Parser[] = [
   {
     names: ['inSevenBits', 'labelled'],
     read: (text) => [inSevenBits(Buffer.from(text)), labelled(Buffer.from(text))],
+    ...MAIL,
+  },
+  {
+    names: ['patternOfReply'],
+    read: (text) => patternOfReply(text, 'ada@sample.test'),
     ...MAIL,
   },
   {

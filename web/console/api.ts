@@ -5,6 +5,7 @@ import type { cancelInvite, listInvites, resendInvite } from '../../src/operatio
 import type { listLimits, resetLimits } from '../../src/operations/limits.ts';
 import type { lookup } from '../../src/operations/lookup.ts';
 import type { testMail, testSms } from '../../src/operations/message-tests.ts';
+import type { showOutcomes } from '../../src/operations/messages.ts';
 import type { dropOutbox, listOutbox, retryOutbox } from '../../src/operations/outbox.ts';
 import type {
   addPeer,
@@ -14,6 +15,7 @@ import type {
   showPeers,
 } from '../../src/operations/peers.ts';
 import type { erasePerson, exportPerson } from '../../src/operations/person.ts';
+import type { listTemplates, previewMessage } from '../../src/operations/previews.ts';
 import type { stats } from '../../src/operations/stats.ts';
 import type { trace } from '../../src/operations/trace.ts';
 import { renewed, signedOut, token } from './session.ts';
@@ -35,6 +37,9 @@ export interface Looks {
   doctor: ResultOf<typeof doctor>;
   stats: ResultOf<typeof stats>;
   trace: ResultOf<typeof trace>;
+  'messages/outcomes': ResultOf<typeof showOutcomes>;
+  'messages/templates': ResultOf<typeof listTemplates>;
+  'messages/preview': ResultOf<typeof previewMessage>;
   export: ResultOf<typeof exportPerson>;
 }
 

@@ -39,6 +39,8 @@ export interface Brands {
    * TemplateError when it is rendered and cannot be used.
    */
   find(kind: TemplateKind, brand: string | undefined): Promise<FoundTemplate>;
+  /** The brands there are templates of: those that come with the server, and the operator's. */
+  names(): Promise<string[]>;
   /** What the configuration names and is not there, one line each. */
   missing(): Promise<string[]>;
   /** Tries the operator's templates of every brand; what is wrong with them, one line each. */
@@ -101,6 +103,11 @@ export function createBrands(config: BrandsConfig, deps: TemplateFilesDependenci
 
   return {
     find,
+    async names() {
+      const folders = await readdir(templatesPath, { withFileTypes: true }).catch(() => []);
+      const own = folders.filter((one) => one.isDirectory() && isBrandName(one.name));
+      return [...new Set([...BUILT_IN_BRANDS, ...own.map(({ name }) => name)])].sort();
+    },
     async missing() {
       const entries = await readdir(templatesPath).catch(() => undefined);
       const isKnown = [...BUILT_IN_BRANDS, ...(entries ?? []), ''].includes(defaultBrand);

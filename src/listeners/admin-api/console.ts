@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PACKAGE_FOLDER } from '../../platform/package-folder.ts';
 import type { ServedFile } from '../http/files.ts';
+import { PREVIEW_FRAME } from './preview-frame.ts';
 
 /** What the build wrote of a file of the console: under which path, which type, and whether its name tells its content. */
 interface BuiltFile {
@@ -20,6 +21,8 @@ const contentSecurityPolicy = (issuer: string | undefined) =>
     "default-src 'none'",
     ...["script-src 'self'", "style-src 'self'", "img-src 'self'"],
     ["connect-src 'self'", issuer].filter((source) => source !== undefined).join(' '),
+    // The frame that shows templates.
+    "frame-src 'self'",
     ...["base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
     "require-trusted-types-for 'script'",
   ].join('; ');
@@ -48,16 +51,15 @@ export async function consoleFiles({ signsInAt }: ConsoleOptions): Promise<Serve
   const list: readonly BuiltFile[] = JSON.parse(
     await readFile(path.join(FOLDER, 'files.json'), 'utf8'),
   );
-  return Promise.all(
-    list.map(async ({ name, path: url, type, isHashed }) => ({
-      path: url,
-      body: await readFile(path.join(FOLDER, name)),
-      headers: {
-        ...HEADERS,
-        'content-security-policy': policy,
-        'content-type': type,
-        'cache-control': isHashed ? 'public, max-age=31536000, immutable' : 'no-cache',
-      },
-    })),
-  );
+  const built = list.map(async ({ name, path: url, type, isHashed }) => ({
+    path: url,
+    body: await readFile(path.join(FOLDER, name)),
+    headers: {
+      ...HEADERS,
+      'content-security-policy': policy,
+      'content-type': type,
+      'cache-control': isHashed ? 'public, max-age=31536000, immutable' : 'no-cache',
+    },
+  }));
+  return [...(await Promise.all(built)), PREVIEW_FRAME];
 }

@@ -1,11 +1,23 @@
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { Medium } from '../../model/addresses.ts';
 import type { Db } from '../engines/engine.ts';
 import type { MessageEvent, MessageEventStore, NewMessageEvent } from '../stores/index.ts';
+import type { Schema } from './schema.ts';
 
 const TABLE = 'cognomen_message_events';
 /** Events of one address. */
 const MOST = 50;
+
+const eventOf = (row: Selectable<Schema[typeof TABLE]>): MessageEvent => ({
+  medium: row.medium as Medium,
+  address: row.address,
+  event: row.event,
+  first: row.first_ts,
+  last: row.last_ts,
+  times: row.times,
+  mxid: row.mxid ?? undefined,
+  details: JSON.parse(row.details),
+});
 
 export function messageEventStore(db: Db): MessageEventStore {
   /** Without those that only follow others, and of whose address there are none. */
@@ -78,18 +90,13 @@ export function messageEventStore(db: Db): MessageEventStore {
         .orderBy('first_ts')
         .orderBy('id')
         .execute();
-      return rows.map(
-        (row): MessageEvent => ({
-          medium: row.medium as Medium,
-          address: row.address,
-          event: row.event,
-          first: row.first_ts,
-          last: row.last_ts,
-          times: row.times,
-          mxid: row.mxid ?? undefined,
-          details: JSON.parse(row.details),
-        }),
-      );
+      return rows.map(eventOf);
+    },
+
+    async newest(before, limit) {
+      let newest = db.selectFrom(TABLE).selectAll().orderBy('id', 'desc').limit(limit);
+      if (before !== undefined) newest = newest.where('id', '<', before);
+      return (await newest.execute()).map((row) => ({ ...eventOf(row), id: row.id }));
     },
 
     async recent(medium, since, among) {

@@ -28,6 +28,8 @@ export interface MessageEventStore {
   add(events: readonly NewMessageEvent[]): Promise<void>;
   /** Of a folded address, in the order in which they came about. */
   of(medium: Medium, address: string): Promise<MessageEvent[]>;
+  /** The newest of all, each with its id; those before that id where one is given. */
+  newest(before: number | undefined, limit: number): Promise<(MessageEvent & { id: number })[]>;
   /** How many there are of each kind since then, among so many of the newest of all. */
   recent(medium: Medium, since: number, among: number): Promise<Map<string, number>>;
   /**

@@ -8,6 +8,8 @@ import { Said } from '../parts/said.tsx';
 import { Screen } from '../parts/screen.tsx';
 import { mayChange } from '../session.ts';
 import { TEXTS } from '../texts.ts';
+import { OutcomesPanels } from './outcomes.tsx';
+import { PreviewPanel } from './preview.tsx';
 
 const T = TEXTS.messages;
 type Tested = Changes['mail/test'];
@@ -66,6 +68,7 @@ function Test({ title, label, send }: TestProps) {
     });
   return (
     <Panel title={title}>
+      <p class="hint">{T.testAbout}</p>
       <Asking label={label} button={T.send} isRequired isBusy={doing.isBusy} asked={asked} />
       {doing.isBusy && <Busy text={T.sending} />}
       {doing.fault !== undefined && <Failed fault={doing.fault} />}
@@ -77,21 +80,25 @@ function Test({ title, label, send }: TestProps) {
 export function MessagesScreen() {
   return (
     <Screen title={T.title} lead={T.lead}>
+      <OutcomesPanels />
+      <PreviewPanel />
       {mayChange() ? (
         <>
           <Test
-            title={TEXTS.media['email'] ?? ''}
+            title={T.testOf(TEXTS.media['email'] ?? '')}
             label={T.mail}
             send={(address) => change('mail/test', { address })}
           />
           <Test
-            title={TEXTS.media['msisdn'] ?? ''}
+            title={T.testOf(TEXTS.media['msisdn'] ?? '')}
             label={T.sms}
             send={(number) => change('sms/test', { number })}
           />
         </>
       ) : (
-        <Notice tone="calm">{T.forOperators}</Notice>
+        <Panel title={T.test}>
+          <Notice tone="calm">{T.forOperators}</Notice>
+        </Panel>
       )}
     </Screen>
   );
