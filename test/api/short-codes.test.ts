@@ -42,6 +42,13 @@ describe.each(ENGINES)('the short code in a mail, on %s,', (engine) => {
     }
   });
 
+  test('is not looked for in a text that nobody types', async () => {
+    const mail = await mailed(server, 'long@sample.test');
+    const { errcode } = await mail.submit(`${' '.repeat(500_000)}${mail.code}`);
+    expect(errcode).toBe('M_TOKEN_INCORRECT');
+    expect(await mail.submit(mail.code)).toEqual({ success: true });
+  });
+
   test('is another for each mail, and each works', async () => {
     const first = await mailed(server, 'twice@sample.test', 1);
     const second = await mailed(server, 'twice@sample.test', 2);
