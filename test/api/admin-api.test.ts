@@ -406,11 +406,14 @@ describe('the admin API', () => {
         http: 'obey_x_forwarded_for = true\ntrusted_proxies = 127.0.0.1',
       },
     });
-    const good = (await createAdminToken(other.config.files[0] ?? '', 'viewer')).token;
+    const token = async (name: string) =>
+      (await createAdminToken(other.config.files[0] ?? '', 'viewer', '--name', name)).token;
+    const [good, late, known] = [await token('good'), await token('late'), await token('known')];
     const ask = (bearer: string, from: string) =>
       request(`${other.adminUrl}${ADMIN_ROOT}/stats`, {
         headers: { authorization: `Bearer ${bearer}`, 'x-forwarded-for': from },
       });
+    expect((await ask(known, '203.0.113.5')).status).toBe(200);
     // At once, so that none is counted too late.
     const tries = await Promise.all(
       Array.from({ length: 80 }, (_, index) => ask(`cognomen_admin_${index}`, '203.0.113.5')),
@@ -420,8 +423,13 @@ describe('the admin API', () => {
     expect(code(refused)).toEqual([429, 'M_LIMIT_EXCEEDED']);
     expect(refused.json.retry_after_ms).toBeGreaterThan(0);
     expect((await ask(good, '203.0.113.6')).status).toBe(200);
+    // Who was in before is not kept out, until the token ends.
+    expect((await ask(known, '203.0.113.5')).status).toBe(200);
+    await other.database.execute("delete from cognomen_admin_tokens where name = 'known'");
+    expect((await ask(known, '203.0.113.5')).status).toBe(401);
+    expect((await ask(known, '203.0.113.5')).status).toBe(429);
     other.clock.advance(refused.json.retry_after_ms);
-    expect((await ask(good, '203.0.113.5')).status).toBe(200);
+    expect((await ask(late, '203.0.113.5')).status).toBe(200);
     for (let asked = 0; asked < 100; asked++) {
       expect((await ask(good, '203.0.113.7')).status).toBe(200);
     }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { IdentityError } from '../../model/errors.ts';
 import type { Ask, Buckets } from '../../platform/buckets.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -9,8 +10,8 @@ import type { Issuer, Operator } from './operator.ts';
 export interface Admission {
   /**
    * @param network whose wrong tokens are counted together
-   * @throws IdentityError `token-unknown`; `limit-exceeded` for all from a network that sent too many wrong tokens, and
-   *   for an operator who asks too often. UnavailableError
+   * @throws IdentityError `token-unknown`; `limit-exceeded` for all from a network that sent too many wrong tokens, but for
+   *   those whose token was good before, and for an operator who asks too often. UnavailableError
    */
   admit(
     token: string | undefined,
@@ -34,11 +35,22 @@ const MOST_CHARACTERS = 8192;
 const WRONG_TOKENS = { burst: 60, rateHz: 1 / 10 };
 /** Each request for a person is a row of the trail, which is kept for long. */
 const REQUESTS = { burst: 600, rateHz: 2 };
+/** Tokens that were good, and are remembered: those that were used longest ago are forgotten. */
+const REMEMBERED = 1000;
 
 const unknown = () => new IdentityError('token-unknown', 'The token is missing or not known');
 
 export function createAdmission(deps: AdmissionDependencies): Admission {
   const { buckets, issuer } = deps;
+  /** By their hashes, in the order of use: who sends wrong tokens from their network is not to keep them out. */
+  const good = new Set<string>();
+
+  function remember(name: string): void {
+    good.delete(name);
+    good.add(name);
+    const [oldest] = good.size > REMEMBERED ? good : [];
+    if (oldest !== undefined) good.delete(oldest);
+  }
 
   async function take(limit: 'admin.wrong_tokens' | 'admin.requests', key: string) {
     const measures = limit === 'admin.requests' ? REQUESTS : WRONG_TOKENS;
@@ -61,13 +73,18 @@ export function createAdmission(deps: AdmissionDependencies): Admission {
   return {
     async admit(token, { network, address }) {
       if (token === undefined || token.length > MOST_CHARACTERS) throw unknown();
-      const attempt = await take('admin.wrong_tokens', network);
+      const name = hash('sha256', token, 'base64url');
+      const attempts = good.has(name) ? [] : [await take('admin.wrong_tokens', network)];
       const found = await find(token).catch((error: unknown) => {
-        buckets.giveBack([attempt]);
+        buckets.giveBack(attempts);
         throw error;
       });
-      if (found === undefined) throw unknown();
-      buckets.giveBack([attempt]);
+      if (found === undefined) {
+        good.delete(name);
+        throw unknown();
+      }
+      buckets.giveBack(attempts);
+      remember(name);
       await take('admin.requests', found.who);
       return { ...found, via: 'api', origin: address ?? 'unknown' };
     },
