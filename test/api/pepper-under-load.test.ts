@@ -67,7 +67,7 @@ describe.each(ENGINES)('rotations under load, on %s,', (engine) => {
     const callers = Array.from({ length: CALLERS }, (_, name) => caller(name));
     for (let rotation = 1; rotation <= ROTATIONS; rotation++) {
       expect((await beginBeside(first.config.db)).outcome).toBe('begun');
-      await expect.poll(() => announced.size, { timeout: 50_000 }).toBe(1 + rotation);
+      await expect.poll(() => announced.size, { timeout: 100_000 }).toBe(1 + rotation);
     }
     isOver = true;
     await Promise.all(callers);

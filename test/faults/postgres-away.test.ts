@@ -144,7 +144,10 @@ describe.runIf(ENGINES.includes('postgres'))('PostgreSQL', () => {
       await database.execute(`grant all on all tables in schema public to ${user}`);
       await database.execute(`grant all on all sequences in schema public to ${user}`);
       const config = proxy.config.replace(/:\/\/[^@]*@/, `://${user}:few@`);
-      server = await startTestServer({ database, sections: { db: `${config}\n${LIMITS}` } });
+      server = await startTestServer({
+        database,
+        sections: { db: `${config}\ndb.connect_timeout = 60` },
+      });
       const names = Array.from({ length: 12 }, (_, i) => `name${i}`);
       const answers = await Promise.all([...names.map(bind), ...names.map(() => health())]);
       expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));

@@ -1,4 +1,7 @@
+import pino from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { NO_DATABASE_METRICS } from '../../src/platform/database-metrics.ts';
+import { watchReplicas } from '../../src/storage/engines/postgres/replicas.ts';
 import { ENGINES } from '../support/databases.ts';
 import { get, postJson } from '../support/http.ts';
 import { hashOf, lookUp } from '../support/peppers.ts';
@@ -8,6 +11,8 @@ import { startTestServer, type TestServer } from '../support/server.ts';
 
 const USED = 'Lookups are read from a replica';
 const LEFT_OUT = 'A replica is left out';
+/** Seconds that a busy machine does not make it late by. */
+const MAX_LAG = 5;
 
 describe.runIf(ENGINES.includes('postgres'))('a standby that lookups are read from', () => {
   let primary: PostgresServer;
@@ -27,7 +32,7 @@ describe.runIf(ENGINES.includes('postgres'))('a standby that lookups are read fr
     await primary.stop();
   });
 
-  async function start(readUrl = standby.url, maxLag = 1): Promise<void> {
+  async function start(readUrl = standby.url, maxLag = MAX_LAG): Promise<void> {
     const escaped = (url: string) => url.replaceAll('%', '%%');
     const numbered = (text: string) => {
       let number = 0;
@@ -94,6 +99,54 @@ describe.runIf(ENGINES.includes('postgres'))('a standby that lookups are read fr
       );
       await bind(one, '@grace:sample.test');
       expect(await lookup(one)).toBe('@grace:sample.test');
+    }
+  });
+
+  test('is not read before it has what was committed and is not written yet', async () => {
+    // Commits do not wait for the disk here, and for long nobody writes what they leave.
+    await query(primary.url, "alter system set wal_writer_delay = '10s'");
+    await query(primary.url, 'select pg_reload_conf()');
+    await query(primary.url, 'create table committed (number int)');
+    await query(primary.url, 'select pg_switch_wal()');
+    const tables = () => query(standby.url, "select to_regclass('committed') is not null as there");
+    await expect.poll(tables).toEqual([{ there: true }]);
+    let looks = 0;
+    const at = (url: string) => ({
+      query: (text: string, values: readonly unknown[]) => query(url, text, [...values]),
+      end: async () => {},
+      counts: () => ({ open: 0, inUse: 0, waiting: 0 }),
+    });
+    const replicas = watchReplicas({
+      replicas: [{ name: 'standby', connect: async () => at(standby.url) as never }],
+      primary: {
+        query: (text, values) => {
+          looks++;
+          return at(primary.url).query(text, values);
+        },
+      },
+      maxLag: 60_000,
+      logger: pino({ level: 'silent' }),
+      metrics: NO_DATABASE_METRICS,
+    });
+    try {
+      await expect.poll(() => replicas.pick()).toBeDefined();
+      await query(primary.url, 'insert into committed values (1)');
+      replicas.requireCurrent();
+      const before = looks;
+      const read: unknown[] = [];
+      await expect
+        .poll(async () => {
+          const picked = replicas.pick();
+          if (picked) read.push(...(await picked.query('select count(*)::int from committed', [])));
+          return looks - before;
+        })
+        .toBeGreaterThan(3);
+      expect(read).toEqual(read.map(() => ({ count: 1 })));
+    } finally {
+      await replicas.stop();
+      await query(primary.url, 'drop table committed');
+      await query(primary.url, 'alter system reset wal_writer_delay');
+      await query(primary.url, 'select pg_reload_conf()');
     }
   });
 
@@ -182,11 +235,12 @@ describe.runIf(ENGINES.includes('postgres'))('a standby that lookups are read fr
       const begun = performance.now();
       const found = await Promise.all(Array.from({ length: 20 }, () => lookup(name)));
       expect(found).toEqual(Array(20).fill('@ada:sample.test'));
-      expect(performance.now() - begun).toBeLessThan(6000);
+      expect(performance.now() - begun).toBeLessThan(20_000);
       await expect.poll(() => lines(LEFT_OUT).length).toBe(1);
       const after = performance.now();
       await lookup(name);
-      expect(performance.now() - after).toBeLessThan(1000);
+      // Each time would be two seconds.
+      expect(performance.now() - after).toBeLessThan(2000);
     });
     await untilUsed(2);
   });

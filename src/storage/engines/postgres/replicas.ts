@@ -35,7 +35,12 @@ const REMEMBERED = 600;
 /** Of a physical standby they are the same. */
 const IDENTITY = `select (select system_identifier::text from pg_control_system()) || ' ' || oid as identity
   from pg_database where datname = current_database()`;
-const WRITTEN = "select (pg_current_wal_lsn() - '0/0')::float8 as position";
+/**
+ * Also what was committed without waiting for the disk, and is not written yet. Behind the end of a page the place for the
+ * next record comes after that page's header (24 bytes, or 40 in a file's first one), and a replica stays before it.
+ */
+const WRITTEN = `select (place - case when place % page in (24, 40) then place % page else 0 end)::float8 as position
+  from (select pg_current_wal_insert_lsn() - '0/0' as place, current_setting('wal_block_size')::int as page) as log`;
 const REPLAYED = `select (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() end - '0/0')::float8 as position`;
 
 /** Where the primary was, at that time, when so often its state had been required. */
