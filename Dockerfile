@@ -42,6 +42,7 @@ COPY --from=build --chown=993:993 /data /data
 # Users, folder, variables and port are those of Sydent's image.
 ENV PATH=/usr/local/bin:/usr/bin:/bin \
     NODE_OPTIONS=--max-semi-space-size=2 \
+    MALLOC_ARENA_MAX=2 \
     SYDENT_CONF=/data/sydent.conf \
     SYDENT_DB_PATH=/data/sydent.db \
     SYDENT_PID_FILE=/data/sydent.pid

@@ -52,7 +52,11 @@ const canPin = (() => {
 })();
 
 /** Runs Node on that processor. */
-export function runNode(core: 0 | 1, args: readonly string[], more: { ipc?: boolean } = {}) {
+export function runNode(
+  core: 0 | 1,
+  args: readonly string[],
+  more: { ipc?: boolean; env?: Readonly<Record<string, string>> } = {},
+) {
   const [command = '', ...rest] = [
     ...(canPin ? ['taskset', '-c', String(core)] : []),
     process.execPath,
@@ -60,6 +64,7 @@ export function runNode(core: 0 | 1, args: readonly string[], more: { ipc?: bool
   ];
   return spawn(command, rest, {
     stdio: ['ignore', 'pipe', 'pipe', ...(more.ipc ? (['ipc'] as const) : [])],
+    env: { ...process.env, ...more.env },
   });
 }
 
@@ -107,6 +112,8 @@ export interface ServerProgram extends Program {
 }
 
 const MAIN = path.join(import.meta.dirname, '../dist/main.js');
+/** As the package's unit and the image have it (docs/performance.md, Memory). */
+const PACKAGED = { NODE_OPTIONS: '--max-semi-space-size=2', MALLOC_ARENA_MAX: '2' };
 
 /** Starts the built server as an operator would, and waits for its first answer. */
 export async function startServer(options: {
@@ -117,7 +124,9 @@ export async function startServer(options: {
   readonly flags?: readonly string[];
 }): Promise<ServerProgram> {
   const begin = performance.now();
-  const child = runNode(0, [...(options.flags ?? []), MAIN, 'serve', '-c', options.config]);
+  const child = runNode(0, [...(options.flags ?? []), MAIN, 'serve', '-c', options.config], {
+    env: PACKAGED,
+  });
   let log = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     log = (log + chunk).slice(-10_000);

@@ -3,6 +3,7 @@ import { IdentityError } from '../../model/errors.ts';
 import { lookupHash } from '../../model/lookup-hash.ts';
 import { isNewer, newestOf } from '../../model/precedence.ts';
 import type { Clock } from '../../platform/clock.ts';
+import { createSemaphore } from '../../platform/semaphore.ts';
 import { yieldToEventLoop } from '../../platform/yield-to-event-loop.ts';
 import type {
   FoundAssociation,
@@ -35,10 +36,10 @@ export interface Lookup {
   hashDetails(): Promise<HashDetails>;
   /**
    * The users of addresses that are hashed (`sha256`), or written as `address medium` (`none`):
-   * pairs of the address exactly as given and the user, each address once, those without one left out.
+   * by the address exactly as given, those without one left out.
    * @throws IdentityError `parameter-invalid`, `pepper-invalid`, `too-many-addresses`
    */
-  findMapped(query: MappedQuery, caller: Caller): Promise<[string, string][]>;
+  findMapped(query: MappedQuery, caller: Caller): Promise<ReadonlyMap<string, string>>;
   /** The user whom an address, in whatever spelling, is bound to; undefined when there is none. */
   userOf(medium: string, address: string, caller: Caller): Promise<string | undefined>;
 }
@@ -74,6 +75,11 @@ export interface LookupDependencies {
 
 /** So many keys are looked up in one statement, and before each statement and the answer others get their turn. */
 const BATCH = 500;
+/**
+ * Of lookups of more addresses than that so many are under way, and the others wait: one of 10,000 has some megabytes
+ * until it is answered.
+ */
+const LARGE = { addresses: 1000, places: 2 };
 
 /** Medium and address of `address medium`; undefined when it is nothing of that kind. */
 function parsePlain(entry: string): QueriedThreePid | undefined {
@@ -84,6 +90,7 @@ function parsePlain(entry: string): QueriedThreePid | undefined {
 export function createLookup(deps: LookupDependencies): Lookup {
   const { storage, peppers, keys, clock, limits, addressLimit } = deps;
   const { lookups } = storage.stores;
+  const large = createSemaphore({ waiting: { each: Number.POSITIVE_INFINITY } });
   const algorithms: readonly Algorithm[] = deps.allowNone ? ['sha256', 'none'] : ['sha256'];
 
   function refuseTooMany(count: number): void {
@@ -94,24 +101,45 @@ export function createLookup(deps: LookupDependencies): Lookup {
     );
   }
 
-  /** The newest association for each key, by a name that `nameOf` gives it. */
-  async function newestByKey<Found extends FoundByHash>(
+  /** Charges the caller for the addresses, and looks them up, when there is a place for so many. */
+  async function admitted<T>(
+    caller: Caller,
+    addresses: readonly string[],
+    find: () => Promise<T>,
+  ): Promise<T> {
+    const place =
+      addresses.length > LARGE.addresses ? large.enter('lookup', LARGE.places) : undefined;
+    await place?.turn;
+    try {
+      await limits.admit(caller, addresses);
+      return await find();
+    } finally {
+      place?.leave();
+    }
+  }
+
+  /**
+   * Takes the newest association for each key, by a name that `nameOf` gives it, which no other key's has. What else was
+   * found of it is gone by the next statement: of many keys it would fill the memory.
+   */
+  async function takeNewest<Found extends FoundByHash>(
     find: (keys: readonly string[], now: number) => Promise<Found[]>,
     queried: readonly string[],
     nameOf: (found: Found) => string,
-  ): Promise<ReadonlyMap<string, Found>> {
+    take: (name: string, newest: Found) => void,
+  ): Promise<void> {
     const now = clock.latest();
-    const newest = new Map<string, Found>();
-    for (let from = 0; from < queried.length; from += BATCH) {
-      if (queried.length > BATCH) await yieldToEventLoop();
-      const batch = [...new Set(queried.slice(from, from + BATCH))];
-      for (const association of await find(batch, now)) {
+    const keys = [...new Set(queried)];
+    for (let from = 0; from < keys.length; from += BATCH) {
+      if (keys.length > BATCH) await yieldToEventLoop();
+      const newest = new Map<string, Found>();
+      for (const association of await find(keys.slice(from, from + BATCH), now)) {
         const name = nameOf(association);
         if (isNewer(association, newest.get(name))) newest.set(name, association);
       }
+      for (const [name, association] of newest) take(name, association);
     }
-    if (queried.length > BATCH) await yieldToEventLoop();
-    return newest;
+    if (keys.length > BATCH) await yieldToEventLoop();
   }
 
   /** The association of each address, in their order. */
@@ -123,10 +151,12 @@ export function createLookup(deps: LookupDependencies): Lookup {
       if (folded.length % BATCH === BATCH - 1) await yieldToEventLoop();
       folded.push(pair && foldAddress(...pair));
     }
-    const newest = await newestByKey(
+    const newest = new Map<string, FoundAssociation>();
+    await takeNewest(
       lookups.byAddresses,
       folded.filter((address) => address !== undefined),
       (found) => `${found.medium} ${found.key}`,
+      (name, association) => newest.set(name, association),
     );
     return threepids.map((pair, index) => pair && newest.get(`${pair[0]} ${folded[index]}`));
   }
@@ -146,8 +176,7 @@ export function createLookup(deps: LookupDependencies): Lookup {
     async findMany(threepids, caller) {
       refuseTooMany(threepids.length);
       const asked = threepids.map(([medium, address]) => `${address} ${medium}`);
-      await limits.admit(caller, asked);
-      const found = await findPlain(threepids);
+      const found = await admitted(caller, asked, () => findPlain(threepids));
       return found.flatMap((association): [string, string, string][] =>
         association ? [[association.medium, association.address, association.mxid]] : [],
       );
@@ -173,21 +202,23 @@ export function createLookup(deps: LookupDependencies): Lookup {
         });
       }
       refuseTooMany(addresses.length);
-      await limits.admit(caller, addresses);
+      const users = new Map<string, string>();
       if (algorithm === 'none') {
-        const found = await findPlain(addresses.map(parsePlain));
-        const users = new Map<string, string>();
+        const found = await admitted(caller, addresses, () => findPlain(addresses.map(parsePlain)));
         for (const [index, association] of found.entries()) {
           if (association) users.set(addresses[index] ?? '', association.mxid);
         }
-        return [...users];
+        return users;
       }
-      const newest = await newestByKey(
-        (hashes, now) => lookups.byHashes(hashes, now, number),
-        addresses,
-        (found) => found.key,
+      await admitted(caller, addresses, () =>
+        takeNewest(
+          (hashes, now) => lookups.byHashes(hashes, now, number),
+          addresses,
+          ({ key }) => key,
+          (hash, { mxid }) => users.set(hash, mxid),
+        ),
       );
-      return [...newest].map(([hash, association]) => [hash, association.mxid]);
+      return users;
     },
 
     async userOf(medium, address, caller) {

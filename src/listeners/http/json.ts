@@ -75,12 +75,17 @@ const BATCH = 500;
 
 /** The JSON of an object whose members are all texts: for many, which would take long to be made an object first. */
 export async function jsonOfTexts(
-  members: readonly (readonly [name: string, value: string])[],
+  members: Iterable<readonly [name: string, value: string]>,
 ): Promise<string> {
-  let json = '';
-  for (const [index, [name, value]] of members.entries()) {
-    if (index % BATCH === BATCH - 1) await yieldToEventLoop();
-    json += `${json === '' ? '' : ','}${JSON.stringify(name)}:${JSON.stringify(value)}`;
+  // Of each batch one text, so that what it was made from is gone by the next.
+  const batches: string[] = [];
+  let batch: string[] = [];
+  for (const [name, value] of members) {
+    if (batch.push(`${JSON.stringify(name)}:${JSON.stringify(value)}`) < BATCH) continue;
+    batches.push(batch.join(','));
+    batch = [];
+    await yieldToEventLoop();
   }
-  return `{${json}}`;
+  if (batch.length > 0) batches.push(batch.join(','));
+  return `{${batches.join(',')}}`;
 }

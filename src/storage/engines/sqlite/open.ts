@@ -42,8 +42,11 @@ const IN_MEMORY = ':memory:';
 const LOCK_PATIENCE = 2000;
 /** Milliseconds that a statement waits for another program at the start, and a read later, which hardly ever has to. */
 const BUSY_TIMEOUT = { start: 5000, read: 100 };
-/** KiB of the file kept in memory: what all lookups go through, however large the file. */
-const CACHE_SIZE = 16 * 1024;
+/**
+ * KiB of the file kept in memory: for reading what all lookups go through, however large the file. Binds are as fast
+ * with a quarter of that.
+ */
+const CACHE_SIZE = { write: 4 * 1024, read: 16 * 1024 };
 
 /** Bytes that the log of what was written keeps, once a long reader of another program that it grew for is gone. */
 const LOG_SIZE = 64 * 1024 * 1024;
@@ -55,7 +58,7 @@ function setUp(handle: Database.Database): void {
   handle.pragma('secure_delete = ON');
   handle.pragma(`journal_size_limit = ${LOG_SIZE}`);
   handle.pragma(`busy_timeout = ${BUSY_TIMEOUT.start}`);
-  handle.pragma(`cache_size = -${CACHE_SIZE}`);
+  handle.pragma(`cache_size = -${CACHE_SIZE.write}`);
 }
 
 function connect(file: string): Database.Database {
@@ -69,7 +72,7 @@ function connect(file: string): Database.Database {
 function openReader(file: string): Database.Database {
   const handle = new Database(file, { readonly: true, timeout: BUSY_TIMEOUT.read });
   handle.pragma('trusted_schema = OFF');
-  handle.pragma(`cache_size = -${CACHE_SIZE}`);
+  handle.pragma(`cache_size = -${CACHE_SIZE.read}`);
   return handle;
 }
 
