@@ -26,19 +26,32 @@ export interface OwnerPagesDependencies {
 
 type Row = SeenAddress['known'][string][number];
 
-/** What of a row is told beside its date, by where it is kept. */
+/** What of a row is told beside its date, by where it is kept. Each has its words, `owner.kind_…`. */
 const TOLD: Readonly<Record<string, readonly string[]>> = {
+  sessions: [],
   messages: ['event', 'mxid'],
   invitations: ['sender', 'room_id'],
   invitation_keys: ['sender'],
   notices: ['homeserver'],
+  owner_notices: ['mxid'],
+  owner_sessions: [],
   received_deletions: ['origin_server'],
   bindings: ['mxid', 'origin'],
   replication_log: ['mxid'],
   operators_trail: ['action', 'outcome'],
+  refused_invitations: [],
 };
 /** Where the date of a row is, the first of these that it has. */
-const DATES = ['last_ts', 'received_ts', 'created_ts', 'refused_ts', 'proven_ts', 'modified', 'ts'];
+const DATES = [
+  'last_ts',
+  'received_ts',
+  'created_ts',
+  'refused_ts',
+  'proven_ts',
+  'modified',
+  'ts',
+  'at',
+];
 
 /** In universal time, as everywhere here. */
 const dates = (language: Language) => {
@@ -73,7 +86,7 @@ const shown = (one: SeenAddress, shownDate: ShownDate, words: Words) => ({
   invitations: one.invitations.map((each) => invitation(each, shownDate, words)),
   refused: shownDate(one.refusedSince),
   known: Object.entries(one.known).map(([place, rows]) => ({
-    place,
+    kind: Object.hasOwn(TOLD, place) ? place : 'other',
     rows: rows.map((row) => summary(place, row, shownDate)),
   })),
 });
