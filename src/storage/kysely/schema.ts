@@ -253,6 +253,13 @@ export interface Schema extends OwnerNoticeTables {
     origin_id: number;
     received_ts: number;
   };
+  /** How much there was of what, hour by hour. */
+  cognomen_history: {
+    /** Whole hours since the epoch. */
+    hour: number;
+    metric: string;
+    value: number;
+  };
   /** What became of messages. */
   cognomen_message_events: {
     id: Generated<number>;
