@@ -106,7 +106,7 @@ export const TEXTS = {
       'msisdn bindings': 'Phone numbers bound',
       'email proven': 'Email addresses proven',
       'msisdn proven': 'Phone numbers proven',
-      'invitations pending': 'Invitations waiting',
+      'invitations pending': 'Pending invitations',
       'outbox age': 'Age of what homeservers are owed',
       'email sent': 'Mails handed over',
       'email not-sent': 'Mails not sent',
