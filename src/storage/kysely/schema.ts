@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { HistoryRow } from '../stores/history.ts';
 import type { OwnerNoticeTables } from './owner-notice-tables.ts';
 
 /**
@@ -254,12 +255,7 @@ export interface Schema extends OwnerNoticeTables {
     received_ts: number;
   };
   /** How much there was of what, hour by hour. */
-  cognomen_history: {
-    /** Whole hours since the epoch. */
-    hour: number;
-    metric: string;
-    value: number;
-  };
+  cognomen_history: HistoryRow;
   /** What became of messages. */
   cognomen_message_events: {
     id: Generated<number>;
