@@ -163,7 +163,7 @@ const SUBJECT = {
 /** All kinds of what is kept. */
 const KINDS = [
   ...['sessions', 'messages', 'invitations', 'invitation_keys', 'notices', 'received_deletions'],
-  ...['owner_sessions', 'account', 'bindings', 'replication_log', TRAIL, REFUSAL],
+  ...['owner_notices', 'owner_sessions', 'account', 'bindings', 'replication_log', TRAIL, REFUSAL],
 ];
 
 /** The others are told among what remains. */
