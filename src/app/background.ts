@@ -35,6 +35,10 @@ const TOMBSTONE_INTERVAL = 10 * 1000;
 const RENEWAL_INTERVAL = 60 * 60 * 1000;
 /** So long tokens of operators that have ended are listed. */
 const ENDED_TOKENS_KEPT = 30 * 24 * 60 * 60 * 1000;
+/** As much of the history a kill can lose. */
+const HISTORY_INTERVAL = 30 * 1000;
+/** Once an hour it writes something. */
+const STOCK_INTERVAL = 5 * 60 * 1000;
 const COUNTING_INTERVAL = 6 * 60 * 60 * 1000;
 
 /** Does what nobody waits for: a failure is logged, unless what it needs is away, which is told once for all. */
@@ -58,13 +62,14 @@ const repeater =
  * @param closing stops it again
  */
 export function startOwnBackground(
-  { logger }: Infrastructure,
+  { logger, history }: Infrastructure,
   { homeserverAccounts, limitHits, networkNames }: Services,
   closing: Closing,
 ): void {
   const again = repeater(logger, closing);
   again(RENEWAL_INTERVAL, 'Renewing the keys of the log', networkNames.renew);
   again(LIMITS_INTERVAL, 'Telling who meets limits', limitHits.exchange);
+  again(HISTORY_INTERVAL, 'Writing the history', history.write);
   again(COUNTING_INTERVAL, 'Counting accounts', homeserverAccounts.count);
   closing.defer('Counting accounts', async () => homeserverAccounts.stop());
 }
@@ -82,7 +87,7 @@ export function startBackground(
   timings: Partial<DispatcherTimings> = {},
 ): { readonly dispatcher: Dispatcher; readonly ownerMailing: OwnerMailing | undefined } {
   const { general, email } = config;
-  const { storage, clock, logger, metrics, trail, delivery } = infrastructure;
+  const { storage, clock, logger, metrics, trail, delivery, history } = infrastructure;
   const { validation, accounts, invitations } = services;
   const again = repeater(logger, closing);
 
@@ -117,6 +122,8 @@ export function startBackground(
       logger.info(deleted, 'Deleted what was old');
     }
   });
+
+  again(STOCK_INTERVAL, 'Counting what there is', history.takeStock);
 
   metrics.mailReports(() => reportCounts(storage.stores));
   const { tracing } = infrastructure;

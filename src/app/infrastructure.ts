@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { createDelivery, type Delivery } from '../delivery/delivery.ts';
 import { canSendSms } from '../delivery/sms/sms.ts';
+import { createHistory, type History } from '../identity/history/history.ts';
 import { createMessageTrail, type MessageTrail } from '../identity/messages/message-trail.ts';
 import { createServerKeys, type RenewableServerKeys } from '../identity/server-keys.ts';
 import { type Buckets, createBuckets } from '../platform/buckets.ts';
@@ -21,6 +22,7 @@ import { createPortions } from '../platform/portions.ts';
 import { createProgress, type Progress } from '../platform/progress.ts';
 import { type Random, secureRandom } from '../platform/random.ts';
 import { openTracing, type Tracing } from '../platform/tracing/tracing.ts';
+import { logFailure } from '../platform/unavailable.ts';
 import { openStorage } from '../storage/open.ts';
 import type { Storage } from '../storage/stores/index.ts';
 import type { Among } from './among.ts';
@@ -44,6 +46,7 @@ export interface Infrastructure {
   /** Undefined where no traces are wanted. */
   readonly tracing: Tracing | undefined;
   readonly trail: MessageTrail;
+  readonly history: History;
   readonly delivery: Delivery;
   readonly phoneNumbers: PhoneNumbers;
 }
@@ -110,7 +113,11 @@ export async function openInfrastructure(
     options.reportTo(reports);
     closing.defer('reports of errors', () => reports.settled());
   }
-  const trail = createMessageTrail({
+  const history = createHistory({ storage, clock, serverName, logger });
+  closing.defer('the history', () =>
+    history.write().catch((error: unknown) => logFailure(logger, error, 'The history failed')),
+  );
+  const ownTrail = createMessageTrail({
     storage,
     clock,
     // What strangers can have written is bounded in each process for itself.
@@ -119,7 +126,14 @@ export async function openInfrastructure(
     kept: config.messages.kept,
     onLeftOut: metrics.trailLeftOut,
   });
-  closing.defer('the trail of messages', () => trail.stop());
+  closing.defer('the trail of messages', () => ownTrail.stop());
+  const trail: MessageTrail = {
+    ...ownTrail,
+    note(event) {
+      history.noteEvent(event);
+      ownTrail.note(event);
+    },
+  };
   const delivery = createDelivery(config, { logger, clock, random, metrics, outbound, trail });
   closing.defer('mail and text messages', () => delivery.close());
   const phoneNumbers = createPhoneNumbers();
@@ -128,6 +142,6 @@ export async function openInfrastructure(
   const leases = createLeases({ clock, random });
   const keys = createServerKeys(serverName, config.crypto);
   const own = { logger, clock, random, metrics, progress, leases };
-  const out = { resolver, outbound, tracing, trail, delivery };
+  const out = { resolver, outbound, tracing, trail, history, delivery };
   return { ...own, ...out, storage, buckets, keys, phoneNumbers };
 }

@@ -88,7 +88,8 @@ export function createServices(
   options: ServicesOptions,
 ): Services {
   const { general, http, access, email, sms } = config;
-  const { storage, keys, clock, random, metrics, logger, trail, delivery } = infrastructure;
+  const { storage, keys, clock, random, metrics, logger, trail, history, delivery } =
+    infrastructure;
   const networkNames = createNetworkNames({ storage, clock, random });
   const { buckets } = infrastructure;
   const limitHits = createLimitHits({ storage, buckets, clock, networkName: networkNames.of });
@@ -246,7 +247,10 @@ export function createServices(
     oldWays: createOldWays({
       storage,
       clock,
-      onUse: metrics.oldWay,
+      onUse(way) {
+        metrics.oldWay(way);
+        history.noteOldWay(way);
+      },
       onFailure: (error) => logFailure(logger, error, 'Noting the use of an old way failed'),
     }),
   };

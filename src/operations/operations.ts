@@ -5,6 +5,7 @@ import { bind, unbind } from './bind.ts';
 import { casefoldAddresses } from './casefold.ts';
 import { takeDeliveryReport } from './delivery-reports.ts';
 import { doctor } from './doctor.ts';
+import { showHistory } from './history.ts';
 import { cancelInvite, expireInvite, listInvites, resendInvite, showInvite } from './invites.ts';
 import { listLimits, resetLimits } from './limits.ts';
 import { lookup } from './lookup.ts';
@@ -24,6 +25,7 @@ import { trace } from './trace.ts';
 export const OPERATIONS: readonly AnyOperation[] = [
   doctor,
   stats,
+  showHistory,
   lookup,
   trace,
   showOutcomes,

@@ -41,6 +41,7 @@ const TABLES = [
   ...['cognomen_notice_invites', 'cognomen_erased', 'cognomen_received_deletions'],
   ...['cognomen_invitation_refusals', 'cognomen_owner_notices', 'cognomen_owner_notice_mails'],
   'cognomen_owner_sessions',
+  'cognomen_history',
 ] as const;
 
 type Json = Record<string, unknown>;

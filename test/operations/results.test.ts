@@ -28,6 +28,8 @@ type Arguments = Readonly<Record<string, string | number | boolean>>;
 const ASKED: readonly (readonly [name: string, args?: Arguments])[] = [
   ['doctor'],
   ['stats'],
+  ['history'],
+  ['history', { days: 30 }],
   ['lookup', { address_or_mxid: ADA.address }],
   ['lookup', { address_or_mxid: ADA.mxid, limit: 1 }],
   ['trace', { address: ADA.address }],

@@ -1,6 +1,7 @@
 import type { listAudit } from '../../src/operations/audit.ts';
 import type { unbind } from '../../src/operations/bind.ts';
 import type { doctor } from '../../src/operations/doctor.ts';
+import type { showHistory } from '../../src/operations/history.ts';
 import type { cancelInvite, listInvites, resendInvite } from '../../src/operations/invites.ts';
 import type { listLimits, resetLimits } from '../../src/operations/limits.ts';
 import type { lookup } from '../../src/operations/lookup.ts';
@@ -36,6 +37,7 @@ export interface Looks {
   };
   doctor: ResultOf<typeof doctor>;
   stats: ResultOf<typeof stats>;
+  history: ResultOf<typeof showHistory>;
   trace: ResultOf<typeof trace>;
   'messages/outcomes': ResultOf<typeof showOutcomes>;
   'messages/templates': ResultOf<typeof listTemplates>;

@@ -73,6 +73,19 @@ export const TEXTS = {
     bindings: (medium: string) => `${medium} addresses bound`,
     ofPeers: (count: number) => `and ${many(count, 'one', 'others')} of peers`,
     noBindings: 'addresses bound',
+    provenToday: 'addresses proven today',
+    provenYesterday: (count: number) => `yesterday ${count.toLocaleString('en')}`,
+    stillOpen: {
+      'calls v1': (count: number) =>
+        `Version 1 of the API is still open: ${many(count, 'call', 'calls')} yesterday.`,
+      'calls query_token': (count: number) =>
+        `Access tokens in the query string are still taken: ${many(count, 'call', 'calls')} yesterday.`,
+    },
+    stillOpenAbout: {
+      'calls v1': 'Tell who runs those clients; then set [general] enable_v1_access to false.',
+      'calls query_token':
+        'Tell who runs those clients; then set [http] access_token.in_query to false.',
+    },
     pending: 'invitations waiting',
     oldest: 'the oldest of',
     owed: 'notices owed to homeservers',
@@ -82,6 +95,37 @@ export const TEXTS = {
     tokens: (count: number) => `with ${many(count, 'access token', 'access tokens')}`,
     sessions: 'validation sessions',
     validated: (count: number) => `${count.toLocaleString('en')} of them proven`,
+  },
+
+  charts: {
+    title: 'Over time',
+    span: 'Of the last',
+    spans: { day: '24 hours', month: '30 days' },
+    names: {
+      'email bindings': 'Email addresses bound',
+      'msisdn bindings': 'Phone numbers bound',
+      'email proven': 'Email addresses proven',
+      'msisdn proven': 'Phone numbers proven',
+      'invitations pending': 'Pending invitations',
+      'outbox age': 'Age of what homeservers are owed',
+      'email sent': 'Mails handed over',
+      'email not-sent': 'Mails not sent',
+      'msisdn sent': 'Text messages handed over',
+      'msisdn not-sent': 'Text messages not sent',
+      'email refused': 'Mails refused by this server',
+    },
+    unknown: 'Nothing is known of that time yet.',
+    flow: (sum: string, most: string, unit: 'hour' | 'day') =>
+      `${sum} in all, ${most} in one ${unit} at most`,
+    moment: (last: string, least: string, most: string) =>
+      least === most ? `${last} all the time` : `${last} now, from ${least} to ${most}`,
+    minutes: (count: number) => `${count} min`,
+    hours: (count: number) => `${count} h`,
+    days: (count: number) => many(count, 'day', 'days'),
+    table: 'As a table',
+    day: 'Day (UTC)',
+    hour: 'Hour',
+    number: 'Number',
   },
 
   find: {
@@ -253,8 +297,9 @@ export const TEXTS = {
   messages: {
     title: 'Messages',
     lead: 'What became of mails and text messages, what they look like, and whether the relay takes them. Of one address: Find.',
+    overTime: 'Over time',
     outcomes: 'Outcomes',
-    days: 'Of the last',
+    days: 'Outcomes of the last',
     lastDays: (count: number) => many(count, 'day', 'days'),
     incomplete: 'There was too much to look at all of it. What follows is since',
     nothing: 'Nothing was sent, or asked for.',

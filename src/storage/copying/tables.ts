@@ -49,6 +49,7 @@ export const KEYS: Readonly<Record<keyof Schema, readonly string[]>> = {
   cognomen_owner_sessions: ['browser', 'medium', 'address'],
   cognomen_received_deletions: ['origin_server', 'medium', 'address'],
   cognomen_message_events: ['id'],
+  cognomen_history: ['hour', 'metric'],
   cognomen_admin_tokens: ['id'],
   cognomen_audit: ['id'],
 };

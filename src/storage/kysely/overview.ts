@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Engine } from '../engines/engine.ts';
 import type { AssociationRow, OverviewStore } from '../stores/index.ts';
-import { countAll } from './queries/counts.ts';
+import { countAll, countStock } from './queries/counts.ts';
 import { keyedAssociations } from './queries/keyed-associations.ts';
 import { eachPiece } from './queries/pieces.ts';
 
@@ -24,6 +24,7 @@ interface Vitals {
 export function overviewStore(engine: Engine, db: Db): OverviewStore {
   return {
     counts: (serverName) => countAll(db, serverName),
+    stock: (serverName) => countStock(db, serverName),
 
     async vitals() {
       const query =

@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { HistoryRow } from '../stores/history.ts';
 import type { OwnerNoticeTables } from './owner-notice-tables.ts';
 
 /**
@@ -253,6 +254,8 @@ export interface Schema extends OwnerNoticeTables {
     origin_id: number;
     received_ts: number;
   };
+  /** How much there was of what, hour by hour. */
+  cognomen_history: HistoryRow;
   /** What became of messages. */
   cognomen_message_events: {
     id: Generated<number>;

@@ -7,6 +7,7 @@ import { respellingStore } from './adoption/respelling.ts';
 import { associationStore } from './associations.ts';
 import { ephemeralKeyStore } from './ephemeral-keys.ts';
 import { erasureStore } from './erasures.ts';
+import { historyStore } from './history.ts';
 import { invitationRefusalStore } from './invitation-refusals.ts';
 import { invitationStore } from './invitations.ts';
 import { lookupStore } from './lookups.ts';
@@ -49,6 +50,7 @@ export function storesOn(engine: Engine): (db: Db) => Stores {
     invitations: invitationStore(engine, db),
     invitationRefusals: invitationRefusalStore(db),
     messageEvents: messageEventStore(db),
+    history: historyStore(db),
     onbindNotices: onbindNotices(db),
     state: state(db),
     adoption: adoptionStore(engine, db, writer),

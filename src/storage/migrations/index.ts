@@ -24,6 +24,7 @@ import * as inviteMails from './0022-invite-mails.ts';
 import * as invitationRefusals from './0023-invitation-refusals.ts';
 import * as ownerNotices from './0024-owner-notices.ts';
 import * as ownerSessions from './0025-owner-sessions.ts';
+import * as history from './0026-history.ts';
 
 /** Where it is kept which are done. */
 const TABLE = 'cognomen_migrations';
@@ -61,6 +62,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0023-invitation-refusals': invitationRefusals,
     '0024-owner-notices': ownerNotices,
     '0025-owner-sessions': ownerSessions,
+    '0026-history': history,
   };
 }
 

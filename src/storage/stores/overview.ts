@@ -68,10 +68,14 @@ export interface AccountRow {
   readonly tokens: number;
 }
 
+export type Stock = Pick<Counts, 'associations' | 'invitations' | 'owed'>;
+
 /** What operators look at and put right, beside the servers that run. Nothing of it is asked for by a request of clients. */
 export interface OverviewStore {
   /** Goes through whole tables. @param serverName whose associations are this server's own */
   counts(serverName: string): Promise<Counts>;
+  /** The same, of what is looked at once an hour. */
+  stock(serverName: string): Promise<Stock>;
   /** All associations of the folded address, valid or not. */
   associationsAt(medium: string, address: string): Promise<AssociationRow[]>;
   associationsOf(mxid: string, page: Page): Promise<AssociationRow[]>;

@@ -8,6 +8,7 @@ import { Said } from '../parts/said.tsx';
 import { Table } from '../parts/table.tsx';
 import { When } from '../parts/when.tsx';
 import { TEXTS } from '../texts.ts';
+import { ChartsPanel } from './charts.tsx';
 
 const T = TEXTS.messages;
 type Outcomes = Looks['messages/outcomes'];
@@ -88,6 +89,10 @@ export function OutcomesPanels() {
   );
   return (
     <>
+      <ChartsPanel
+        title={T.overTime}
+        names={['email sent', 'email not-sent', 'email refused', 'msisdn sent', 'msisdn not-sent']}
+      />
       <Panel
         title={T.outcomes}
         actions={

@@ -1,5 +1,7 @@
 import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
 import { type Looks, look } from '../api.ts';
+import { type History, onDay } from '../history.ts';
 import { Button } from '../parts/button.tsx';
 import { Await, useLoaded } from '../parts/loading.tsx';
 import { Empty, Notice, Sign } from '../parts/notice.tsx';
@@ -8,6 +10,7 @@ import { Said } from '../parts/said.tsx';
 import { Screen } from '../parts/screen.tsx';
 import { When } from '../parts/when.tsx';
 import { TEXTS } from '../texts.ts';
+import { ChartsPanel } from './charts.tsx';
 
 type State = Looks['doctor']['state'];
 const T = TEXTS.overview;
@@ -20,7 +23,7 @@ const Figure = (props: { number: number; of: string; children?: ComponentChildre
   </li>
 );
 
-function Numbers({ stats }: { readonly stats: Looks['stats'] }) {
+function Numbers({ stats, history }: { stats: Looks['stats']; history: History | undefined }) {
   const { associations, invitations, owed, sessions, accounts, tokens } = stats;
   return (
     <ul class="figures">
@@ -30,6 +33,11 @@ function Numbers({ stats }: { readonly stats: Looks['stats'] }) {
           {ofPeers > 0 ? T.ofPeers(ofPeers) : undefined}
         </Figure>
       ))}
+      {history !== undefined && (
+        <Figure number={provenOn(history, 0)} of={T.provenToday}>
+          {T.provenYesterday(provenOn(history, 1))}
+        </Figure>
+      )}
       <Figure number={invitations.pending} of={T.pending}>
         {invitations.oldest !== undefined && (
           <>
@@ -58,6 +66,20 @@ function Numbers({ stats }: { readonly stats: Looks['stats'] }) {
       </Figure>
     </ul>
   );
+}
+
+const provenOn = (history: History, daysAgo: number) =>
+  onDay(history, 'email proven', daysAgo) + onDay(history, 'msisdn proven', daysAgo);
+
+/** What old clients still need, and could be switched off without them. */
+function stillOpen(history: History | undefined) {
+  const ways = Object.keys(T.stillOpen) as (keyof typeof T.stillOpen)[];
+  return ways.flatMap((way) => {
+    const count = history === undefined ? 0 : onDay(history, way, 1);
+    return count === 0
+      ? []
+      : [{ way, finding: T.stillOpen[way](count), remedy: T.stillOpenAbout[way] }];
+  });
 }
 
 type Finding = Looks['doctor']['findings'][number];
@@ -105,7 +127,12 @@ export const FindingRow = ({ about, state, finding, remedy }: Finding) => (
 export function OverviewScreen() {
   const health = useLoaded('doctor', (signal) => look('doctor', {}, signal));
   const numbers = useLoaded('stats', (signal) => look('stats', {}, signal));
+  const history = useLoaded('history', (signal) => look('history', { days: 2 }, signal));
+  const [round, setRound] = useState(0);
+  const open = stillOpen(history.value);
   const refresh = () => {
+    history.again();
+    setRound(round + 1);
     health.again();
     numbers.again();
   };
@@ -137,10 +164,23 @@ export function OverviewScreen() {
                 </details>
               </Notice>
               <Panel title={T.todo}>
-                {todo.length === 0 && <Empty title={T.nothing}>{T.nothingMore}</Empty>}
+                {todo.length + open.length === 0 && (
+                  <Empty title={T.nothing}>{T.nothingMore}</Empty>
+                )}
                 <ul class="findings">
                   {[...problems, ...warnings].map((one) => (
                     <FindingRow key={`${one.about} ${one.finding}`} {...one} />
+                  ))}
+                  {open.map(({ way, finding, remedy }) => (
+                    <li key={way} class="finding">
+                      <Sign tone="calm" />
+                      <div>
+                        <p>{finding}</p>
+                        <p class="remedy">
+                          <b>{T.todoHow}</b> {remedy}
+                        </p>
+                      </div>
+                    </li>
                   ))}
                 </ul>
               </Panel>
@@ -149,8 +189,20 @@ export function OverviewScreen() {
         }}
       </Await>
       <Panel title={T.numbers}>
-        <Await of={numbers}>{(stats) => <Numbers stats={stats} />}</Await>
+        <Await of={numbers}>{(stats) => <Numbers stats={stats} history={history.value} />}</Await>
       </Panel>
+      <ChartsPanel
+        title={TEXTS.charts.title}
+        round={round}
+        names={[
+          'email bindings',
+          'msisdn bindings',
+          'email proven',
+          'msisdn proven',
+          'invitations pending',
+          'outbox age',
+        ]}
+      />
     </Screen>
   );
 }

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../engines/engine.ts';
-import type { Counts } from '../../stores/index.ts';
+import type { Counts, Stock } from '../../stores/index.ts';
 import type { Schema } from '../schema.ts';
 import { isOrigin } from './keyed-associations.ts';
 import { eachPiece } from './pieces.ts';
@@ -54,19 +54,16 @@ const ifSet = (condition: RawBuilder<boolean>) =>
   sql`sum(case when ${condition} then 1 else 0 end)`;
 const NONE: Sum = { number: 0, some: 0, oldest: undefined };
 
-/** How much there is of everything: goes through whole tables. */
-export async function countAll(db: Db, serverName: string): Promise<Counts> {
-  const one = async (...asked: Parameters<typeof count>) =>
-    (await count(...asked)).get('all') ?? NONE;
+async function one(...asked: Parameters<typeof count>): Promise<Sum> {
+  return (await count(...asked)).get('all') ?? NONE;
+}
+
+/** How many bindings, invitations and notices there are: goes through their tables. */
+export async function countStock(db: Db, serverName: string): Promise<Stock> {
   const byMedium = await count(db, 'global_threepid_associations', {
     key: 'id',
     after: 0,
     columns: sql`medium as what, ${ifSet(isOrigin('originServer', serverName))} as some`,
-  });
-  const sessions = await one(db, 'threepid_validation_sessions', {
-    key: 'id',
-    after: 0,
-    columns: sql`${all}, ${ifSet(sql`validated = 1`)} as some`,
   });
   const invitations = await count(db, 'invite_tokens', {
     key: 'id',
@@ -84,25 +81,38 @@ export async function countAll(db: Db, serverName: string): Promise<Counts> {
     .selectFrom('cognomen_notices')
     .select((notice) => notice.fn.count<number>('server_name').distinct().as('count'))
     .executeTakeFirstOrThrow();
-  const ofTexts = { after: '', columns: all };
-  const accounts = await one(db, 'accounts', { ...ofTexts, key: 'user_id' });
-  const tokens = await one(db, 'tokens', { ...ofTexts, key: 'token' });
   return {
     associations: [...byMedium]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([medium, { number, some }]) => ({ medium, own: some, ofPeers: number - some })),
-    sessions: { all: sessions.number, validated: sessions.some },
     invitations: {
       pending: pending.number,
       oldest: pending.oldest === undefined ? undefined : pending.oldest * 1000,
     },
-    accounts: accounts.number,
-    tokens: tokens.number,
     owed: {
       notices: notices.number,
       refused: notices.some,
       homeservers: Number(servers.count),
       oldest: notices.oldest,
     },
+  };
+}
+
+/** How much there is of everything: goes through whole tables. */
+export async function countAll(db: Db, serverName: string): Promise<Counts> {
+  const stock = await countStock(db, serverName);
+  const sessions = await one(db, 'threepid_validation_sessions', {
+    key: 'id',
+    after: 0,
+    columns: sql`${all}, ${ifSet(sql`validated = 1`)} as some`,
+  });
+  const ofTexts = { after: '', columns: all };
+  const accounts = await one(db, 'accounts', { ...ofTexts, key: 'user_id' });
+  const tokens = await one(db, 'tokens', { ...ofTexts, key: 'token' });
+  return {
+    ...stock,
+    sessions: { all: sessions.number, validated: sessions.some },
+    accounts: accounts.number,
+    tokens: tokens.number,
   };
 }
