@@ -5,6 +5,7 @@ import type { CryptoConfig } from '../config/sections/crypto.ts';
 import { loadTerms } from '../config/terms-file.ts';
 import { adoptSydentData } from '../identity/adoption/adopt.ts';
 import { describeReporting } from '../identity/limits/limit-log.ts';
+import { noteSigningKey } from '../identity/signing-times.ts';
 import type { Listening } from '../listeners/http/listen.ts';
 import { clientFields } from '../listeners/http/request-lines.ts';
 import type { MetricsSnapshot } from '../platform/metrics.ts';
@@ -60,7 +61,7 @@ const DRAIN_LIMIT = 10_000;
 export interface AppDependencies
   extends InfrastructureOptions,
     Pick<ServicesOptions, 'homeserverTimings' | 'askingPatience'>,
-    Pick<ListenersOptions, 'connectionTimes'>,
+    Pick<ListenersOptions, 'connectionTimes' | 'values'>,
     Pick<LeadingOptions, 'noticeTimings'> {
   /** Milliseconds that requests under way get to finish at a stop, where not as usual. */
   readonly drainLimit?: number | undefined;
@@ -80,7 +81,7 @@ export async function startApp(config: Config, deps: AppDependencies): Promise<A
 /** @param closing takes down all that was started, also when the start fails half-way */
 async function start(config: Config, deps: AppDependencies, closing: Closing): Promise<App> {
   const { general } = config;
-  const { logger, connectionTimes, among } = deps;
+  const { logger, connectionTimes, values, among } = deps;
   let termsPolicy = await loadTerms(general.termsPath);
 
   const infrastructure = await openInfrastructure(config, deps, closing);
@@ -102,12 +103,14 @@ async function start(config: Config, deps: AppDependencies, closing: Closing): P
   closing.defer('claims on validation sessions', services.validation.stop);
   await services.networkNames.renew();
   if (isFirst) await services.oldWays.begin();
+  await noteSigningKey(infrastructure.storage, infrastructure);
   startOwnBackground(infrastructure, services, closing);
 
   let isStopping = false;
   const given = {
     clientFields: clientFields(services.networkNames.of, general.log.clientAddress),
     connectionTimes,
+    values,
     isStopping: () => isStopping,
     metricsText: among?.metricsOfAll ?? (() => infrastructure.metrics.registry.metrics()),
   };
@@ -148,6 +151,9 @@ async function start(config: Config, deps: AppDependencies, closing: Closing): P
       if (crypto !== undefined && keys.renew(crypto)) {
         const [signs, ...former] = keys.signingIds;
         logger.info({ signs, former }, 'Other signing keys are in force');
+        await inBackground(logger, 'Noting which key signs', () =>
+          noteSigningKey(infrastructure.storage, infrastructure),
+        );
       }
       await inBackground(logger, 'Reading the terms again', async () => {
         termsPolicy = await loadTerms(general.termsPath);

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { type Listener, PORT_KEYS } from '../config/listener.ts';
+import type { ReadValue } from '../config/reader.ts';
 import { createAdmission } from '../identity/operators/admission.ts';
 import { consoleFiles } from '../listeners/admin-api/console.ts';
 import { letIn } from '../listeners/admin-api/let-in.ts';
@@ -30,6 +31,8 @@ export interface ListenersOptions {
   readonly connectionTimes?: Partial<ConnectionTimes> | undefined;
   /** Whether the server is about to stop. */
   readonly isStopping: () => boolean;
+  /** What was read of the configuration, where it is to be shown as it is in force. */
+  readonly values?: readonly ReadValue[] | undefined;
   /** The metrics, in Prometheus' text format. */
   readonly metricsText: () => Promise<string>;
 }
@@ -97,11 +100,14 @@ export function createListeners(
       onExceeded: (limit) => metrics.limitExceeded(limit, true),
     });
     const own = {
+      valuesInForce: options.values,
       storage,
       keys,
       clock,
       random,
       associations: async () => associations,
+      // By what the server does in the background.
+      seeRotationThrough: async () => {},
       parsePhoneNumber: infrastructure.phoneNumbers.parse,
     };
     const context = operationContext(config, own, { logger, metrics });

@@ -14,6 +14,7 @@ import { createProgress } from '../platform/progress.ts';
 import { secureRandom } from '../platform/random.ts';
 import { signUrlOf } from './api-root.ts';
 import { type OperatorMessagesOptions, operatorMessages } from './operator-messages.ts';
+import { seeRotationThrough } from './see-rotation-through.ts';
 
 const silent = pino({ level: 'silent' });
 const ignore = () => {};
@@ -37,6 +38,7 @@ export function operationContext(
   };
   return {
     associations: () => associationsOf(made),
+    seeRotationThrough: (number) => seeRotationThrough(number, made),
     ...operatorMessages(config, { ...made, ...telling }),
     previews: createPreviews(config, { clock: made.clock, logger: silent }),
     signUrl: signUrlOf(config),

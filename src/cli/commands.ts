@@ -6,13 +6,11 @@ import { generateKey } from './generate-key.ts';
 import { health } from './health.ts';
 import { key } from './key.ts';
 import { operationCommands } from './operation-commands.ts';
-import { pepper } from './pepper.ts';
 import { reload } from './reload.ts';
 import { serve } from './serve.ts';
 import { templates } from './templates.ts';
 
-/** Every command, in the order of the help. The first is the one that runs when none is named. */
-export const COMMANDS: readonly [Command, ...Command[]] = [
+const OWN: readonly [Command, ...Command[]] = [
   serve,
   reload,
   health,
@@ -20,8 +18,12 @@ export const COMMANDS: readonly [Command, ...Command[]] = [
   config,
   generateKey,
   key,
-  pepper,
   db,
   templates,
-  ...operationCommands,
+];
+
+/** Every command, in the order of the help. The first is the one that runs when none is named. */
+export const COMMANDS: readonly [Command, ...Command[]] = [
+  ...OWN,
+  ...operationCommands.filter(({ name }) => !OWN.some((own) => own.name === name)),
 ];

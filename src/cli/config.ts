@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { SECTIONS } from '../config/known-keys.ts';
 import { loadConfig, readConfig } from '../config/load.ts';
-import type { ReadValue } from '../config/reader.ts';
+import { asFile, shownDefaults } from '../config/shown-values.ts';
 import { surroundings } from '../config/surroundings.ts';
 import { OperatorError } from '../platform/operator-error.ts';
 import { secureRandom } from '../platform/random.ts';
 import type { Command, CommandLine } from './command.ts';
+import { operationCommand } from './operation-commands.ts';
 import { orReportFailure } from './report-failure.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -30,64 +30,10 @@ Options:
 Exit status: 0 done, 1 the configuration cannot be used, 2 not understood
 `;
 
-/** A value as it may be shown. */
-interface Shown {
-  readonly section: string;
-  readonly key: string;
-  /** Null: there is none. */
-  readonly value: string | null;
-  readonly from: string;
-}
-
-/** Keys whose values stand in a file as they are. */
-const RAW = new Set(
-  Object.values(SECTIONS)
-    .flat()
-    .flatMap(({ name, raw }) => (raw ? [name] : [])),
-);
-const written = (key: string, value: string) =>
-  (RAW.has(key) ? value : value.replaceAll('%', '%%')).replaceAll('\n', '\n    ');
-
-const HIDDEN = '(hidden)';
-
-const shown = ({ key, value, from }: ReadValue): Shown => ({
-  section: key.section,
-  key: key.name,
-  value: key.secret && value && from !== undefined ? HIDDEN : (value ?? null),
-  from: from ?? 'default',
-});
-
-const defaults = (): Shown[] =>
-  Object.values(SECTIONS)
-    .flat()
-    .filter((key) => !key.deprecated)
-    .map((key) => {
-      // Of the signing key there is none: one is made.
-      const value = key.secret && key.default ? null : (key.default ?? null);
-      return { section: key.section, key: key.name, value, from: 'default' };
-    });
-
-function asFile(all: readonly Shown[], tellsOrigin: boolean): string {
-  const sections = Map.groupBy(all, ({ section }) => section);
-  return [...sections]
-    .map(([section, values]) => {
-      const lines = values.map(({ key, value, from }) => {
-        const setting = value === null ? `# ${key} =` : `${key} = ${written(key, value)}`.trimEnd();
-        return tellsOrigin ? `# ${from}\n${setting}` : setting;
-      });
-      return `[${section}]\n${lines.join('\n')}\n`;
-    })
-    .join('\n');
-}
-
-async function show({ config: files, flags }: CommandLine): Promise<void> {
-  const { values, warnings } = await readConfig(files, surroundings());
-  // What is asked for twice is one value.
-  const all = new Map(
-    values.map((value) => [`${value.key.section} ${value.key.name}`, shown(value)]),
-  );
+async function show(line: CommandLine): Promise<number> {
+  const { warnings } = await readConfig(line.config, surroundings());
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
-  print([...all.values()], flags.has('json'), true);
+  return operationCommand('config').run(line);
 }
 
 async function init({ config: files }: CommandLine): Promise<void> {
@@ -98,14 +44,16 @@ async function init({ config: files }: CommandLine): Promise<void> {
   for (const warning of warnings) process.stderr.write(`${warning}\n`);
 }
 
-function print(all: readonly Shown[], asJson: boolean, tellsOrigin: boolean): void {
-  process.stdout.write(asJson ? `${JSON.stringify(all, null, 2)}\n` : asFile(all, tellsOrigin));
+async function defaults({ flags }: CommandLine): Promise<void> {
+  const all = shownDefaults();
+  const text = flags.has('json') ? JSON.stringify(all, null, 2) : asFile(all, false);
+  process.stdout.write(`${text}\n`);
 }
 
-const ACTIONS: Readonly<Record<string, (line: CommandLine) => void | Promise<void>>> = {
+const ACTIONS: Readonly<Record<string, (line: CommandLine) => Promise<unknown>>> = {
   init,
   show,
-  defaults: ({ flags }) => print(defaults(), flags.has('json'), false),
+  defaults,
 };
 
 /** Shows the configuration in force, and the defaults. */
@@ -119,10 +67,10 @@ export const config: Command = {
     const [action, ...more] = line.args;
     const act = action === undefined ? undefined : ACTIONS[action];
     if (more.length > 0 || act === undefined) throw new UsageError(`config wants one of${FORMS}`);
-    const done = await orReportFailure(async () => {
-      await act(line);
-      return true;
+    const status = await orReportFailure(async () => {
+      const exit = await act(line);
+      return typeof exit === 'number' ? exit : 0;
     });
-    return done ? 0 : 1;
+    return status ?? 1;
   },
 };

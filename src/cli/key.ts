@@ -5,12 +5,14 @@ import { describeKeys } from '../identity/server-keys.ts';
 import { secureRandom } from '../platform/random.ts';
 import type { Command, CommandLine } from './command.ts';
 import { generateKey } from './generate-key.ts';
+import { operationCommand } from './operation-commands.ts';
 import { orReportFailure } from './report-failure.ts';
 import { UsageError } from './usage-error.ts';
 
 const FORMS = `
   cognomen key generate
   cognomen key list [--json]
+  cognomen key plan [--json]
   cognomen key rotate`;
 
 const HELP = `The keys that sign for this server, as they stand in the configuration.
@@ -18,23 +20,25 @@ const HELP = `The keys that sign for this server, as they stand in the configura
 Usage:${FORMS}
 
   generate  Print a new key, in the form of [crypto] ed25519.signingkey
-  list      The key that signs, and those that signed before, with their public keys
+  list      The key that signs, and those that signed before, with their public keys, and how many pending invitations may
+            need each
+  plan      What a rotation takes, and what goes on to need the key before it; changes nothing
   rotate    Write a new key to the configuration, and keep the one before it in ed25519.old_signing_keys;
             then say what is to be done
 
 Options:
-  --json    Of list: as JSON
+  --json    Of list and plan: as JSON
 
 Exit status: 0 done, 1 failed, 2 not understood
 `;
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
-async function list({ config: files, flags }: CommandLine): Promise<void> {
-  const { config } = await readConfigWithKey(files, surroundings());
-  const all = describeKeys(config.crypto);
-  if (flags.has('json')) return void say(JSON.stringify(all, null, 2));
-  for (const { id, publicKey, use } of all) say(`${id}  ${publicKey}  ${use}`);
+/** What of it is an operation. */
+async function look(line: CommandLine): Promise<number> {
+  // Refused where there is none yet.
+  await readConfigWithKey(line.config, surroundings());
+  return operationCommand('key').run(line);
 }
 
 async function rotate({ config: files }: CommandLine): Promise<void> {
@@ -63,27 +67,26 @@ What it means:
   - Should the former key be known to somebody else, remove it from the file as soon as peers have the new one.`);
 }
 
-async function perform(line: CommandLine): Promise<void> {
+async function perform(line: CommandLine): Promise<number> {
   const [action, ...more] = line.args;
-  if (more.length === 0 && action === 'list') return list(line);
-  if (line.flags.size === 0 && more.length === 0 && action === 'rotate') return rotate(line);
+  if (more.length === 0 && (action === 'list' || action === 'plan')) return look(line);
+  if (line.flags.size === 0 && more.length === 0 && action === 'rotate') {
+    await rotate(line);
+    return 0;
+  }
   throw new UsageError(`key wants one of${FORMS}`);
 }
 
 /** Looks after the signing keys in the configuration. */
 export const key: Command = {
   name: 'key',
-  summary: 'The keys that sign: generate, list, rotate',
+  summary: 'The keys that sign: generate, list, plan, rotate',
   flags: ['json'],
   help: HELP,
   takesArguments: true,
   async run(line) {
     const isGenerate = line.args.length === 1 && line.flags.size === 0;
     if (isGenerate && line.args[0] === 'generate') return generateKey.run(line);
-    const done = await orReportFailure(async () => {
-      await perform(line);
-      return true;
-    });
-    return done ? 0 : 1;
+    return (await orReportFailure(() => perform(line))) ?? 1;
   },
 };

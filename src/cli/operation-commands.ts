@@ -165,12 +165,20 @@ function commandOf(operations: readonly AnyOperation[]): Command {
           (operation.found?.(result) ?? true) && (operation.succeeded?.(result) ?? true);
         return isWell ? 0 : 1;
       };
-      return withDatabase(line, perform, operation.worksWithoutDatabase);
+      const need = operation.worksWithoutDatabase ? 'wanted' : 'needed';
+      return withDatabase(line, perform, operation.asksNoDatabase ? 'none' : need);
     },
   };
 }
 
-/** The commands that do what operators do, one for each resource. */
+/** The commands that do what operators do, one for each resource; those of `cli/` may do more with it. */
 export const operationCommands: readonly Command[] = [
   ...Map.groupBy(OPERATIONS, ({ resource }) => resource).values(),
 ].map(commandOf);
+
+/** What a command of `cli/` leaves to the operations of its name. */
+export function operationCommand(resource: string): Command {
+  const command = operationCommands.find(({ name }) => name === resource);
+  if (command === undefined) throw new Error(`There is no operation on ${resource}`);
+  return command;
+}

@@ -25,25 +25,30 @@ const unopened = (error: OperatorError): OpenDatabase['storage'] & { close(): Pr
   close: async () => {},
 });
 
+/** Whether a command needs the database, goes on where it cannot be opened, or asks nothing of it. */
+export type DatabaseNeed = 'needed' | 'wanted' | 'none';
+
 /**
  * Does a command's work on the database of the configuration, also while a server is running on it.
- * @param worksWithout whether to do it where the database cannot be opened, too: what it asks of it throws then
+ * @param need where it is not open, what is asked of it throws
  * @returns the exit status: what the work resolves to, or 1 when it failed
  * @throws UsageError
  */
 export async function withDatabase(
   line: CommandLine,
   work: (database: OpenDatabase) => Promise<number>,
-  worksWithout = false,
+  need: DatabaseNeed = 'needed',
 ): Promise<number> {
   const status = await orReportFailure(async () => {
     const { config } = await readConfig(line.config, surroundings());
-    const storage = await openForCommand(config.db, pino({ level: 'silent' })).catch(
-      (error: unknown) => {
-        if (worksWithout && error instanceof OperatorError) return unopened(error);
-        throw error;
-      },
-    );
+    const open = () => openForCommand(config.db, pino({ level: 'silent' }));
+    const storage =
+      need === 'none'
+        ? unopened(new OperatorError('The database was not opened'))
+        : await open().catch((error: unknown) => {
+            if (need === 'wanted' && error instanceof OperatorError) return unopened(error);
+            throw error;
+          });
     try {
       return await work({ config, storage });
     } finally {

@@ -34,6 +34,8 @@ export interface ServerKeys {
   seal: Seal['seal'];
   /** What that, or one of the former keys that can sign, has sealed. */
   open: Seal['open'];
+  /** All keys there are, the one that signs first. */
+  readonly described: readonly DescribedKey[];
   /** All keys that are served, under each of their ids; unpadded base64. */
   readonly publicKeys: ReadonlyMap<string, string>;
 }
@@ -101,6 +103,9 @@ export function createServerKeys(serverName: string, material: KeyMaterial): Ren
     get signingIds() {
       return keys.signingIds;
     },
+    get described() {
+      return keys.described;
+    },
     get publicKeys() {
       return keys.publicKeys;
     },
@@ -154,6 +159,7 @@ function keysOf(
     fingerprint: JSON.stringify([signingIds, ...byId, old]),
     currentPublicKey: publicOf(current),
     signingIds,
+    described: describeKeys(material),
     publicKeys: byId,
     publicKey: (keyId) => byId.get(keyId),
     isValid(publicKey) {

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import type { ReadValue } from '../config/reader.ts';
 import type { Associations } from '../identity/associations/associations.ts';
 import type { MigrationMail } from '../identity/associations/casefold.ts';
 import type { SendAgain } from '../identity/invitations/resending.ts';
@@ -17,6 +18,8 @@ import type { Storage } from '../storage/stores/index.ts';
 /** What an operation works with: in a server, or in a command beside servers that run. Put together by `app/operating.ts`. */
 export interface OperationContext {
   readonly config: Config;
+  /** Of a server that runs: what it has read, with the secrets; a command reads it anew. */
+  readonly valuesInForce?: readonly ReadValue[] | undefined;
   readonly storage: Pick<Storage, 'stores' | 'transaction' | 'logTransaction' | 'remnants'>;
   readonly keys: ServerKeys;
   readonly clock: Clock;
@@ -60,6 +63,8 @@ export interface OperationContext {
     /** Octets of a message that are looked at. */
     readonly mostOctets: number;
   };
+  /** Sees a rotation to the pepper of that number through; in a server, which does it by itself, no time at all. */
+  seeRotationThrough(number: number): Promise<void>;
   readonly parsePhoneNumber: PhoneNumbers['parse'];
 }
 
@@ -131,6 +136,8 @@ export interface Operation<Result = unknown> {
   readonly summary: string;
   /** Whether it is to run where the database cannot be opened, too: what it asks of it throws then. */
   readonly worksWithoutDatabase?: boolean;
+  /** Whether it asks nothing of the database: a command does not open it. */
+  readonly asksNoDatabase?: boolean;
   readonly argument?: Described & { readonly required: boolean };
   /** By their names, without the two dashes. */
   readonly options?: Readonly<Record<string, DescribedOption>>;

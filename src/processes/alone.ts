@@ -10,7 +10,7 @@ import { configAgain, isStop, tellFailedStart, tellStart } from './life.ts';
 
 /** Serves in this process alone until it is told to stop; the exit status. */
 export async function serveAlone(loaded: LoadedFiles, logging: Logging): Promise<number> {
-  const { config } = loaded;
+  const { config, values } = loaded;
   const { logger } = logging;
   let app: App | undefined;
   let phase: string | undefined = 'the start';
@@ -34,7 +34,7 @@ export async function serveAlone(loaded: LoadedFiles, logging: Logging): Promise
   tellStart(loaded, logger);
   try {
     const { terminal, reportTo } = logging;
-    app = await startApp(config, { logger, signal: stopping, terminal, reportTo });
+    app = await startApp(config, { logger, signal: stopping, terminal, reportTo, values });
     if (isOutdated) await reload(app);
     // Not before: a start that fails because the server runs already would take its pid file away.
     const pidFile = writePidFile(config.general.pidFile, secureRandom);

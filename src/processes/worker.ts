@@ -32,7 +32,7 @@ export async function serveAsWorker(): Promise<never> {
   link.report({ kind: 'waiting', version: VERSION });
 
   const begin = await started;
-  const { config, logging } = await prepare(begin).catch((error: unknown) => {
+  const { config, values, logging } = await prepare(begin).catch((error: unknown) => {
     // There is no log to say it in.
     process.stderr.write(
       `A worker cannot start: ${error instanceof Error ? error.message : error}\n`,
@@ -45,7 +45,7 @@ export async function serveAsWorker(): Promise<never> {
   try {
     const among = link.among({ isFirst: begin.isFirst, file: begin.heldFile });
     const { signal } = stopping;
-    app = await startApp(config, { logger, signal, terminal, reportTo, among });
+    app = await startApp(config, { logger, signal, terminal, reportTo, among, values });
   } catch (error) {
     const isStopped = isStop(error, stopping.signal);
     if (isStopped) logger.info('Stopped before the start was done; the next start goes on with it');
@@ -73,10 +73,10 @@ export async function serveAsWorker(): Promise<never> {
 
 /** Reads what it was handed, and opens the log. */
 async function prepare({ sources, secrets, ...keys }: Start) {
-  const { config: written } = parseSources(sources, { ...surroundings(), secrets });
+  const { config: written, values } = parseSources(sources, { ...surroundings(), secrets });
   const config: Config = { ...written, crypto: cryptoIn(keys) };
   const logging = await createLogger(config.general.log, { clock: systemClock, isShared: true });
-  return { config, logging };
+  return { config, values, logging };
 }
 
 interface Running {

@@ -113,6 +113,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'toApiError',
   ],
   'is given names and texts of this server’s own': [
+    'operationCommand',
     'basicAuthorization',
     'checkNewKey',
     'createKeyOnFile',

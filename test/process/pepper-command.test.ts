@@ -76,16 +76,18 @@ describe.each(ENGINES)('cognomen pepper, on %s,', (engine) => {
     const second = await announced();
     expect(rotated).toEqual({
       status: 0,
-      output: expect.stringMatching(`in force  ${second}\nformer    ${first}  until \\S+Z\n$`),
+      output: expect.stringMatching(
+        `in force  ${second}  since \\S+Z\nformer    ${first}  until \\S+Z\n$`,
+      ),
     });
     const told = await status();
     expect(told).toEqual({
       phase: 'grace',
       lookup_pepper: second,
-      since: expect.any(String),
-      alt_lookup_peppers: [{ lookup_pepper: first, until: expect.any(String) }],
+      since: expect.any(Number),
+      alt_lookup_peppers: [{ lookup_pepper: first, until: expect.any(Number) }],
     });
-    const grace = Date.parse(told.alt_lookup_peppers[0].until) - Date.parse(told.since);
+    const grace = told.alt_lookup_peppers[0].until - told.since;
     expect(grace).toBe(24 * 60 * 60 * 1000);
     for (const by of [first, second]) expect(await found(99, by)).toBe('@user99:sample.test');
 
@@ -116,8 +118,8 @@ test('cognomen pepper explains itself, and refuses what it does not understand',
     await writeConfig(folder.path);
     const help = await pepper('--help');
     expect(help.status).toBe(0);
-    expect(help.output).toContain('cognomen pepper status [--json]');
-    for (const args of [[], ['spin'], ['rotate', 'now'], ['rotate', '--json']]) {
+    expect(help.output).toContain('cognomen pepper status');
+    for (const args of [[], ['spin'], ['rotate', 'now']]) {
       expect((await pepper(...args)).status, args.join(' ')).toBe(2);
     }
     const unmade = await pepper('status');

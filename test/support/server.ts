@@ -156,13 +156,16 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const load = () =>
     loadConfig({ files: [file], env: {}, hostname: 'id.test', random: secureRandom });
   const { config } = await load();
-  const start = async () =>
-    startApp((await load()).config, {
+  const start = async () => {
+    const { config, values } = await load();
+    return startApp(config, {
       ...options,
+      values,
       homeserverTimings: { failure: 0, ...options.homeserverTimings },
       logger,
       clock,
     });
+  };
   let app = await start();
   return {
     get app() {

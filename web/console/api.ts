@@ -1,8 +1,11 @@
 import type { listAudit } from '../../src/operations/audit.ts';
 import type { unbind } from '../../src/operations/bind.ts';
+import type { showConfig } from '../../src/operations/config.ts';
 import type { doctor } from '../../src/operations/doctor.ts';
 import type { showHistory } from '../../src/operations/history.ts';
+import type { groupInvites } from '../../src/operations/invite-groups.ts';
 import type { cancelInvite, listInvites, resendInvite } from '../../src/operations/invites.ts';
+import type { listKeys, planKey } from '../../src/operations/keys.ts';
 import type { listLimits, resetLimits } from '../../src/operations/limits.ts';
 import type { lookup } from '../../src/operations/lookup.ts';
 import type { testMail, testSms } from '../../src/operations/message-tests.ts';
@@ -15,10 +18,12 @@ import type {
   removePeer,
   showPeers,
 } from '../../src/operations/peers.ts';
+import type { rotatePepper, showPepper } from '../../src/operations/pepper.ts';
 import type { erasePerson, exportPerson } from '../../src/operations/person.ts';
 import type { listTemplates, previewMessage } from '../../src/operations/previews.ts';
 import type { stats } from '../../src/operations/stats.ts';
 import type { trace } from '../../src/operations/trace.ts';
+import type { wouldBlock } from '../../src/operations/would-block.ts';
 import { renewed, signedOut, token } from './session.ts';
 import { TEXTS } from './texts.ts';
 
@@ -38,6 +43,10 @@ export interface Looks {
   doctor: ResultOf<typeof doctor>;
   stats: ResultOf<typeof stats>;
   history: ResultOf<typeof showHistory>;
+  'invites/by': ResultOf<typeof groupInvites>;
+  'invites/would-block': ResultOf<typeof wouldBlock>;
+  'key/plan': ResultOf<typeof planKey>;
+  'pepper/status': ResultOf<typeof showPepper>;
   trace: ResultOf<typeof trace>;
   'messages/outcomes': ResultOf<typeof showOutcomes>;
   'messages/templates': ResultOf<typeof listTemplates>;
@@ -53,6 +62,8 @@ export interface Lists {
   'limits/list': ItemOf<typeof listLimits>;
   'peers/status': ItemOf<typeof showPeers>;
   'audit/list': ItemOf<typeof listAudit>;
+  'key/list': ItemOf<typeof listKeys>;
+  'config/show': ItemOf<typeof showConfig>;
 }
 
 /** What `POST` answers. */
@@ -66,6 +77,7 @@ export interface Changes {
   'outbox/retry': ResultOf<typeof retryOutbox>;
   'outbox/drop': ResultOf<typeof dropOutbox>;
   'limits/reset': ResultOf<typeof resetLimits>;
+  'pepper/rotate': ResultOf<typeof rotatePepper>;
   'peers/add': ResultOf<typeof addPeer>;
   'peers/remove': ResultOf<typeof removePeer>;
   'peers/enable': ResultOf<typeof enablePeer>;

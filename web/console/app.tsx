@@ -7,7 +7,7 @@ import { Screen } from './parts/screen.tsx';
 import { Told, tell } from './parts/told.tsx';
 import { go, place } from './router.ts';
 import { AuditScreen } from './screens/audit.tsx';
-import { ChecksScreen } from './screens/checks.tsx';
+import { ConfigurationScreen } from './screens/configuration.tsx';
 import { FindScreen } from './screens/find.tsx';
 import { HomeserversScreen } from './screens/homeservers.tsx';
 import { InvitationsScreen } from './screens/invitations.tsx';
@@ -50,7 +50,11 @@ const ENTRIES: readonly Entry[] = [
     show: (about) => <AuditScreen about={about} />,
     isForOperators: true,
   },
-  { screen: 'configuration', title: TEXTS.checks.title, show: () => <ChecksScreen /> },
+  {
+    screen: 'configuration',
+    title: TEXTS.configuration.title,
+    show: () => <ConfigurationScreen />,
+  },
   { screen: 'keys', title: TEXTS.keys.title, show: () => <KeysScreen /> },
 ];
 

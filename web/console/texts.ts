@@ -225,6 +225,47 @@ export const TEXTS = {
     keep: 'Keep them',
     done: (count: number) => `${many(count, 'invitation is', 'invitations are')} cancelled.`,
     gonealready: 'None was waiting any more.',
+    view: 'What to show',
+    views: {
+      list: 'Each of them',
+      age: 'By age',
+      inviter: 'By inviter',
+      homeserver: 'By homeserver',
+      room: 'By room',
+      blocks: 'Block lists',
+    },
+    counting: 'Counting; with a million this takes some seconds',
+    nonePending: 'No invitation is waiting.',
+    ages: {
+      day: 'Up to a day',
+      week: 'Up to a week',
+      month: 'Up to a month',
+      quarter: 'Up to three months',
+      older: 'Older',
+      unknown: 'Nobody knows since when',
+    } as Readonly<Record<string, string>>,
+    noName: 'no homeserver: the inviter is no Matrix ID',
+    count: (count: number) => `${count.toLocaleString('en')} waiting`,
+    oldest: 'the oldest of',
+    theirs: (who: string) => `those of ${who}`,
+    leftOut: (count: number) => `And ${count.toLocaleString('en')} of others, with fewer each.`,
+    notExact: 'There are so many that the smaller numbers may be too low.',
+    tryIt: 'What would blocking it do?',
+    blockLists: 'Block lists',
+    blockAbout:
+      'What these lists hold is not mailed. They stand in the configuration, in [email]; a change takes a restart.',
+    lists: { homeservers: 'Homeservers', rooms: 'Rooms', keywords: 'Words' },
+    emptyList: 'none',
+    tryTitle: 'What would others have kept back?',
+    tryAbout:
+      'One a line. Tried on the invitations of the last week that are still kept: those that were delivered may be gone by now. Nothing changes.',
+    tryButton: 'Try them',
+    wouldHave: (blocked: number, all: number, days: number) =>
+      `They would have kept back ${blocked.toLocaleString('en')} of ${many(all, 'invitation', 'invitations')} of the last ${days} days.`,
+    textsOf: (count: number) =>
+      `Words were tried on ${count.toLocaleString('en')} of them: of the others no text is kept.`,
+    examples: 'The first of them',
+    rules: { homeserver: 'homeserver', room: 'room', keyword: 'word' },
   },
 
   homeservers: {
@@ -398,22 +439,78 @@ export const TEXTS = {
     } as Readonly<Record<string, string>>,
   },
 
-  checks: {
+  configuration: {
     title: 'Configuration',
-    lead: 'What "cognomen doctor" says of the configuration and of all that the server needs.',
+    lead: 'What is in force, where it comes from, and what "cognomen doctor" says of it. Secrets are not shown.',
     again: 'Look again',
+    good: 'What is well',
+    inForce: 'In force',
+    filter: 'Find a key',
+    which: 'Which keys',
+    set: 'What is set',
+    all: (count: number) => `All ${count}`,
+    none: 'No key is shown.',
+    noneAbout: 'Search for a part of its name, or of what it is for.',
+    isDefault: 'default',
+    from: 'from',
+    nothing: 'nothing',
+    next: 'The file or the environment has changed; after a restart it is',
   },
 
   keys: {
     title: 'Keys and pepper',
-    lead: 'The keys that sign for this server, and the pepper of lookups.',
-    public: 'Public keys',
+    lead: 'The keys that sign for this server, and the pepper by which clients hash the addresses that they look up.',
+    public: 'Signing keys',
     publicAbout: 'Clients and homeservers are served these. Signatures by any of them are good.',
-    pepper: 'Signing and pepper',
-    rotate: 'To rotate',
-    rotateAbout:
-      'Both are commands on the server. They say what is to be done, and the server goes on meanwhile.',
-    commands: ['cognomen key rotate', 'cognomen pepper rotate'],
+    counting: 'Counting the invitations that need each key',
+    uses: {
+      signs: 'signs',
+      'signs invitations of its time': 'signs invitations of its time',
+      'is served': 'is served',
+    },
+    needed: (count: number, isCurrent: boolean) => {
+      if (count > 0)
+        return `${many(count, 'waiting invitation needs', 'waiting invitations need')} it`;
+      return isCurrent ? 'no waiting invitation needs it yet' : 'no waiting invitation needs it';
+    },
+    rotateKey: 'To change the signing key',
+    keyHow:
+      'The key stands in the configuration, which nothing over the network may write. On the server, as the user who may write that file:',
+    means: 'What it means',
+    keyStays: 'What the key before it signed stays valid, as long as that key stands in the file.',
+    keyInvitations: (count: number) =>
+      count === 0
+        ? 'No invitation is waiting, so none will need the key before it.'
+        : `${many(count, 'waiting invitation goes', 'waiting invitations go')} on to need the key before it: leave it in the file until none does.`,
+    keyNoPeers: 'There is no peer to be given the new key.',
+    keyPeers:
+      'These peers go on with the key that they have, and are to be given the new one; the first command says how:',
+    keyNodes: 'Several nodes get the changed file first; then each is told.',
+    pepper: 'Pepper',
+    phases: {
+      settled: 'settled',
+      rotating: 'a rotation is under way',
+      grace: 'rotated; former ones work still',
+    },
+    progress: (percent: number) => `Hashing the keys of lookups: ${percent} %, begun`,
+    inForce: 'In force',
+    neverRotated: 'never rotated',
+    since: 'since',
+    former: 'Works still',
+    until: 'until',
+    possible: 'Three former ones work still, and there may be no more: the next rotation can begin',
+    rotate: 'Rotate the pepper …',
+    rotateTitle: 'Rotate the pepper?',
+    rotateWhat: 'It cannot be broken off once it has begun. Nothing stops meanwhile:',
+    rotateMeans: [
+      'The server makes a new pepper and hashes the key of every binding with it: a minute or two for a million.',
+      'Then clients are told the new one. The one before it works on for [lookup_pepper] grace_hours.',
+      'Lists of hashes that somebody made in advance are worth nothing after that.',
+    ],
+    rotateYes: 'Rotate',
+    keep: 'Leave it',
+    begun: 'The rotation has begun.',
+    joined: 'A rotation was under way already.',
   },
 
   unknown: {

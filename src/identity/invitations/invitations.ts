@@ -2,7 +2,6 @@ import { mailboxOf, parseThreePid, type ThreePid } from '../../model/addresses.t
 import { foldCase } from '../../model/case-folding.ts';
 import { IdentityError } from '../../model/errors.ts';
 import type { Language } from '../../model/languages.ts';
-import { parseMxid } from '../../model/mxid.ts';
 import type { WebClient } from '../../model/web-client.ts';
 import type { Clock } from '../../platform/clock.ts';
 import type { Random } from '../../platform/random.ts';
@@ -17,7 +16,7 @@ import type { FollowedRequest, FollowRequest } from '../messages/followed-reques
 import type { ServerKeys } from '../server-keys.ts';
 import { invitationMail, keptMail, type MailMatter } from './invitation-mail.ts';
 import type { InvitationQuota, Place } from './invitation-quota.ts';
-import type { InvitationRules } from './invitation-rules.ts';
+import { blockedBy, type InvitationRules } from './invitation-rules.ts';
 import { deleteOldInvitations } from './invitation-sweep.ts';
 import {
   cleanText,
@@ -132,9 +131,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     if (user !== undefined && user !== sender) {
       throw notPermitted('sender must be the user whose access token it is');
     }
-    const homeserver = parseMxid(sender)?.serverName.toLowerCase() ?? '';
-    const isBlocked = rules.homeserverBlocklist.some((name) => name.toLowerCase() === homeserver);
-    if (isBlocked || rules.roomBlocklist.includes(roomId)) {
+    if (blockedBy(rules, { sender, roomId }) !== undefined) {
       throw notPermitted('Invitations from this homeserver or to this room are not sent');
     }
     const bound = await deps.lookup.userOf(medium, address, request.caller);

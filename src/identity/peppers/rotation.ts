@@ -24,6 +24,10 @@ export type Begun =
   /** Nodes of a version run beside that would refuse the new pepper. */
   | { readonly outcome: 'older-nodes' };
 
+/** When the first of the former ones is gone. */
+export const possibleFrom = ({ former }: Pick<LookupPeppers, 'former'>): number =>
+  Math.min(...former.map(({ until }) => until)) + KEPT;
+
 /** Begins a rotation: from now on whatever is bound gets its hashes by the new pepper, too. */
 export async function beginRotation(
   storage: RotationStorage,
@@ -34,8 +38,7 @@ export async function beginRotation(
     const known = await peppers.read();
     if (known.next !== undefined) return { outcome: 'under-way', number: known.next.number };
     if (known.former.length >= MOST_FORMER) {
-      const ends = known.former.map(({ until }) => until);
-      return { outcome: 'too-many', until: Math.min(...ends) + KEPT };
+      return { outcome: 'too-many', until: possibleFrom(known) };
     }
     const number = nextNumber(known);
     const next = { number, pepper: newPepper(random), begun: clock.now() };

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Engine } from '../engines/engine.ts';
 import type { AssociationRow, OverviewStore } from '../stores/index.ts';
+import { toSeconds } from './invitations.ts';
 import { countAll, countStock } from './queries/counts.ts';
 import { keyedAssociations } from './queries/keyed-associations.ts';
 import { eachPiece } from './queries/pieces.ts';
@@ -85,6 +86,39 @@ export function overviewStore(engine: Engine, db: Db): OverviewStore {
         deliveredAt: milliseconds(row.sent_ts),
         notice: orUndefined(row.notice_id),
       }));
+    },
+
+    async eachInvite({ since, withMail = false }, see) {
+      const all = { table: 'invite_tokens', key: 'id', after: 0 } as const;
+      await eachPiece<number>(db, all, async ({ low, high }) => {
+        const rows = await db
+          .selectFrom('invite_tokens as invite')
+          .leftJoin('cognomen_invite_mails as mail', (join) =>
+            join
+              .onRef('mail.token', '=', 'invite.token')
+              .on(sql<boolean>`${sql.lit(withMail ? 1 : 0)} = 1`),
+          )
+          .select(['room_id', 'sender', 'received_ts', 'sent_ts', 'shown'])
+          .where('invite.id', '>', low)
+          .where('invite.id', '<=', high)
+          .where((where) =>
+            where.or([
+              where('received_ts', 'is', null),
+              where('received_ts', '>=', toSeconds(since)),
+            ]),
+          )
+          .execute();
+        await see(
+          rows.map((row) => ({
+            roomId: row.room_id,
+            sender: row.sender,
+            receivedAt: milliseconds(row.received_ts),
+            deliveredAt: milliseconds(row.sent_ts),
+            mail: orUndefined(row.shown),
+          })),
+        );
+        return true;
+      });
     },
 
     async owed(homeserver, { after, limit }) {

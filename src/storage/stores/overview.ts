@@ -40,6 +40,13 @@ export interface InviteRow {
   readonly notice: number | undefined;
 }
 
+/** What invitations are counted by. */
+export interface InviteGist
+  extends Pick<InviteRow, 'roomId' | 'sender' | 'receivedAt' | 'deliveredAt'> {
+  /** As JSON. */
+  readonly mail: string | undefined;
+}
+
 export interface OwedRow {
   readonly id: number;
   readonly homeserver: string;
@@ -84,6 +91,15 @@ export interface OverviewStore {
     which: { readonly address?: string; readonly sender?: string },
     page: Page,
   ): Promise<InviteRow[]>;
+  /**
+   * Goes through all that are kept, some at a time, and lets others have their turn in between.
+   * @param which `since`: without those that came before that time; of some it is not known. `withMail`: with what their
+   * mails say, as far as that is kept, and no secret
+   */
+  eachInvite(
+    which: { readonly since: number; readonly withMail?: boolean },
+    see: (some: readonly InviteGist[]) => Promise<void>,
+  ): Promise<void>;
   /** What the database says of itself: bytes, and its time in milliseconds where it has one of its own. */
   vitals(): Promise<{ readonly bytes: number; readonly time: number | undefined }>;
   owed(homeserver: string | undefined, page: Page): Promise<OwedRow[]>;

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import { change, Fault, type Lists } from '../api.ts';
 import { Asking } from '../parts/asking.tsx';
 import { Button } from '../parts/button.tsx';
+import { Few } from '../parts/few.tsx';
 import { Await, useDoing } from '../parts/loading.tsx';
 import { Badge, Empty, Failed } from '../parts/notice.tsx';
 import { Panel } from '../parts/panel.tsx';
@@ -15,6 +16,13 @@ import { go } from '../router.ts';
 import { mayChange } from '../session.ts';
 import { TEXTS } from '../texts.ts';
 import { visible } from '../visible.ts';
+import {
+  BlockLists,
+  type Grouping,
+  InviteGroups,
+  NO_RULES,
+  type Rules,
+} from './invitation-views.tsx';
 
 const T = TEXTS.invitations;
 export type Invite = Lists['invites/list'];
@@ -131,10 +139,10 @@ export function InviteRows(props: { items: readonly Invite[]; changed: () => voi
   );
 }
 
-export function InvitationsScreen({ about }: { readonly about: string }) {
+function InviteList({ about }: { readonly about: string }) {
   const paged = usePaged('invites/list', { address_or_mxid: about === '' ? undefined : about });
   return (
-    <Screen title={T.title} lead={T.lead}>
+    <>
       <Asking
         label={T.filter}
         button={TEXTS.show}
@@ -154,6 +162,34 @@ export function InvitationsScreen({ about }: { readonly about: string }) {
         </Await>
         <Pager of={paged} />
       </Panel>
+    </>
+  );
+}
+
+type View = 'list' | Grouping | 'blocks';
+const VIEWS = (['list', 'age', 'inviter', 'homeserver', 'room', 'blocks'] as const).map(
+  (view) => [view, T.views[view]] as const,
+);
+
+export function InvitationsScreen({ about }: { readonly about: string }) {
+  const [view, setView] = useState<View>('list');
+  const [rules, setRules] = useState<Rules>(NO_RULES);
+  return (
+    <Screen title={T.title} lead={T.lead}>
+      <div class="views">
+        <Few label={T.view} options={VIEWS} value={view} set={setView} />
+      </div>
+      {view === 'list' && <InviteList about={about} />}
+      {view === 'blocks' && <BlockLists rules={rules} set={setRules} />}
+      {view !== 'list' && view !== 'blocks' && (
+        <InviteGroups
+          by={view}
+          tryRule={(more) => {
+            setRules({ ...NO_RULES, ...more });
+            setView('blocks');
+          }}
+        />
+      )}
     </Screen>
   );
 }
