@@ -104,6 +104,7 @@ async function start(config: Config, deps: AppDependencies, closing: Closing): P
   await services.networkNames.renew();
   if (isFirst) await services.oldWays.begin();
   await noteSigningKey(infrastructure.storage, infrastructure);
+  await services.blocks.refresh();
   startOwnBackground(infrastructure, services, closing);
 
   let isStopping = false;

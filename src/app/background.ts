@@ -63,13 +63,14 @@ const repeater =
  */
 export function startOwnBackground(
   { logger, history }: Infrastructure,
-  { homeserverAccounts, limitHits, networkNames }: Services,
+  { blocks, homeserverAccounts, limitHits, networkNames }: Services,
   closing: Closing,
 ): void {
   const again = repeater(logger, closing);
   again(RENEWAL_INTERVAL, 'Renewing the keys of the log', networkNames.renew);
   again(LIMITS_INTERVAL, 'Telling who meets limits', limitHits.exchange);
   again(HISTORY_INTERVAL, 'Writing the history', history.write);
+  again(LIMITS_INTERVAL, 'Looking who is kept out', blocks.refresh);
   again(COUNTING_INTERVAL, 'Counting accounts', homeserverAccounts.count);
   closing.defer('Counting accounts', async () => homeserverAccounts.stop());
 }

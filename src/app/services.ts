@@ -14,6 +14,7 @@ import { createInvitations, type Invitations } from '../identity/invitations/inv
 import { createOnbindNotices, type OnbindNotices } from '../identity/invitations/onbind-notices.ts';
 import { createRefusals, type Refusals } from '../identity/invitations/refusals.ts';
 import { createAskedAddresses } from '../identity/limits/asked-addresses.ts';
+import { type Blocks, createBlocks } from '../identity/limits/blocks.ts';
 import {
   createHomeserverAccounts,
   type HomeserverAccounts,
@@ -64,6 +65,7 @@ export interface Services {
   readonly networkNames: NetworkNames;
   readonly oldWays: OldWays;
   readonly limitHits: LimitHits;
+  readonly blocks: Blocks;
   readonly homeserverAccounts: HomeserverAccounts;
 }
 
@@ -93,7 +95,14 @@ export function createServices(
   const networkNames = createNetworkNames({ storage, clock, random });
   const { buckets } = infrastructure;
   const limitHits = createLimitHits({ storage, buckets, clock, networkName: networkNames.of });
+  const blocks = createBlocks({
+    storage,
+    clock,
+    networkName: networkNames.of,
+    onRefused: () => metrics.limitExceeded('block', true),
+  });
   const limits = createLimits({
+    blocks,
     settings: config.limits.settings,
     buckets,
     clock,
@@ -221,6 +230,7 @@ export function createServices(
     notices,
     associations,
     homeserverAccounts,
+    blocks,
     lookup,
     invitations,
     refusals,

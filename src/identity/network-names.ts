@@ -24,6 +24,8 @@ export interface NetworkNamesDependencies {
 const DAY = 24 * 60 * 60 * 1000;
 /** The first of January 1970 was a Thursday; weeks begin on Mondays. */
 const weekOf = (time: number) => Math.floor((time / DAY + 3) / 7);
+/** When the names that networks have at that time end. */
+export const endOfNames = (time: number): number => ((weekOf(time) + 1) * 7 - 3) * DAY;
 /** Another process's clock may be that late: it still needs the key. */
 const GRACE = 60 * 60 * 1000;
 const KEY_BYTES = 32;

@@ -2,6 +2,7 @@ import { listAccounts, logOutAccount } from './accounts.ts';
 import { createToken, listTokens, revokeToken } from './admin-tokens.ts';
 import { listAudit } from './audit.ts';
 import { bind, unbind } from './bind.ts';
+import { blockSomebody, listBlocks, unblock } from './blocks.ts';
 import { casefoldAddresses } from './casefold.ts';
 import { showConfig } from './config.ts';
 import { takeDeliveryReport } from './delivery-reports.ts';
@@ -60,6 +61,9 @@ export const OPERATIONS: readonly AnyOperation[] = [
   dropOutbox,
   listLimits,
   resetLimits,
+  listBlocks,
+  blockSomebody,
+  unblock,
   listPeers,
   showPeers,
   addPeer,

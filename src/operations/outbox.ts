@@ -22,7 +22,7 @@ const OWED = anObject(
     attempts: anInteger,
     next_attempt_at: anInteger,
   },
-  { refused_at: anInteger },
+  { refused_at: anInteger, last_failure: anObject({ at: anInteger, reason: aString }) },
 );
 
 /** What homeservers are to be told of bindings, and have not taken yet. */
@@ -38,7 +38,7 @@ export const listOutbox: Operation<readonly Described<typeof OWED>[]> = {
   async run(input, { storage }) {
     const { overview } = storage.stores;
     const rows = await overview.owed(input.argument?.toLowerCase(), readPage(input));
-    return rows.map(({ id, homeserver, address, attempts, ...times }) => ({
+    return rows.map(({ id, homeserver, address, attempts, failure, ...times }) => ({
       id,
       homeserver,
       address,
@@ -46,13 +46,14 @@ export const listOutbox: Operation<readonly Described<typeof OWED>[]> = {
       attempts,
       next_attempt_at: times.nextAttemptAt,
       refused_at: times.refusedAt,
+      last_failure: failure,
     }));
   },
   text: (all) =>
     lines(
       all,
       (one) =>
-        `${one.id}  ${plain(one.homeserver)}: ${plain(one.address)} was bound ${time(one.created_at)}  ${one.attempts} attempts, next ${time(one.next_attempt_at)}${one.refused_at === undefined ? '' : `, refused since ${time(one.refused_at)}`}`,
+        `${one.id}  ${plain(one.homeserver)}: ${plain(one.address)} was bound ${time(one.created_at)}  ${one.attempts} attempts, next ${time(one.next_attempt_at)}${one.refused_at === undefined ? '' : `, refused since ${time(one.refused_at)}`}${one.last_failure === undefined ? '' : `  ${time(one.last_failure.at)} ${plain(one.last_failure.reason)}`}`,
       'nothing is owed',
     ),
 };

@@ -33,6 +33,22 @@ export const isAddress = (text: string): boolean => isIP(text) !== 0;
 export const isLoopback = (address: string): boolean =>
   address === 'localhost' || address === '::1' || (isIPv4(address) && address.startsWith('127.'));
 
+/** Networks that no client of a public service comes from. */
+export const PRIVATE_NETWORKS: readonly string[] = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '::/128',
+  '::1/128',
+  'fc00::/7',
+  'fe80::/10',
+  'fec0::/10',
+];
+
 /** Networks, one of which an address may be in. */
 export interface NetworkList {
   /** @param address an IP address; an IPv4 address is also found by its IPv4-mapped form */

@@ -26,7 +26,15 @@ describe.each(ENGINES)('invitations, looked at as a whole on %s,', (engine) => {
     // One that was delivered, and stays.
     await server.database.execute(
       'insert into invite_tokens (medium, address, room_id, sender, token, received_ts, sent_ts) values (?, ?, ?, ?, ?, ?, ?)',
-      ['email', 'd@sample.test', SPAM, '@eve:other.test', 't', server.clock.now() / 1000, 5],
+      [
+        'email',
+        'd@sample.test',
+        SPAM,
+        '@eve:other.test',
+        't',
+        Math.floor(server.clock.now() / 1000),
+        5,
+      ],
     );
   });
   afterAll(() => server.stop());

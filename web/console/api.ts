@@ -1,5 +1,6 @@
 import type { listAudit } from '../../src/operations/audit.ts';
 import type { unbind } from '../../src/operations/bind.ts';
+import type { blockSomebody, listBlocks, unblock } from '../../src/operations/blocks.ts';
 import type { showConfig } from '../../src/operations/config.ts';
 import type { doctor } from '../../src/operations/doctor.ts';
 import type { showHistory } from '../../src/operations/history.ts';
@@ -59,6 +60,7 @@ export interface Lists {
   lookup: ItemOf<typeof lookup>;
   'invites/list': ItemOf<typeof listInvites>;
   'outbox/list': ItemOf<typeof listOutbox>;
+  'limits/blocks': ItemOf<typeof listBlocks>;
   'limits/list': ItemOf<typeof listLimits>;
   'peers/status': ItemOf<typeof showPeers>;
   'audit/list': ItemOf<typeof listAudit>;
@@ -76,6 +78,8 @@ export interface Changes {
   'invites/resend': ResultOf<typeof resendInvite>;
   'outbox/retry': ResultOf<typeof retryOutbox>;
   'outbox/drop': ResultOf<typeof dropOutbox>;
+  'limits/block': ResultOf<typeof blockSomebody>;
+  'limits/unblock': ResultOf<typeof unblock>;
   'limits/reset': ResultOf<typeof resetLimits>;
   'pepper/rotate': ResultOf<typeof rotatePepper>;
   'peers/add': ResultOf<typeof addPeer>;

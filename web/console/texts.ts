@@ -278,6 +278,7 @@ export const TEXTS = {
     attempts: (count: number) => many(count, 'try', 'tries'),
     next: 'next',
     refused: 'refused since',
+    why: 'It did not take something',
     retry: 'Try now',
     retried: (name: string) => `A running server tells ${name} within a second or two.`,
     drop: 'Give up',
@@ -331,8 +332,22 @@ export const TEXTS = {
     key: 'Its public key (ed25519, base64 or hex)',
     url: 'Where it listens, if not at port 1001 (https://host:port)',
     addButton: 'Add',
-    other: 'On the other side',
+    here: 'Here: the other server',
+    hereAbout:
+      'What its operator tells you: its name, and the key that signs, which this shows there:',
+    other: 'On the other side: this server',
     otherAbout: 'The operator of that server runs this, so that it knows this one:',
+    otherKeys:
+      'All keys that this server has are in it, the newest first. A Sydent takes one key: a row in its tables peers and peer_pubkeys.',
+    reached: 'The name by which that server reaches this one',
+    reachedHint: (port: string) =>
+      `As its certificate has it; peers are listened to at port ${port}. Behind a forwarded port, change the port in the command.`,
+    thisHost: 'THIS-HOST',
+    noCertificate:
+      'This server has no certificate for peers yet: set [http] replication.https.certfile and restart it, or nothing is sent or taken.',
+    check: 'Look whether it works',
+    checkAbout:
+      'Above, the peer is to say that it has all of ours, and what came from it. Why something is refused stands there in words.',
   },
 
   messages: {
@@ -419,6 +434,39 @@ export const TEXTS = {
     done: (key: string) => `Running servers let ${key} through within a few seconds.`,
     one: 'Let somebody through',
     key: 'User ID, address, IP address, homeserver, domain or limit',
+  },
+
+  blocks: {
+    now: 'Blocked for now',
+    empty: 'Nobody is blocked.',
+    emptyAbout:
+      'Limits hold back most of what is too much by themselves. Who goes on and on can be kept out for some hours.',
+    add: 'Block for a while …',
+    block: 'Block …',
+    title: 'Block for a while?',
+    whom: 'Whom',
+    whomHint:
+      'An IP address or network, a user ID, a homeserver, or a network as it is called above',
+    howLong: 'For how long',
+    hours: { '1': '1 hour', '24': '1 day', '168': '7 days' },
+    means:
+      'Until then, on all nodes: no mails, text messages, invitations, lookups or new accounts. They are told when to come again.',
+    stays:
+      'Taking back a binding, logging out and the links of mails go on working. Many people may share an address or a homeserver.',
+    yes: 'Block',
+    no: 'Do nothing',
+    done: (what: string) => `Running servers keep ${what} out within a few seconds.`,
+    lift: 'Let in again',
+    lifted: (what: string) => `Running servers let ${what} in within a few seconds.`,
+    goneAlready: 'It was not blocked any more.',
+    kinds: {
+      network: 'network',
+      name: 'network, by its name in the log',
+      account: 'account',
+      homeserver: 'homeserver',
+    },
+    until: 'until',
+    since: 'since',
   },
 
   audit: {

@@ -1,10 +1,9 @@
 import type { Logger } from 'pino';
 import { logFailure } from '../../platform/unavailable.ts';
-import type { ClaimedServer, Storage } from '../../storage/stores/index.ts';
+import type { ClaimedServer, Release, Storage } from '../../storage/stores/index.ts';
 
 /** That a claimed homeserver did not take something. */
-export interface DeliveryFailure extends ClaimedServer {
-  readonly dueAt: number;
+export interface DeliveryFailure extends ClaimedServer, Pick<Release, 'dueAt' | 'failure'> {
   readonly postponed: readonly { id: number; attempts: number; until: number }[];
 }
 

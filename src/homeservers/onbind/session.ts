@@ -21,6 +21,8 @@ const WIDTH = 4;
 const BATCH = 20;
 /** After so many the others get their turn. */
 const QUOTA = 200;
+/** Characters of why it did not take something. */
+const LONGEST_REASON = 300;
 /** Of what it refused before it may refuse so many again, then it has its peace for so long (ms). */
 const REFUSALS = { atOnce: 20, pause: 1000 };
 
@@ -39,6 +41,7 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
   let answered = false;
   let refusedAgain = 0;
   let failure: NotNow | undefined;
+  let refusal: string | undefined;
 
   async function tryOut(notice: Notice): Promise<NoticeResult> {
     try {
@@ -61,9 +64,15 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
     }
     answered = true;
     if (result.kind !== 'refused') return;
+    refusal = result.reason;
     refused.push(notice);
     if (notice.refusedAt !== undefined) refusedAgain++;
   }
+
+  const because = (reason: string) => ({
+    reason: reason.slice(0, LONGEST_REASON),
+    at: clock.now(),
+  });
 
   const refusedDueAt = () => (refusedAgain > 0 ? clock.now() + REFUSALS.pause : inPeaceUntil);
 
@@ -110,6 +119,7 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
       failures,
       refusedDueAt: refusedDueAt(),
       dueAt: now + retryInMs,
+      failure: because(reason),
       postponed: postponed.map(({ id, attempts }) => {
         const until = now + backoff(attempts + 1, { random, longest: LONGEST_WAIT });
         return { id, attempts: attempts + 1, until };
@@ -136,6 +146,7 @@ export async function runSession(server: ClaimedServer, deps: SessionDependencie
         // What is offered again can wait, and has its own share of the places.
         troubled: failures > 0 || next.fresh === undefined,
         dueAt: Math.max(clock.now(), Math.min(next.fresh ?? Infinity, again)),
+        failure: refusal === undefined ? undefined : because(`refused: ${refusal}`),
       });
     });
   }

@@ -38,10 +38,13 @@ export function createRegistration(deps: RegistrationDependencies): Registration
           'Users of this homeserver cannot register here',
         );
       }
+      deps.limits.admit(caller);
       // Counted before, so that many at once cannot slip through, and given back where it fails.
       const charged = await deps.limits.charge(byNetwork('register.ratelimit', caller));
       try {
-        return await deps.accounts.issueToken(await deps.userOf(name, openIdToken, caller));
+        const user = await deps.userOf(name, openIdToken, caller);
+        deps.limits.admit(caller, user);
+        return await deps.accounts.issueToken(user);
       } catch (error) {
         charged.giveBack();
         throw error;

@@ -131,6 +131,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
     if (user !== undefined && user !== sender) {
       throw notPermitted('sender must be the user whose access token it is');
     }
+    deps.limits.admit(request.caller, sender);
     if (blockedBy(rules, { sender, roomId }) !== undefined) {
       throw notPermitted('Invitations from this homeserver or to this room are not sent');
     }

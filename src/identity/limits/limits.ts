@@ -10,6 +10,8 @@ import {
 } from '../../model/limits.ts';
 import type { Ask, Buckets, RateLimit } from '../../platform/buckets.ts';
 import type { Clock } from '../../platform/clock.ts';
+import type { Blocks } from './blocks.ts';
+import type { Caller } from './charges.ts';
 import { createLimitLog } from './limit-log.ts';
 
 /** So many units of one limit, for one key. */
@@ -32,6 +34,12 @@ export interface Charged {
 
 /** Who may do how much of what, in all processes that share their buckets. */
 export interface Limits {
+  /**
+   * Refuses whom operators keep out for a while; to be asked before anything is charged.
+   * @param user who the caller says it is, where there is no account
+   * @throws IdentityError `limit-exceeded`
+   */
+  admit(caller: Caller, user?: string): void;
   /**
    * Looks at all, then counts all: where one is reached, nothing is counted.
    * @throws IdentityError `limit-exceeded`, which names the limit, with `retry_after_ms`; UnavailableError while what
@@ -59,6 +67,7 @@ export interface Limits {
 }
 
 export interface LimitsDependencies {
+  readonly blocks?: Pick<Blocks, 'admit'>;
   readonly settings: LimitSettings;
   readonly buckets: Buckets;
   readonly clock: Clock;
@@ -209,6 +218,7 @@ export function createLimits(deps: LimitsDependencies): Limits {
   }
 
   return {
+    admit: (caller, user) => deps.blocks?.admit(caller, user),
     async charge(charges) {
       const entries = entriesOf(charges);
       const { waits, taken } = await take(entries);

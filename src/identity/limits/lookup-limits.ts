@@ -54,6 +54,7 @@ export function createLookupLimits(deps: LookupLimitsDependencies): LookupLimits
 
   return {
     async admit(caller, addresses) {
+      limits.admit(caller);
       const { user } = caller;
       if (user === undefined) {
         const units = new Set(addresses).size;

@@ -125,7 +125,10 @@ export function createEmailValidation(deps: EmailValidationDependencies): EmailV
           sendAttempt,
           nextLink: usableNextLink(request.nextLink, deps),
           charge: () =>
-            followed.admit(() => deps.limits.charge(mailCharges(caller, threepid.address))),
+            followed.admit(async () => {
+              deps.limits.admit(caller);
+              return deps.limits.charge(mailCharges(caller, threepid.address));
+            }),
           send,
         }),
       );

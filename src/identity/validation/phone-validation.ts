@@ -100,7 +100,11 @@ export function createPhoneValidation(deps: PhoneValidationDependencies): PhoneV
           clientSecret,
           sendAttempt,
           nextLink: usableNextLink(request.nextLink, deps),
-          charge: () => followed.admit(() => deps.limits.charge(messageCharges(caller, phone))),
+          charge: () =>
+            followed.admit(async () => {
+              deps.limits.admit(caller);
+              return deps.limits.charge(messageCharges(caller, phone));
+            }),
           send: (code, sid) => {
             request.admitted?.(sid);
             return deps.sendVerification({ to: phone, code });

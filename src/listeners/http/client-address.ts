@@ -6,6 +6,7 @@ import {
   ipv6Parts,
   mappedIpv4,
   type NetworkList,
+  PRIVATE_NETWORKS,
 } from '../../platform/ip-addresses.ts';
 
 /** An address without port, brackets and the prefix of IPv4 in IPv6; undefined when it is not one. */
@@ -16,21 +17,7 @@ function parseAddress(text: string): string | undefined {
   return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
-/** Networks that no client of a public service comes from. */
-const PRIVATE = createNetworkList([
-  '0.0.0.0/8',
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '::/128',
-  '::1/128',
-  'fc00::/7',
-  'fe80::/10',
-  'fec0::/10',
-]);
+const PRIVATE = createNetworkList(PRIVATE_NETWORKS);
 
 export interface ClientAddressConfig {
   readonly obeyXForwardedFor: boolean;

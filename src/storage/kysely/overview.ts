@@ -123,13 +123,14 @@ export function overviewStore(engine: Engine, db: Db): OverviewStore {
 
     async owed(homeserver, { after, limit }) {
       let notices = db
-        .selectFrom('cognomen_notices')
-        .select(['id', 'server_name', 'address', 'created_ts', 'attempts'])
-        .select(['next_attempt_ts', 'refused_ts'])
+        .selectFrom('cognomen_notices as owed')
+        .leftJoin('cognomen_notice_servers as server', 'server.server_name', 'owed.server_name')
+        .select(['id', 'owed.server_name', 'address', 'created_ts', 'attempts'])
+        .select(['next_attempt_ts', 'refused_ts', 'server.failure', 'server.failed_ts'])
         .where('id', '>', after)
         .orderBy('id')
         .limit(limit);
-      if (homeserver !== undefined) notices = notices.where('server_name', '=', homeserver);
+      if (homeserver !== undefined) notices = notices.where('owed.server_name', '=', homeserver);
       const rows = await notices.execute();
       return rows.map((row) => ({
         id: row.id,
@@ -139,6 +140,7 @@ export function overviewStore(engine: Engine, db: Db): OverviewStore {
         attempts: row.attempts,
         nextAttemptAt: row.next_attempt_ts,
         refusedAt: orUndefined(row.refused_ts),
+        failure: row.failure === null ? undefined : { reason: row.failure, at: row.failed_ts ?? 0 },
       }));
     },
 

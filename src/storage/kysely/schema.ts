@@ -203,6 +203,9 @@ export interface Schema extends OwnerNoticeTables {
     claimed_by: string | null;
     /** Before that it is offered nothing again that it refused. */
     refused_due_ts: Generated<number>;
+    /** Why it did not take something the last time, and when that was. */
+    failure: string | null;
+    failed_ts: number | null;
   };
   /** What a peer has beside Sydent's row. */
   cognomen_peers: {

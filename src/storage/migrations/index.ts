@@ -25,6 +25,7 @@ import * as invitationRefusals from './0023-invitation-refusals.ts';
 import * as ownerNotices from './0024-owner-notices.ts';
 import * as ownerSessions from './0025-owner-sessions.ts';
 import * as history from './0026-history.ts';
+import * as whyNotTaken from './0027-why-not-taken.ts';
 
 /** Where it is kept which are done. */
 const TABLE = 'cognomen_migrations';
@@ -63,6 +64,7 @@ function migrationsFor(engine: Engine): Record<string, Migration> {
     '0024-owner-notices': ownerNotices,
     '0025-owner-sessions': ownerSessions,
     '0026-history': history,
+    '0027-why-not-taken': whyNotTaken,
   };
 }
 

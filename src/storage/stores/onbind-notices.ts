@@ -52,6 +52,8 @@ export interface Release extends ClaimedServer {
   readonly troubled: boolean;
   /** Its next turn. */
   readonly dueAt: number;
+  /** Why it did not take something just now; undefined: it took all. */
+  readonly failure: { readonly reason: string; readonly at: number } | undefined;
 }
 
 /** How much is owed. */

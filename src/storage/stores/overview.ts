@@ -55,6 +55,8 @@ export interface OwedRow {
   readonly attempts: number;
   readonly nextAttemptAt: number;
   readonly refusedAt: number | undefined;
+  /** Why the homeserver did not take something the last time. */
+  readonly failure: { readonly reason: string; readonly at: number } | undefined;
 }
 
 export interface SessionRow {

@@ -68,6 +68,11 @@ function OwedRow({ owed, drop, changed }: { owed: Owed; drop: () => void; change
           </>
         )}
       </p>
+      {owed.last_failure !== undefined && (
+        <p class="row-meta">
+          {T.why} <When at={owed.last_failure.at} />: <Said text={owed.last_failure.reason} />
+        </p>
+      )}
       {retrying.fault !== undefined && <Failed fault={retrying.fault} />}
     </Row>
   );

@@ -44,12 +44,18 @@ function KeyPlan({ plan }: { readonly plan: Looks['key/plan'] }) {
       <ul class="plain-list">
         <li>{T.keyStays}</li>
         <li>{T.keyInvitations(plan.invitations)}</li>
-        <li>{plan.peers.length === 0 ? T.keyNoPeers : T.keyPeers}</li>
-        {plan.peers.map((name) => (
-          <li key={name}>
-            <Said text={name} />
-          </li>
-        ))}
+        <li>
+          {plan.peers.length === 0 ? T.keyNoPeers : T.keyPeers}
+          {plan.peers.length > 0 && (
+            <ul class="plain-list">
+              {plan.peers.map((name) => (
+                <li key={name}>
+                  <Said text={name} />
+                </li>
+              ))}
+            </ul>
+          )}
+        </li>
         <li>{T.keyNodes}</li>
       </ul>
     </>

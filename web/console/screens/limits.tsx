@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks';
 import { change, list } from '../api.ts';
 import { Asking } from '../parts/asking.tsx';
 import { Button } from '../parts/button.tsx';
@@ -12,11 +13,14 @@ import { When } from '../parts/when.tsx';
 import { mayChange } from '../session.ts';
 import { TEXTS } from '../texts.ts';
 import { visible } from '../visible.ts';
+import { BlockedPanel, BlockQuestion, blockable } from './blocks.tsx';
 
 const T = TEXTS.limits;
 
 export function LimitsScreen() {
   const hits = useLoaded('limits', (signal) => list('limits/list', {}, signal));
+  const blocks = useLoaded('blocks', (signal) => list('limits/blocks', {}, signal));
+  const [whom, setWhom] = useState<string>();
   const doing = useDoing();
   const reset = (key: string) =>
     doing.start(async () => {
@@ -40,12 +44,22 @@ export function LimitsScreen() {
                     title={key === '' ? T.everybody : <Said text={key} />}
                     actions={
                       mayChange() ? (
-                        <Button
-                          onClick={() => reset(key === '' ? limit : key)}
-                          of={T.resetOf(visible(key === '' ? limit : key))}
-                        >
-                          {T.reset}
-                        </Button>
+                        <>
+                          <Button
+                            onClick={() => reset(key === '' ? limit : key)}
+                            of={T.resetOf(visible(key === '' ? limit : key))}
+                          >
+                            {T.reset}
+                          </Button>
+                          {blockable(key) !== undefined && (
+                            <Button
+                              onClick={() => setWhom(blockable(key))}
+                              of={visible(blockable(key) ?? '')}
+                            >
+                              {TEXTS.blocks.block}
+                            </Button>
+                          )}
+                        </>
                       ) : undefined
                     }
                   >
@@ -59,10 +73,14 @@ export function LimitsScreen() {
           }
         </Await>
       </Panel>
+      <BlockedPanel of={blocks} ask={() => setWhom('')} />
       {mayChange() && (
         <Panel title={T.one}>
           <Asking label={T.key} button={T.reset} isBusy={doing.isBusy} isRequired asked={reset} />
         </Panel>
+      )}
+      {whom !== undefined && (
+        <BlockQuestion whom={whom} close={() => setWhom(undefined)} done={blocks.again} />
       )}
     </Screen>
   );

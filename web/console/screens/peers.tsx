@@ -95,6 +95,49 @@ function PeerActions(props: {
   );
 }
 
+type Settings = Lists['config/show'];
+
+const settingIn = (settings: readonly Settings[], name: string) =>
+  settings.find(({ section, key }) => section === 'http' && key === name)?.value ?? '';
+
+/** What the operators of the other side run, so that it takes part with this server. */
+function OtherSide() {
+  const about = session.get()?.about;
+  const settings = useLoaded('config', (signal) => list('config/show', {}, signal));
+  const [name, setName] = useState('');
+  const isOf = (text: string) => (text.trim() === '' ? T.thisHost : visible(text.trim()));
+  const keys = [...new Set(about?.keys.map(({ public_key: key }) => key))].reverse();
+  return (
+    <Await of={settings}>
+      {({ items }) => {
+        const hasCertificate = settingIn(items, 'replication.https.certfile') !== '';
+        const port = settingIn(items, 'replication.https.port');
+        const parts = [
+          `cognomen peers add ${visible(about?.server_name ?? '')}`,
+          ...keys.map((key) => `--key ${key}`),
+          `--url https://${isOf(name)}:${port}`,
+        ];
+        return (
+          <>
+            {!hasCertificate && (
+              <Notice tone="warning">
+                <p>{T.noCertificate}</p>
+              </Notice>
+            )}
+            <p>{T.otherAbout}</p>
+            <div class="form">
+              <Field label={T.reached} hint={T.reachedHint(port)} value={name} set={setName} />
+            </div>
+            <pre>{parts.join(' \\\n  ')}</pre>
+            <p class="hint">{T.otherKeys}</p>
+          </>
+        );
+      }}
+    </Await>
+  );
+}
+
+/** Both halves of taking a server in, in their order. */
 function AddPeer({ changed }: { readonly changed: () => void }) {
   const [name, setName] = useState('');
   const [key, setKey] = useState('');
@@ -110,23 +153,33 @@ function AddPeer({ changed }: { readonly changed: () => void }) {
       changed();
     });
   };
-  const about = session.get()?.about;
   return (
     <Panel title={T.add}>
-      <form class="form" onSubmit={submit}>
-        <Field label={T.name} value={name} set={setName} isRequired />
-        <Field label={T.key} value={key} set={setKey} isRequired />
-        <Field label={T.url} value={url} set={setUrl} />
-        {doing.fault !== undefined && <Failed fault={doing.fault} />}
-        <Button type="submit" kind="main" isBusy={doing.isBusy}>
-          {T.addButton}
-        </Button>
-      </form>
-      <h3>{T.other}</h3>
-      <p>{T.otherAbout}</p>
-      <pre>
-        {`cognomen peers add ${visible(about?.server_name ?? '')} --key ${about?.keys.at(-1)?.public_key ?? ''}`}
-      </pre>
+      <ol class="steps">
+        <li>
+          <h3>{T.here}</h3>
+          <p>{T.hereAbout}</p>
+          <pre>cognomen key list</pre>
+          <form class="form" onSubmit={submit}>
+            <Field label={T.name} value={name} set={setName} isRequired />
+            <Field label={T.key} value={key} set={setKey} isRequired />
+            <Field label={T.url} value={url} set={setUrl} />
+            {doing.fault !== undefined && <Failed fault={doing.fault} />}
+            <Button type="submit" kind="main" isBusy={doing.isBusy}>
+              {T.addButton}
+            </Button>
+          </form>
+        </li>
+        <li>
+          <h3>{T.other}</h3>
+          <OtherSide />
+        </li>
+        <li>
+          <h3>{T.check}</h3>
+          <p>{T.checkAbout}</p>
+          <Button onClick={changed}>{TEXTS.refresh}</Button>
+        </li>
+      </ol>
     </Panel>
   );
 }

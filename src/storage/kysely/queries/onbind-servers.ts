@@ -68,7 +68,7 @@ export function onbindServers(engine: Engine, db: Db, statements: NoticeStatemen
       return new Set(rows.map((row) => row.server_name));
     },
 
-    async release({ serverName, holder, failures, troubled, refusedDueAt, dueAt }) {
+    async release({ serverName, holder, failures, troubled, refusedDueAt, dueAt, failure }) {
       await db
         .updateTable('cognomen_notice_servers')
         .set({
@@ -77,6 +77,8 @@ export function onbindServers(engine: Engine, db: Db, statements: NoticeStatemen
           due_ts: dueAt,
           refused_due_ts: refusedDueAt,
           claimed_by: null,
+          failure: failure?.reason ?? null,
+          failed_ts: failure?.at ?? null,
         })
         .where('server_name', '=', serverName)
         .where('claimed_by', '=', holder)
