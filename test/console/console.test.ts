@@ -236,6 +236,31 @@ async function goToLink(page: OpenConsole['page'], name: string): Promise<void> 
   await page.getByRole('navigation', { name: 'Screens' }).getByRole('link', { name }).click();
 }
 
+/** Looks at a screen on phone and desktop, light and dark: with axe, whether it is too wide, and for a picture of it. */
+const looker =
+  (page: OpenConsole['page']) =>
+  async (name: string): Promise<void> => {
+    for (const viewport of [PHONE, DESKTOP]) {
+      await page.setViewportSize(viewport);
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        const where = `${name}-${colorScheme}-${viewport.width}`.replaceAll(' ', '-');
+        // Of what is checked, dark colours change the contrast alone.
+        const axe = new AxeBuilder({ page })
+          .options({ resultTypes: ['violations'] })
+          .setLegacyMode();
+        const rules = colorScheme === 'dark' ? axe.withRules(['color-contrast']) : axe;
+        const { violations } = await rules.analyze();
+        const found = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
+        expect([where, found]).toEqual([where, []]);
+        const isTooWide = 'document.documentElement.scrollWidth > innerWidth';
+        expect([where, await page.evaluate(isTooWide)]).toEqual([where, false]);
+        const folder = process.env['SCREENSHOTS'];
+        if (folder) await page.screenshot({ path: `${folder}/${where}.png`, fullPage: true });
+      }
+    }
+  };
+
 describe.skipIf(isWithoutBrowser)('the console', () => {
   let world: World;
   beforeAll(async () => {
@@ -247,27 +272,7 @@ describe.skipIf(isWithoutBrowser)('the console', () => {
     timeout: 480_000,
   }, async () => {
     const { page } = await opened(browser, world.server);
-    const look = async (name: string) => {
-      for (const viewport of [PHONE, DESKTOP]) {
-        await page.setViewportSize(viewport);
-        for (const colorScheme of ['light', 'dark'] as const) {
-          await page.emulateMedia({ colorScheme });
-          const where = `${name}-${colorScheme}-${viewport.width}`.replaceAll(' ', '-');
-          // Of what is checked, dark colours change the contrast alone.
-          const axe = new AxeBuilder({ page })
-            .options({ resultTypes: ['violations'] })
-            .setLegacyMode();
-          const rules = colorScheme === 'dark' ? axe.withRules(['color-contrast']) : axe;
-          const { violations } = await rules.analyze();
-          const found = violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
-          expect([where, found]).toEqual([where, []]);
-          const isTooWide = 'document.documentElement.scrollWidth > innerWidth';
-          expect([where, await page.evaluate(isTooWide)]).toEqual([where, false]);
-          const folder = process.env['SCREENSHOTS'];
-          if (folder) await page.screenshot({ path: `${folder}/${where}.png`, fullPage: true });
-        }
-      }
-    };
+    const look = looker(page);
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
     await look('Sign in');
     await signIn(page, world.operator);
@@ -283,6 +288,37 @@ describe.skipIf(isWithoutBrowser)('the console', () => {
     await page.getByRole('button', { name: 'Erase …' }).click();
     await page.getByRole('dialog').waitFor();
     await look('Erase');
+  });
+
+  test('can be used by everybody, in its views and questions too', {
+    timeout: 180_000,
+  }, async () => {
+    const { page } = await opened(browser, world.server, world.operator);
+    const look = looker(page);
+    await goTo(page, 'Invitations');
+    for (const view of ['By age', 'By inviter', 'Block lists']) {
+      await page.getByRole('radio', { name: view }).check();
+      await settled(page);
+      await look(`Invitations ${view}`);
+    }
+    await page.getByLabel('Rooms').fill('!tea:sample.test');
+    await page.getByRole('button', { name: 'Try them' }).click();
+    await page.getByText('would have kept back').waitFor();
+    await look('Invitations tried');
+    await goTo(page, 'Configuration');
+    await page.getByRole('radio', { name: 'All ' }).check();
+    await look('Configuration all');
+    for (const [screen, button] of [
+      ['Limits', 'Block for a while'],
+      ['Keys and pepper', 'Rotate the pepper'],
+    ] as const) {
+      await goTo(page, screen);
+      await page.getByRole('button', { name: button }).click();
+      await page.getByRole('dialog').waitFor();
+      await look(`${screen} asked`);
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+    }
   });
 
   test('shows a viewer nothing to press that would be refused', TIME, async () => {

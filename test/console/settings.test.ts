@@ -177,7 +177,7 @@ describe.skipIf(isWithoutBrowser).each(ENGINES)('the console, on %s,', (engine) 
     await question.getByLabel('Whom').fill('@eve:other.test');
     await question.getByRole('radio', { name: '1 hour' }).check();
     await question.getByRole('button', { name: 'Block', exact: true }).click();
-    await blocked.getByText('@eve:other.test').waitFor();
+    await blocked.locator('.row-title', { hasText: '@eve:other.test' }).waitFor();
     const [block] = (await api.get('limits/blocks')).json.items;
     expect(block).toMatchObject({ kind: 'account', what: '@eve:other.test' });
     expect(block.until - block.since).toBe(60 * 60 * 1000);

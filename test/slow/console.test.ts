@@ -87,7 +87,20 @@ describe.skipIf(isWithoutBrowser).each(ENGINES)(
         await page.getByRole('button', { name: 'Show' }).click();
         await page.getByText('guest7@sample.test', { exact: true }).waitFor();
       });
-      for (const screen of ['Homeservers', 'Audit', 'Limits']) {
+      took['invitations by inviter'] = await quickest(async () => {
+        await goTo(page, 'Invitations');
+        await page.getByRole('radio', { name: 'By inviter' }).check();
+        await page.getByText('10,000 waiting').first().waitFor();
+      });
+      took['what a block list would do'] = await quickest(async () => {
+        await goTo(page, 'Overview');
+        await goTo(page, 'Invitations');
+        await page.getByRole('radio', { name: 'Block lists' }).check();
+        await page.getByLabel('Rooms').fill('!r:hs.test');
+        await page.getByRole('button', { name: 'Try them' }).click();
+        await page.getByText('would have kept back').waitFor();
+      });
+      for (const screen of ['Homeservers', 'Audit', 'Limits', 'Keys and pepper', 'Configuration']) {
         took[screen] = await quickest(() => goTo(page, screen));
       }
       if (process.env['SHOW_TIMES']) process.stdout.write(`${JSON.stringify(took)}\n`);
