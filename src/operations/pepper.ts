@@ -83,11 +83,14 @@ export const rotatePepper: Operation<Status & { readonly joined: boolean }> = {
   needsState: true,
   summary:
     'Makes a new pepper, hashes all keys of lookups with it, and then announces it; the one before it works on for [lookup_pepper] grace_hours. A running server does the work, else the command; the admin API answers when it has begun',
+  flags: {
+    'no-wait': 'Leave it to a running server once it has begun; over the admin API always so',
+  },
   result: anObject(
     { ...MEMBERS, joined: describedAs('A rotation was under way already', aBoolean) },
     MORE,
   ),
-  async run(_input, context) {
+  async run({ flags }, context) {
     const { config, storage } = context;
     if (config.db.engine === 'sqlite' && config.db.file === ':memory:') {
       throw new StateError('The database is in memory: its pepper ends with the server');
@@ -104,7 +107,7 @@ export const rotatePepper: Operation<Status & { readonly joined: boolean }> = {
         'Nodes of a version that knows one pepper only use the database: upgrade all of them first',
       );
     }
-    await context.seeRotationThrough(begun.number);
+    if (!flags.has('no-wait')) await context.seeRotationThrough(begun.number);
     return { ...(await statusOf(context)), joined: begun.outcome === 'under-way' };
   },
   text: (status) =>

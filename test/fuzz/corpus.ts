@@ -38,18 +38,25 @@ export const ADMIN_RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   address_or_mxid: ['{user}', 'fay@sample.test', 'bound@sample.test'],
   after: ['0', 1],
   from: ['x@sample.test,@x:sample.test\nnonsense'],
+  grouping: ['age', 'inviter', 'homeserver', 'room'],
   homeserver: ['{homeserver}'],
+  homeservers: ['sample.test', 'a.test\nb.test'],
+  hours: [1, '24'],
   id: [1, '2', '{notice}', '{validated}', '{revocable}'],
   id_or_address: ['fay@sample.test', 1],
   key: ['XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNI', 'mail.total', '203.0.113.9'],
+  keywords: ['tea', 'a,b'],
   limit: ['1', 100],
   mxid: ['{user}', '@x:sample.test'],
   name: ['peer.test', 'other.test'],
   number: ['+447700900750'],
   port: ['1001'],
+  rooms: ['!tea:sample.test'],
   since: ['2026-01-01', '2026-01-01T00:00:00Z'],
   url: ['https://peer.test:1001'],
   who: ['user x'],
+  // Whose requests are none of these tests'.
+  whom: ['blocked.example.test', '@blocked:example.test', '198.18.0.1'],
 };
 
 /** Texts that have broken some server. */

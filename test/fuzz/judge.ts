@@ -3,9 +3,9 @@ import { isWhole, type Route, render, type WireRequest } from './requests.ts';
 import { exchange, type WireAnswer } from './wire.ts';
 import type { World } from './world.ts';
 
-/** A token's last use is noted whatever for, limits count what comes to nothing, and what is owed to others goes on by itself. */
+/** A token's last use is noted whatever for, limits count what comes to nothing, and what is owed to others goes on by itself, and so does a rotation. */
 const NEVER_LOOKED_AT =
-  /^cognomen_(tokens|notice|peers|state|buckets|message_events|admin_tokens|audit)|^sqlite_sequence$/;
+  /^cognomen_(tokens|notice|peers|state|rotated_keys|buckets|message_events|admin_tokens|audit)|^sqlite_sequence$/;
 const SESSION_TABLES = new Set([
   'threepid_validation_sessions',
   'threepid_token_auths',
