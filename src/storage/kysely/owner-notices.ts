@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { plainMailbox } from '../../model/addresses.ts';
 import type { Db, Engine } from '../engines/engine.ts';
 import type { MailboxRoom, OwnerNotice, OwnerNoticeStore, Person } from '../stores/index.ts';
-import type { OwnerNoticeTables } from './owner-notice-tables.ts';
+import type { OwnerTables } from './owner-tables.ts';
 
 const NOTICES = 'cognomen_owner_notices';
 const MAILS = 'cognomen_owner_notice_mails';
@@ -14,7 +14,7 @@ const LONGEST_WAIT = 24 * 60 * 60 * 1000;
 /** Milliseconds until it is seen whether a mail under way has taken the last room of its mailbox. */
 const UNDER_WAY = 1000;
 
-type Row = OwnerNoticeTables[typeof NOTICES];
+type Row = OwnerTables[typeof NOTICES];
 
 const toNotice = (row: Row): OwnerNotice => ({
   address: row.address,

@@ -1,12 +1,12 @@
 import type { Generated } from 'kysely';
 import type { HistoryRow } from '../stores/history.ts';
-import type { OwnerNoticeTables } from './owner-notice-tables.ts';
+import type { OwnerTables } from './owner-tables.ts';
 
 /**
  * The tables as Kysely types. Those without a prefix are Sydent's, with its names and meaning, on both
  * engines; the `cognomen_` ones are ours, and Sydent neither knows nor needs them.
  */
-export interface Schema extends OwnerNoticeTables {
+export interface Schema extends OwnerTables {
   threepid_validation_sessions: {
     id: number;
     medium: string;
@@ -236,18 +236,6 @@ export interface Schema extends OwnerNoticeTables {
     /** Keyed. */
     mailbox_hash: string;
     refused_ts: number;
-  };
-  /** Which addresses a browser has proven on the owners' page, or is about to. */
-  cognomen_owner_sessions: {
-    /** A hash of its cookie. */
-    browser: string;
-    medium: string;
-    /** Folded. */
-    address: string;
-    sid: number;
-    /** Null: not yet. */
-    proven_ts: number | null;
-    expires_ts: number;
   };
   /** Deletions peers sent lately: what they had said before may still be on its way. */
   cognomen_received_deletions: {

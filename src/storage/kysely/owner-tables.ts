@@ -1,5 +1,5 @@
-/** The tables of notices to owners. */
-export interface OwnerNoticeTables {
+/** What is kept for owners of addresses: notices to them, and visits to their page. */
+export interface OwnerTables {
   /** What owners of addresses are to be told by mail. */
   cognomen_owner_notices: {
     /** Folded. */
@@ -26,5 +26,17 @@ export interface OwnerNoticeTables {
     mailbox: string;
     place: number;
     sent_ts: number;
+  };
+  /** Which addresses a browser has proven on the owners' page, or is about to. */
+  cognomen_owner_sessions: {
+    /** A hash of its cookie. */
+    browser: string;
+    medium: string;
+    /** Folded. */
+    address: string;
+    sid: number;
+    /** Null: not yet. */
+    proven_ts: number | null;
+    expires_ts: number;
   };
 }
