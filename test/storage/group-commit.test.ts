@@ -243,6 +243,51 @@ describe.runIf(ENGINES.includes('postgres'))('on PostgreSQL', () => {
     await database.drop();
   });
 
+  test('a group over a connection that takes no writes any more succeeds over another; where none does, it is refused soon', async () => {
+    const database = await createDatabase('postgres');
+    const storage = await open(configOf(database));
+    const connectionString = database.config.slice('db.url = '.length).replaceAll('%%', '%');
+    const operator = new pg.Client({
+      connectionString,
+      options: '-c default_transaction_read_only=off',
+    });
+    await operator.connect();
+    const name = new URL(connectionString).pathname.slice(1);
+    const takeWrites = (value: boolean) =>
+      operator.query(
+        `alter database ${name} set default_transaction_read_only = ${value ? 'off' : 'on'}`,
+      );
+    await takeWrites(false);
+    await operator.query(
+      'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()',
+      [name],
+    );
+    let ran = 0;
+    const group = (names: readonly string[]) =>
+      Promise.allSettled(
+        names.map((one) =>
+          storage.logTransaction((stores) => {
+            ran++;
+            return noteAs(one)(stores);
+          }),
+        ),
+      );
+    const many = Array.from({ length: 20 }, (_, i) => `name${i}`);
+    const refused = await group(many);
+    expect(new Set(refused.map(({ status }) => status))).toEqual(new Set(['rejected']));
+    const tries = ran;
+    // The connection that is kept then is of before.
+    await expect.poll(async () => (await storage.stores.state.get('name0')) ?? 'none').toBe('none');
+    await takeWrites(true);
+    const outcomes = await group(['a', 'b', 'c']);
+    expect(outcomes.map(({ status }) => status)).toEqual(Array(3).fill('fulfilled'));
+    // Not each of them twice over connections of its own.
+    expect(tries).toBeLessThan(many.length);
+    await operator.end();
+    await storage.close();
+    await database.drop();
+  });
+
   test('a group that cannot begin is refused at once, and not one by one', async () => {
     const database = await createDatabase('postgres');
     const config = configOf(database) as PostgresConfig;

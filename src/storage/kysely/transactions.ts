@@ -48,6 +48,9 @@ const STOOD_IN_THE_WAY = new Set(['40001', '40P01']);
 const isInTheWay = (error: unknown) =>
   error instanceof Error && 'code' in error && STOOD_IN_THE_WAY.has(String(error.code));
 
+/** Whether it came of the connection, or of the server behind it: over another one the same may succeed. */
+const isLost = (error: unknown) => error instanceof UnavailableError && error.connectionLost;
+
 /** How `Storage.transaction` and `Storage.logTransaction` run on an engine. */
 export function transactionsOn(
   engine: Engine,
@@ -81,7 +84,8 @@ export function transactionsOn(
       await sql`release member`.execute(db);
       return settle;
     } catch (error) {
-      if (isInTheWay(error)) throw error;
+      // By itself it may succeed: as it is, or over another connection.
+      if (isInTheWay(error) || isLost(error)) throw error;
       await sql`rollback to member`.execute(db);
       await sql`release member`.execute(db);
       return () => member.reject(error);
@@ -112,8 +116,7 @@ export function transactionsOn(
       } catch (unknown) {
         return { failure: unknown, mayHelpAlone: false, mayHelpAgain: false };
       }
-      const isLost = error instanceof UnavailableError && error.connectionLost;
-      const mayHelpAgain = isLost && done === undefined;
+      const mayHelpAgain = isLost(error) && done === undefined;
       return { failure: error, mayHelpAlone: hasBegun, mayHelpAgain };
     } finally {
       if (locksLog) engine.requireCurrent();
@@ -140,7 +143,8 @@ export function transactionsOn(
   async function runEachAlone(members: readonly Member[], locksLog: boolean): Promise<void> {
     for (const [index, member] of members.entries()) {
       const outcome = await runAlone(member, locksLog);
-      if ('done' in outcome || outcome.mayHelpAlone) continue;
+      // Lost over a second connection, too: there is no third for each of the others.
+      if ('done' in outcome || (outcome.mayHelpAlone && !isLost(outcome.failure))) continue;
       for (const { reject } of members.slice(index + 1)) reject(outcome.failure);
       return;
     }
