@@ -6,6 +6,9 @@ import { countAll, countStock } from './queries/counts.ts';
 import { keyedAssociations } from './queries/keyed-associations.ts';
 import { eachPiece } from './queries/pieces.ts';
 
+/** Invitations of a piece: their texts are looked at as well. */
+const ROWS_WITH_MAIL = 250;
+
 /** Milliseconds of what Sydent keeps in seconds. */
 const milliseconds = (seconds: number | null) => (seconds === null ? undefined : seconds * 1000);
 const orUndefined = <T>(value: T | null): T | undefined => value ?? undefined;
@@ -90,7 +93,8 @@ export function overviewStore(engine: Engine, db: Db): OverviewStore {
 
     async eachInvite({ since, withMail = false }, see) {
       const all = { table: 'invite_tokens', key: 'id', after: 0 } as const;
-      await eachPiece<number>(db, all, async ({ low, high }) => {
+      const pieces = withMail ? { ...all, rows: ROWS_WITH_MAIL } : all;
+      await eachPiece<number>(db, pieces, async ({ low, high }) => {
         const rows = await db
           .selectFrom('invite_tokens as invite')
           .leftJoin('cognomen_invite_mails as mail', (join) =>
