@@ -79,6 +79,8 @@ export async function startDemo(): Promise<Demo> {
 server.name = localhost
 pidfile.path =
 ip.whitelist = 127.0.0.1
+limits.enforce = true
+self_service.enabled = true
 
 [db]
 db.file = ${database}

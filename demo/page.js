@@ -140,6 +140,13 @@ function offerConsole({ url: consoleUrl, token }) {
   };
 }
 
+/** The page of owners of addresses. */
+function offerOwnersPage() {
+  const offer = document.querySelector('#owners');
+  offer.hidden = false;
+  offer.querySelector('a').href = `${url}/_matrix/identity/cognomen/mine`;
+}
+
 const server = startServerPart();
 const session = {
   sid: undefined,
@@ -363,6 +370,13 @@ function show(mail, target) {
   frame.srcdoc = mail.html.replace('<head>', `<head><base target="${target}">`);
   card.append(frame);
   panelOf('mailbox').querySelector('.mails').prepend(card);
+  return card;
+}
+
+/** A mail that the story does not wait for. */
+function arrive(mail) {
+  panelOf('mailbox').querySelector('.empty').hidden = true;
+  lead('mailbox', show(mail, '_blank'));
 }
 
 async function kill() {
@@ -423,10 +437,14 @@ for (const name of PANELS) {
 }
 
 const events = new EventSource('events');
-for (const name of ['mail', 'bound']) {
+for (const [name, otherwise] of [
+  ['mail', arrive],
+  ['bound', () => {}],
+]) {
   events.addEventListener(name, ({ data }) => {
-    waiting.get(name)?.(JSON.parse(data));
+    const take = waiting.get(name) ?? otherwise;
     waiting.delete(name);
+    take(JSON.parse(data));
   });
 }
 events.addEventListener('said', ({ data }) => server.says(JSON.parse(data)));
@@ -438,5 +456,6 @@ url = world.serverUrl;
 [ada, grace] = world.people;
 server.is('Running, with an empty database.', true);
 offerConsole(world.console);
+offerOwnersPage();
 open('ada');
 STORY.look();

@@ -57,6 +57,20 @@ describe.skipIf(isWithoutBrowser)('the demo, in a browser,', () => {
     expect(await page.locator('#ada .done').last().locator('dl').textContent()).toMatch(
       /"mappings": \{\s*"[\w-]{43}": "@grace:localhost:\d+"/,
     );
+    // So is the page of owners: its code arrives in the mailbox.
+    const visited = context.waitForEvent('page');
+    await page.click('#owners a');
+    const owner = await visited;
+    await owner.fill('[name=address]', 'grace@example.org');
+    await owner.getByRole('button', { name: 'Send me a code' }).click();
+    const mail = page.frameLocator('.mails .mail:first-child iframe');
+    const text = mail.getByText(/^[A-Z0-9]{8}$/);
+    await owner.fill('[name=code]', (await text.textContent()) ?? '');
+    await owner.getByRole('button', { name: 'Continue' }).click();
+    expect(await owner.textContent('section p')).toContain('leads to @grace:localhost:');
+    await owner.getByRole('button', { name: 'Stop being found' }).click();
+    expect(await owner.textContent('section p')).toContain('leads to no account');
+    await owner.close();
     // The console is a click away, on the same data.
     const opened = context.waitForEvent('page');
     await page.click('#console a');
