@@ -1,24 +1,13 @@
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
-import { AxeBuilder } from '@axe-core/playwright';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isWithoutBrowser, launchBrowser } from './support/browser.ts';
 import { temporaryFolder } from './support/databases.ts';
+import { inBrowser, LOOKS, look, SIZES } from './support/faces.ts';
 import { postJson } from './support/http.ts';
 import { INVITE } from './support/invitations.ts';
 import { writeLogo } from './support/logo.ts';
 import { startTestServer, type TestServer } from './support/server.ts';
 
-/** Where pictures are kept of all that is looked at; without it none are. */
-const PICTURES = process.env['FACES_PICTURES'];
-
-const SIZES = { phone: { width: 320, height: 640 }, desktop: { width: 1280, height: 800 } };
-const LOOKS = (['light', 'dark'] as const).flatMap((colorScheme) =>
-  (['phone', 'desktop'] as const).flatMap((size) =>
-    (['en', 'ar'] as const).map((language) => ({ colorScheme, size, language })),
-  ),
-);
 const DAY = 24 * 60 * 60 * 1000;
 
 let browser: Browser;
@@ -43,7 +32,6 @@ beforeAll(async () => {
       email: 'email.ratelimit_sender.burst = 1000\nemail.invite.expiry_days = 90',
     },
   });
-  if (PICTURES) await mkdir(PICTURES, { recursive: true });
 });
 afterAll(async () => {
   await browser?.close();
@@ -71,76 +59,61 @@ async function mailed(language = 'en') {
   return { parsed, url: `${server.url}${link.pathname}${link.search}` };
 }
 
-async function withPage<T>(options: BrowserContextOptions, work: (page: Page) => Promise<T>) {
-  const context = await browser.newContext(options);
-  try {
-    return await work(await context.newPage());
-  } finally {
-    await context.close();
-  }
-}
-
-/** That nobody is kept out, that all fits, and what it looks like. */
-async function look(page: Page, name: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze();
-  const found = violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]);
-  expect([name, ...found]).toEqual([name]);
-  const tooWide = await page.evaluate(
-    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-  );
-  expect([name, tooWide]).toEqual([name, 0]);
-  if (PICTURES) await page.screenshot({ path: path.join(PICTURES, `${name}.png`), fullPage: true });
-}
-
 describe.skipIf(isWithoutBrowser)('in a browser', () => {
   test.each(LOOKS)(
     'the pages of links keep nobody out: $colorScheme, $size, $language',
     async ({ colorScheme, size, language }) => {
       const { url } = await mailed(language);
       const name = `${colorScheme}-${size}-${language}`;
-      await withPage({ colorScheme, viewport: SIZES[size], locale: language }, async (page) => {
-        const hosts = new Set<string>();
-        const problems: string[] = [];
-        page.on('request', (request) => hosts.add(new URL(request.url()).host));
-        page.on('console', (message) => {
-          if (message.type() === 'error' && !message.text().includes('status of 4')) {
-            problems.push(message.text());
-          }
-        });
-        await page.goto(url);
-        expect(await page.getAttribute('html', 'lang')).toBe(language);
-        expect(await page.getAttribute('html', 'dir')).toBe(language === 'ar' ? 'rtl' : 'ltr');
-        const headings = new Set<string | null>();
-        const shown = async (outcome: string, address: string | undefined) => {
-          await look(page, `page-${outcome}-${name}`);
-          headings.add(await page.textContent('h1'));
-          const text = (await page.textContent('body')) ?? '';
-          if (address === undefined) expect(text).not.toContain('@example.org</');
-          else expect(await page.textContent('.address')).toBe(address);
-          expect(text).toContain('Example Cooperative');
-          expect(text).toContain('id.test');
-          expect(await page.getAttribute('footer a >> nth=0', 'href')).toBe(
-            'https://example.org/privacy',
-          );
-          expect(await page.evaluate('document.querySelector("header img").naturalWidth')).toBe(96);
-        };
-        const address = 'g…r@example.org';
-        await shown('ask', address);
-        await page.click('button');
-        await shown('proven', address);
-        await page.goto(url.replace(/token=\w+/, 'token=wrong'));
-        expect(await page.isVisible('.address')).toBe(false);
-        await page.goto(`${url.split('?')[0]}?sid=1`);
-        await shown('failed', undefined);
-        const late = (await mailed(language)).url;
-        server.clock.advance(DAY);
-        await page.goto(late);
-        await page.click('button');
-        await shown('expired', address);
-        expect(headings.size).toBe(4);
-        expect([...hosts]).toEqual([new URL(server.url).host]);
-        expect(problems).toEqual([]);
-      });
+      await inBrowser(
+        browser,
+        { colorScheme, viewport: SIZES[size], locale: language },
+        async (page) => {
+          const hosts = new Set<string>();
+          const problems: string[] = [];
+          page.on('request', (request) => hosts.add(new URL(request.url()).host));
+          page.on('console', (message) => {
+            if (message.type() === 'error' && !message.text().includes('status of 4')) {
+              problems.push(message.text());
+            }
+          });
+          await page.goto(url);
+          expect(await page.getAttribute('html', 'lang')).toBe(language);
+          expect(await page.getAttribute('html', 'dir')).toBe(language === 'ar' ? 'rtl' : 'ltr');
+          const headings = new Set<string | null>();
+          const shown = async (outcome: string, address: string | undefined) => {
+            await look(page, `page-${outcome}-${name}`);
+            headings.add(await page.textContent('h1'));
+            const text = (await page.textContent('body')) ?? '';
+            if (address === undefined) expect(text).not.toContain('@example.org</');
+            else expect(await page.textContent('.address')).toBe(address);
+            expect(text).toContain('Example Cooperative');
+            expect(text).toContain('id.test');
+            expect(await page.getAttribute('footer a >> nth=0', 'href')).toBe(
+              'https://example.org/privacy',
+            );
+            expect(await page.evaluate('document.querySelector("header img").naturalWidth')).toBe(
+              96,
+            );
+          };
+          const address = 'g…r@example.org';
+          await shown('ask', address);
+          await page.click('button');
+          await shown('proven', address);
+          await page.goto(url.replace(/token=\w+/, 'token=wrong'));
+          expect(await page.isVisible('.address')).toBe(false);
+          await page.goto(`${url.split('?')[0]}?sid=1`);
+          await shown('failed', undefined);
+          const late = (await mailed(language)).url;
+          server.clock.advance(DAY);
+          await page.goto(late);
+          await page.click('button');
+          await shown('expired', address);
+          expect(headings.size).toBe(4);
+          expect([...hosts]).toEqual([new URL(server.url).host]);
+          expect(problems).toEqual([]);
+        },
+      );
     },
   );
 
@@ -158,7 +131,7 @@ describe.skipIf(isWithoutBrowser)('in a browser', () => {
         verification: (await mailed(language)).parsed,
       };
       for (const [kind, { html }] of Object.entries(mails)) {
-        await withPage({ colorScheme, viewport: SIZES[size] }, async (page) => {
+        await inBrowser(browser, { colorScheme, viewport: SIZES[size] }, async (page) => {
           await page.setContent(html || '');
           await look(page, `mail-${kind}-${colorScheme}-${size}-${language}`);
         });
@@ -177,21 +150,25 @@ describe.skipIf(isWithoutBrowser)('in a browser', () => {
       const header = headerLines.find(({ key }) => key === 'list-unsubscribe')?.line ?? '';
       const link = new URL(/<(.*)>/.exec(header)?.[1] ?? '');
       const name = `${colorScheme}-${size}-${language}`;
-      await withPage({ colorScheme, viewport: SIZES[size], locale: language }, async (page) => {
-        await page.goto(`${server.url}${link.pathname}${link.search}`);
-        await look(page, `page-refuse-${name}`);
-        await page.click('button');
-        await page.waitForSelector('main:not(:has(button))');
-        await look(page, `page-refused-${name}`);
-        await page.goto(`${server.url}${link.pathname}?token=x`);
-        await look(page, `page-broken-${name}`);
-      });
+      await inBrowser(
+        browser,
+        { colorScheme, viewport: SIZES[size], locale: language },
+        async (page) => {
+          await page.goto(`${server.url}${link.pathname}${link.search}`);
+          await look(page, `page-refuse-${name}`);
+          await page.click('button');
+          await page.waitForSelector('main:not(:has(button))');
+          await look(page, `page-refused-${name}`);
+          await page.goto(`${server.url}${link.pathname}?token=x`);
+          await look(page, `page-broken-${name}`);
+        },
+      );
     },
   );
 
   test('the pages work without JavaScript, by keyboard alone', async () => {
     const { url } = await mailed();
-    await withPage({ javaScriptEnabled: false }, async (page) => {
+    await inBrowser(browser, { javaScriptEnabled: false }, async (page) => {
       await page.goto(url);
       await page.keyboard.press('Tab');
       await page.keyboard.press('Enter');
@@ -203,7 +180,7 @@ describe.skipIf(isWithoutBrowser)('in a browser', () => {
   test('a mail can be read without its styles', async () => {
     const { parsed } = await mailed();
     const bare = (parsed.html || '').replace(/<style>.*?<\/style>| style="[^"]*"/gs, '');
-    await withPage({ viewport: SIZES.phone }, async (page) => {
+    await inBrowser(browser, { viewport: SIZES.phone }, async (page) => {
       await page.setContent(bare);
       expect(await page.isVisible('text=Confirm email address')).toBe(true);
       const link = page.locator('a', { hasText: 'Confirm email address' });

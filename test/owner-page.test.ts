@@ -1,26 +1,15 @@
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
-import { AxeBuilder } from '@axe-core/playwright';
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TEXTS } from './fuzz/corpus.ts';
 import { isWithoutBrowser, launchBrowser } from './support/browser.ts';
 import { temporaryFolder } from './support/databases.ts';
+import { inBrowser, LOOKS, look, SIZES } from './support/faces.ts';
 import { postJson } from './support/http.ts';
 import { bind, INVITE } from './support/invitations.ts';
 import { writeLogo } from './support/logo.ts';
 import { codeMailTo, OWNER_PAGE, WITH_OWNER_PAGE } from './support/owner-page.ts';
 import { startTestServer, type TestServer } from './support/server.ts';
 
-/** Where pictures are kept of all that is looked at; without it none are. */
-const PICTURES = process.env['FACES_PICTURES'];
-
-const SIZES = { phone: { width: 320, height: 640 }, desktop: { width: 1280, height: 800 } };
-const LOOKS = (['light', 'dark'] as const).flatMap((colorScheme) =>
-  (['phone', 'desktop'] as const).flatMap((size) =>
-    (['en', 'ar'] as const).map((language) => ({ colorScheme, size, language })),
-  ),
-);
 const GRACE = '@grace:example.org';
 const SUBMIT = 'form:visible button[type=submit]';
 
@@ -46,37 +35,12 @@ beforeAll(async () => {
       email: 'email.ratelimit_sender.burst = 1000\nemail.ratelimit_recipient.burst = 1000',
     },
   });
-  if (PICTURES) await mkdir(PICTURES, { recursive: true });
 }, 60_000);
 afterAll(async () => {
   await browser?.close();
   await server?.stop();
   await folder?.remove();
 });
-
-async function inBrowser<T>(
-  options: BrowserContextOptions,
-  work: (page: Page, context: BrowserContext) => Promise<T>,
-) {
-  const context = await browser.newContext(options);
-  try {
-    return await work(await context.newPage(), context);
-  } finally {
-    await context.close();
-  }
-}
-
-/** That nobody is kept out, that all fits, and what it looks like. */
-async function look(page: Page, name: string): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze();
-  const found = violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]);
-  expect([name, ...found]).toEqual([name]);
-  const tooWide = await page.evaluate(
-    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-  );
-  expect([name, tooWide]).toEqual([name, 0]);
-  if (PICTURES) await page.screenshot({ path: path.join(PICTURES, `${name}.png`), fullPage: true });
-}
 
 /** Types in the address and the code that came. */
 async function prove(page: Page, address: string): Promise<void> {
@@ -101,57 +65,61 @@ describe.skipIf(isWithoutBrowser)('the owners’ page in a browser', () => {
       const name = `owner-${colorScheme}-${size}-${language}`;
       await inviteTo(address);
       await inviteTo(address, { room_name: '', sender_display_name: '', room_type: 'm.space' });
-      await inBrowser({ colorScheme, viewport: SIZES[size], locale: language }, async (page) => {
-        const hosts = new Set<string>();
-        const problems: string[] = [];
-        page.on('request', (request) => hosts.add(new URL(request.url()).host));
-        page.on('console', (message) => {
-          if (message.type() === 'error' && !message.text().includes('status of 4')) {
-            problems.push(message.text());
-          }
-        });
-        await page.goto(pageUrl());
-        expect(await page.getAttribute('html', 'lang')).toBe(language);
-        expect(await page.getAttribute('html', 'dir')).toBe(language === 'ar' ? 'rtl' : 'ltr');
-        await look(page, `${name}-1-address`);
-        await page.fill('#address', 'nothing@');
-        await page.click(SUBMIT);
-        await page.waitForSelector('[role=alert]');
-        await look(page, `${name}-2-no-address`);
-        await page.fill('#address', address);
-        await page.click(SUBMIT);
-        await page.waitForSelector('#code');
-        await look(page, `${name}-3-code`);
-        await page.fill('#code', 'AAAA3333');
-        await page.click(SUBMIT);
-        await page.waitForSelector('[role=alert]');
-        await look(page, `${name}-4-wrong-code`);
-        await page.fill('#code', (await codeMailTo(server, address)).code);
-        await page.click(SUBMIT);
-        await page.waitForSelector('.invitations');
-        expect(await page.locator('.invitations li').count()).toBe(2);
-        await look(page, `${name}-5-invited`);
-        await page.click('form[action$=decline] button >> nth=0');
-        await expect.poll(() => page.locator('.invitations li').count()).toBe(1);
-        await bind(server, address, GRACE);
-        await page.click('form[action$=invitations] button');
-        await page.waitForSelector('input[name=mailed][value=yes]', { state: 'attached' });
-        for (const summary of await page.locator('summary').all()) await summary.click();
-        await look(page, `${name}-6-found`);
-        expect(await page.textContent('body')).toContain(GRACE);
-        await page.click('form[action$=stop] button');
-        await page.waitForSelector('.nowhere');
-        await look(page, `${name}-7-found-no-more`);
-        await page.locator('summary').last().click();
-        await page.click('form[action$=erase] button');
-        await page.waitForSelector('.notice.good');
-        await look(page, `${name}-8-erased`);
-        expect([...hosts]).toEqual([new URL(server.url).host]);
-        expect(problems).toEqual([]);
-        expect((await page.context().cookies()).length).toBe(1);
-      });
+      await inBrowser(
+        browser,
+        { colorScheme, viewport: SIZES[size], locale: language },
+        async (page) => {
+          const hosts = new Set<string>();
+          const problems: string[] = [];
+          page.on('request', (request) => hosts.add(new URL(request.url()).host));
+          page.on('console', (message) => {
+            if (message.type() === 'error' && !message.text().includes('status of 4')) {
+              problems.push(message.text());
+            }
+          });
+          await page.goto(pageUrl());
+          expect(await page.getAttribute('html', 'lang')).toBe(language);
+          expect(await page.getAttribute('html', 'dir')).toBe(language === 'ar' ? 'rtl' : 'ltr');
+          await look(page, `${name}-1-address`);
+          await page.fill('#address', 'nothing@');
+          await page.click(SUBMIT);
+          await page.waitForSelector('[role=alert]');
+          await look(page, `${name}-2-no-address`);
+          await page.fill('#address', address);
+          await page.click(SUBMIT);
+          await page.waitForSelector('#code');
+          await look(page, `${name}-3-code`);
+          await page.fill('#code', 'AAAA3333');
+          await page.click(SUBMIT);
+          await page.waitForSelector('[role=alert]');
+          await look(page, `${name}-4-wrong-code`);
+          await page.fill('#code', (await codeMailTo(server, address)).code);
+          await page.click(SUBMIT);
+          await page.waitForSelector('.invitations');
+          expect(await page.locator('.invitations li').count()).toBe(2);
+          await look(page, `${name}-5-invited`);
+          await page.click('form[action$=decline] button >> nth=0');
+          await expect.poll(() => page.locator('.invitations li').count()).toBe(1);
+          await bind(server, address, GRACE);
+          await page.click('form[action$=invitations] button');
+          await page.waitForSelector('input[name=mailed][value=yes]', { state: 'attached' });
+          for (const summary of await page.locator('summary').all()) await summary.click();
+          await look(page, `${name}-6-found`);
+          expect(await page.textContent('body')).toContain(GRACE);
+          await page.click('form[action$=stop] button');
+          await page.waitForSelector('.nowhere');
+          await look(page, `${name}-7-found-no-more`);
+          await page.locator('summary').last().click();
+          await page.click('form[action$=erase] button');
+          await page.waitForSelector('.notice.good');
+          await look(page, `${name}-8-erased`);
+          expect([...hosts]).toEqual([new URL(server.url).host]);
+          expect(problems).toEqual([]);
+          expect((await page.context().cookies()).length).toBe(1);
+        },
+      );
       const { html } = (await codeMailToAnew(address, language)).parsed;
-      await inBrowser({ colorScheme, viewport: SIZES[size] }, async (page) => {
+      await inBrowser(browser, { colorScheme, viewport: SIZES[size] }, async (page) => {
         await page.setContent(html || '');
         await look(page, `${name}-mail`);
       });
@@ -160,7 +128,7 @@ describe.skipIf(isWithoutBrowser)('the owners’ page in a browser', () => {
 
   /** A mail with a code, in that language. */
   async function codeMailToAnew(address: string, language: string) {
-    await inBrowser({ locale: language }, async (page) => {
+    await inBrowser(browser, { locale: language }, async (page) => {
       await page.goto(pageUrl());
       await page.fill('#address', address);
       await page.click(SUBMIT);
@@ -172,7 +140,7 @@ describe.skipIf(isWithoutBrowser)('the owners’ page in a browser', () => {
   test('takes three steps to be found no more, by keyboard alone and without JavaScript', async () => {
     const address = newAddress();
     await bind(server, address, GRACE);
-    await inBrowser({ javaScriptEnabled: false }, async (page) => {
+    await inBrowser(browser, { javaScriptEnabled: false }, async (page) => {
       await page.goto(pageUrl());
       // The links of the header and footer come before and behind.
       await page.keyboard.press('Tab');
@@ -195,7 +163,7 @@ describe.skipIf(isWithoutBrowser)('the owners’ page in a browser', () => {
 
   test('gives what is kept as a file', async () => {
     const address = newAddress();
-    await inBrowser({ acceptDownloads: true }, async (page) => {
+    await inBrowser(browser, { acceptDownloads: true }, async (page) => {
       await prove(page, address);
       const [download] = await Promise.all([
         page.waitForEvent('download'),
@@ -210,7 +178,7 @@ describe.skipIf(isWithoutBrowser)('the owners’ page in a browser', () => {
 
   test('forgets a browser that is done, and shows nothing to whoever goes back', async () => {
     const address = newAddress();
-    await inBrowser({}, async (page, context) => {
+    await inBrowser(browser, {}, async (page, context) => {
       await prove(page, address);
       await page.click('form[action$=leave] button');
       await page.waitForSelector('#address');
@@ -238,7 +206,7 @@ describe.skipIf(isWithoutBrowser)('the owners’ page in a browser', () => {
         sender: '@a:b',
       });
     }
-    await inBrowser({}, async (page) => {
+    await inBrowser(browser, {}, async (page) => {
       const dialogs: string[] = [];
       page.on('dialog', (dialog) => {
         dialogs.push(dialog.message());

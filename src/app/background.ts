@@ -127,6 +127,7 @@ export function startBackground(
   again(STOCK_INTERVAL, 'Counting what there is', history.takeStock);
 
   metrics.mailReports(() => reportCounts(storage.stores));
+  metrics.ownerNotices(storage.stores.ownerNotices.waiting);
   const { tracing } = infrastructure;
   const deliver = createNoticeDelivery({
     ...infrastructure,

@@ -117,23 +117,17 @@ export async function openInfrastructure(
   closing.defer('the history', () =>
     history.write().catch((error: unknown) => logFailure(logger, error, 'The history failed')),
   );
-  const ownTrail = createMessageTrail({
+  const trail = createMessageTrail({
     storage,
     clock,
     // What strangers can have written is bounded in each process for itself.
     buckets: createBuckets(clock),
     logger,
     kept: config.messages.kept,
+    onNoted: history.noteEvent,
     onLeftOut: metrics.trailLeftOut,
   });
-  closing.defer('the trail of messages', () => ownTrail.stop());
-  const trail: MessageTrail = {
-    ...ownTrail,
-    note(event) {
-      history.noteEvent(event);
-      ownTrail.note(event);
-    },
-  };
+  closing.defer('the trail of messages', () => trail.stop());
   const delivery = createDelivery(config, { logger, clock, random, metrics, outbound, trail });
   closing.defer('mail and text messages', () => delivery.close());
   const phoneNumbers = createPhoneNumbers();

@@ -36,6 +36,8 @@ export interface Metrics {
   message(medium: string, kind: string, outcome: string): void;
   /** Whom to ask how many mails were reported on, by outcome, each time the metrics are read. */
   mailReports(counts: () => Promise<Readonly<Record<string, number>>>): void;
+  /** Whom to ask how many notices to owners of addresses wait, each time the metrics are read. */
+  ownerNotices(waiting: () => Promise<number>): void;
   /** Events of the trail of messages that were not written. */
   trailLeftOut(count: number): void;
   /** Spans of traces: sent to the collector, or why not. */
@@ -109,6 +111,16 @@ export function createMetrics(): Metrics {
       for (const [outcome, count] of Object.entries(counts)) this.inc({ outcome }, count);
     },
   });
+  let ownerNotices: (() => Promise<number>) | undefined;
+  new Gauge({
+    name: 'cognomen_owner_notices_waiting',
+    help: 'Notices to owners of addresses that are not mailed yet, of all processes on the database; counted up to 100000',
+    registers,
+    async collect() {
+      const waiting = await ownerNotices?.().catch(() => undefined);
+      if (waiting !== undefined) this.set(waiting);
+    },
+  });
   const leftOut = new Counter({
     name: 'cognomen_message_events_left_out_total',
     help: 'Events of the trail of messages that were not written: there were too many at once, or the database was away for long',
@@ -174,6 +186,9 @@ export function createMetrics(): Metrics {
     message: (medium, kind, outcome) => messages.inc({ medium, kind, outcome }),
     mailReports(counts) {
       reports = counts;
+    },
+    ownerNotices(waiting) {
+      ownerNotices = waiting;
     },
     trailLeftOut: (count) => leftOut.inc(count),
     spans: (outcome, count) => spans.inc({ outcome }, count),

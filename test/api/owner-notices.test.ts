@@ -222,6 +222,8 @@ describe.each(ENGINES)('the owner of an address, on %s,', (engine) => {
     await settled(server);
     expect(told()).toHaveLength(3);
     expect(await waiting(server)).toMatchObject([{ address: mailbox, changes: 3 }]);
+    const metrics = await (await fetch(`${server.metricsUrl}/metrics`)).text();
+    expect(metrics).toContain('cognomen_owner_notices_waiting 1\n');
     server.clock.advance(DAY - 5 * HOUR);
     await expect.poll(told).toHaveLength(4);
     const text = told().at(-1)?.parsed.text;

@@ -30,6 +30,8 @@ export interface MessageTrailDependencies {
   readonly logger: Logger;
   /** Milliseconds that events are kept; 0: none is. */
   readonly kept: number;
+  /** Called for each event, kept or not. */
+  readonly onNoted?: (event: NotedEvent) => void;
   /** Called for events that are left out. */
   readonly onLeftOut: (count: number) => void;
 }
@@ -173,6 +175,7 @@ export function createMessageTrail(deps: MessageTrailDependencies): MessageTrail
 
   return {
     note(event) {
+      deps.onNoted?.(event);
       if (kept === 0) return;
       const { mxid, details, event: name } = event;
       const asker = RULES[name].isOpen ? String(details?.['client'] ?? mxid) : undefined;

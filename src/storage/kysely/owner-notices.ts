@@ -11,6 +11,8 @@ const MAILS = 'cognomen_owner_notice_mails';
 const SKEW = 5 * 60 * 1000;
 /** Nothing is put off for longer: what is due later was put off by a clock that has stepped back since. */
 const LONGEST_WAIT = 24 * 60 * 60 * 1000;
+/** Notices that are counted for metrics. */
+const MOST_COUNTED = 100_000;
 /** Milliseconds until it is seen whether a mail under way has taken the last room of its mailbox. */
 const UNDER_WAY = 1000;
 
@@ -83,6 +85,15 @@ export function ownerNoticeStore(engine: Engine, db: Db): OwnerNoticeStore {
           })),
         )
         .execute();
+    },
+
+    async waiting() {
+      const some = db.selectFrom(NOTICES).select('address').limit(MOST_COUNTED).as('some');
+      const { count } = await db
+        .selectFrom(some)
+        .select(({ fn }) => fn.countAll().as('count'))
+        .executeTakeFirstOrThrow();
+      return Number(count);
     },
 
     async hasDue(now, changedAfter) {

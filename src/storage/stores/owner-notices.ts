@@ -43,6 +43,8 @@ export interface WantedNotices {
 export interface OwnerNoticeStore {
   /** Notes a change, in place of the one before it that was not told. In the transaction that makes it. */
   add(change: OwnedChange): Promise<void>;
+  /** How many are not mailed yet, 100,000 at most. */
+  waiting(): Promise<number>;
   /** Whether any is to be mailed, of those that changed after that time. */
   hasDue(now: number, changedAfter: number): Promise<boolean>;
   /**
