@@ -7,6 +7,29 @@ import { startTestServer } from '../support/server.ts';
 const kindOf = (text: string) =>
   /^(?:select pg_advisory|(?:insert into|update|delete from) "\w+"|\w+)/.exec(text)?.[0] ?? text;
 
+interface Asked {
+  readonly client: object;
+  readonly text: string;
+}
+
+/** The transactions with such a statement in them; the server's own work goes on beside them, over the same connections. */
+function transactionsWith(asked: readonly Asked[], wanted: RegExp): string[][] {
+  const all: string[][] = [];
+  const open = new Map<object, string[]>();
+  for (const { client, text } of asked) {
+    if (text === 'begin') {
+      const begun: string[] = [];
+      all.push(begun);
+      open.set(client, begun);
+    }
+    open.get(client)?.push(text);
+    if (text === 'commit') open.delete(client);
+  }
+  return all
+    .filter((texts) => texts.some((text) => wanted.test(text)))
+    .map((texts) => texts.map(kindOf));
+}
+
 test('a bind reads its address once, and asks the database ten things', async () => {
   const server = await startTestServer({ engine: 'postgres' });
   const v1 = `${server.url}/_matrix/identity/api/v1`;
@@ -21,7 +44,7 @@ test('a bind reads its address once, and asks the database ten things', async ()
   const session = { ...secret, sid: json.sid };
   await postJson(`${v1}/validate/email/submitToken`, { ...session, token });
 
-  const asked: { client: object; text: string }[] = [];
+  const asked: Asked[] = [];
   const query = pg.Client.prototype.query;
   pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
     const [first] = args as [string | { text: string }];
@@ -37,11 +60,11 @@ test('a bind reads its address once, and asks the database ten things', async ()
   }
 
   const insert = 'insert into "local_threepid_associations"';
-  const { client } = asked.find(({ text }) => text.startsWith(insert)) ?? {};
-  const own = asked.filter((one) => one.client === client).map(({ text }) => kindOf(text));
   const sessions = asked.filter(({ text }) => /^select .*threepid_validation_sessions/.test(text));
   expect(sessions).toHaveLength(1);
-  expect(own.slice(own.indexOf('begin'), own.indexOf('commit') + 1)).toEqual([
+  const [own, ...others] = transactionsWith(asked, new RegExp(`^${insert}`));
+  expect(others).toEqual([]);
+  expect(own).toEqual([
     'begin',
     'select pg_advisory',
     'update "cognomen_sessions"',
@@ -58,7 +81,7 @@ test('a bind reads its address once, and asks the database ten things', async ()
 
 test('a mail takes two commits: its code is stored before it goes out, and confirmed after', async () => {
   const server = await startTestServer({ engine: 'postgres' });
-  const asked: { client: object; text: string }[] = [];
+  const asked: Asked[] = [];
   const query = pg.Client.prototype.query;
   pg.Client.prototype.query = function (this: pg.Client, ...args: unknown[]) {
     const [first] = args as [string | { text: string }];
@@ -71,21 +94,7 @@ test('a mail takes two commits: its code is stored before it goes out, and confi
       email: 'ada@sample.test',
       send_attempt: 1,
     });
-  /** The transactions that write of a session; the server's own work goes on beside them. */
-  const written = () => {
-    const all: string[][] = [];
-    const open = new Map<object, string[]>();
-    for (const { client, text } of asked) {
-      if (text === 'begin') {
-        const begun: string[] = [];
-        all.push(begun);
-        open.set(client, begun);
-      }
-      open.get(client)?.push(text);
-    }
-    const isOfSession = (text: string) => /^(?:insert into|update) "cognomen_session/.test(text);
-    return all.filter((texts) => texts.some(isOfSession)).map((texts) => texts.map(kindOf));
-  };
+  const written = () => transactionsWith(asked, /^(?:insert into|update) "cognomen_session/);
   try {
     expect((await request()).status).toBe(200);
     const upToCommit = written().map((kinds) => kinds.slice(0, kinds.indexOf('commit') + 1));
