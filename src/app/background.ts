@@ -8,6 +8,7 @@ import {
 } from '../homeservers/onbind/dispatcher.ts';
 import { dateTokens } from '../identity/adoption/tokens.ts';
 import { removeTombstones } from '../identity/erasure/erasure.ts';
+import { forgetEndedBlocks } from '../identity/limits/blocks.ts';
 import { reportCounts } from '../identity/messages/delivery-reports.ts';
 import { deleteOldTrail } from '../identity/operators/trail.ts';
 import {
@@ -113,6 +114,7 @@ export function startBackground(
     const messageEvents = await trail.deleteOld();
     await storage.sharedBuckets?.deleteEmpty();
     const audit = await deleteOldTrail(storage, clock.now() - config.admin.auditKept);
+    await forgetEndedBlocks(storage, clock.now());
     await storage.stores.adminTokens.removeEnded(clock.now() - ENDED_TOKENS_KEPT);
     const onGivenUp = () => metrics.message('email', 'owner-notice', 'given-up');
     const ownerNotices = await giveUpOldNotices({ storage, clock, logger, trail, onGivenUp });

@@ -26,6 +26,7 @@ import {
   createNetworkList,
   isAddress,
   mappedIpv4,
+  networkOf,
   PRIVATE_NETWORKS,
 } from '../platform/ip-addresses.ts';
 import { readId, wholeNumber } from './input.ts';
@@ -79,7 +80,7 @@ function checkedNetwork(network: string, { http, limits }: Config): string {
   const widest = isIpv6 ? WIDEST.ipv6 : WIDEST.ipv4;
   if (length < widest) throw new InputError(`${network} is too wide: /${widest} is the widest`);
   const bits = isIpv6 ? Math.min(length, NARROWEST_IPV6) : length;
-  const whole = !isIpv6 && bits === 32 ? address : `${address}/${bits}`;
+  const whole = !isIpv6 && bits === 32 ? address : networkOf(address, bits);
   const protectedBy = [
     [PRIVATE_NETWORKS, 'no client of a public service comes from there: it may be your own proxy'],
     [limits.trustedNetworks, 'it is among limits.trusted_networks'],

@@ -49,6 +49,15 @@ export const PRIVATE_NETWORKS: readonly string[] = [
   'fec0::/10',
 ];
 
+/** The network of so many bits that an address is in, always written in the same way. */
+export function networkOf(address: string, bits: number): string {
+  const cidr = `${address}/${bits}`;
+  const first = isIPv6(address)
+    ? ipaddr.IPv6.networkAddressFromCIDR(cidr)
+    : ipaddr.IPv4.networkAddressFromCIDR(cidr);
+  return `${first}/${bits}`;
+}
+
 /** Networks, one of which an address may be in. */
 export interface NetworkList {
   /** @param address an IP address; an IPv4 address is also found by its IPv4-mapped form */

@@ -44,7 +44,7 @@ export const ADMIN_RIGHT: Readonly<Record<string, readonly unknown[]>> = {
   homeserver: ['{homeserver}'],
   homeservers: ['sample.test', 'a.test\nb.test'],
   hours: [1, '24'],
-  id: [1, '2', '{notice}', '{validated}', '{revocable}'],
+  id: [1, '2', '{notice}', '{validated}', '{revocable}', '{block}'],
   id_or_address: ['fay@sample.test', 1],
   key: ['XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNI', 'mail.total', '203.0.113.9'],
   keywords: ['tea', 'a,b'],

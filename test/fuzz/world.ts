@@ -164,10 +164,13 @@ export async function startWorld(engine: EngineName, http: string): Promise<Worl
   const file = server.config.files[0] ?? '';
   const operator = await createAdminToken(file, 'operator');
   const viewer = await createAdminToken(file, 'viewer');
-  const { json: owed } = await adminClient(server, operator.token).get('outbox/list');
+  const admins = adminClient(server, operator.token);
+  const { json: owed } = await admins.get('outbox/list');
+  const { json: block } = await admins.post('limits/block', { whom: 'kept.out.test' });
   const live: Record<string, string> = {
     access,
     admin: operator.token,
+    block: String(block.id),
     code: proven.token,
     hash: lookupHash('ada@sample.test', 'email', details.lookup_pepper),
     homeserver: homeserver.serverName,
@@ -191,7 +194,7 @@ export async function startWorld(engine: EngineName, http: string): Promise<Worl
 
   const described = async (url: string) =>
     (await get(`${url}${ROOT}/openapi.json`)).json as ApiDescription;
-  const admin = await adminClient(server, operator.token).get('openapi.json');
+  const admin = await admins.get('openapi.json');
   const replication = describeApi([{ root: '', style: 'v2', endpoints: [replicationPush] }], '');
   const peer = await ca.issue(PEER.name);
   const ledger = await openLedger(server.database);

@@ -121,6 +121,7 @@ const NO_PARSERS: Readonly<Record<string, readonly string[]>> = {
     'createServerKeys',
     'during',
     'named',
+    'networkOf',
     'giveUpOld',
     'isAddress',
     'isOrigin',

@@ -74,7 +74,12 @@ describe.each(ENGINES)('whom an operator keeps out for a while, on %s,', (engine
   });
 
   test('is an IPv6 network as limits count it, and not the larger ones around it', async () => {
-    expect((await block('2001:db8:1:2::9')).json.what).toBe('2001:db8:1:2::9/64');
+    expect((await block('2001:db8:1:2::9')).json.what).toBe('2001:db8:1:2::/64');
+    // However it is written, it is one.
+    await block('2001:DB8:1:2::8', 1);
+    await block('198.18.7.7/24');
+    await block('198.18.7.0/24');
+    expect(await blocked()).toHaveLength(2);
     await expect.poll(() => status(ADA, '2001:db8:1:2:3::1')).toBe(429);
     expect(await status(ADA, '2001:db8:1:3::1')).toBe(200);
   });
@@ -151,6 +156,13 @@ describe.each(ENGINES)('whom an operator keeps out for a while, on %s,', (engine
     expect(await blocked()).toEqual([]);
   });
 
+  test('has an id that no other gets', async () => {
+    const { id } = (await block('one.test')).json;
+    await api.post('limits/unblock', { id });
+    server.clock.advance(1);
+    expect((await block('two.test')).json.id).toBeGreaterThan(id);
+  });
+
   test('is in the trail, shown by commands, and bounded in number', async () => {
     await block('evil.test');
     await block('evil.test', 1);
@@ -177,4 +189,22 @@ describe.each(ENGINES)('whom an operator keeps out for a while, on %s,', (engine
     expect((await block('one.more.test')).status).toBe(409);
     await server.database.execute("update cognomen_state set value = '[]' where key = 'blocks'");
   });
+});
+
+test.each(ENGINES)('who was kept out is forgotten once that has ended, on %s', async (engine) => {
+  const server = await startTestServer({ engine, now: Date.now() });
+  try {
+    const [file = ''] = server.config.files;
+    await runCommand('limits', 'block', 'one.test', '--hours', '1', '-c', file);
+    const stored = async () =>
+      JSON.stringify(
+        await server.database.execute("select value from cognomen_state where key = 'blocks'"),
+      );
+    expect(await stored()).toContain('one.test');
+    server.clock.advance(2 * HOUR);
+    await server.restart();
+    await expect.poll(stored).not.toContain('one.test');
+  } finally {
+    await server.stop();
+  }
 });

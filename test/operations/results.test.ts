@@ -67,7 +67,7 @@ const ASKED: readonly (readonly [name: string, args?: Arguments])[] = [
   ['limits/reset', { key: ADA.mxid }],
   ['limits/block', { whom: 'evil.example.test', hours: 1 }],
   ['limits/blocks'],
-  ['limits/unblock', { id: 1 }],
+  ['limits/unblock', { id: 0 }],
   ['peers/add', { name: 'new.sample.test', key: PEER_KEY }],
   ['peers/list'],
   ['peers/status'],
@@ -216,7 +216,9 @@ describe.each(ENGINES)('on %s', (engine) => {
         return { id: (await createAdminToken(file(), 'viewer')).id };
       }
       if (args['id'] !== 0) return args;
-      const list = await api.get(`${name.split('/')[0]}/list`);
+      const list = await api.get(
+        name === 'limits/unblock' ? 'limits/blocks' : `${name.split('/')[0]}/list`,
+      );
       return { id: list.json.items.at(-1).id };
     };
     for (const [name, args = {}] of ASKED) {

@@ -40,7 +40,8 @@ export const addBlock = (
 ): Promise<Block | undefined> =>
   storage.logTransaction(async (stores) => {
     const all = await read(stores);
-    const id = Math.max(0, ...all.map((one) => one.id)) + 1;
+    // By the time, and not by those that are there: an id that was given to another once lifts the wrong one.
+    const id = Math.max(now, ...all.map((one) => one.id + 1));
     const others = all.filter(
       (one) => one.until > now && !(one.kind === kind && one.what === what),
     );
@@ -59,6 +60,14 @@ export const liftBlock = (storage: BlockStorage, id: number): Promise<boolean> =
     await stores.state.set(BLOCKS, JSON.stringify(others));
     return true;
   });
+
+/** Forgets those that have ended: they name somebody. */
+export async function forgetEndedBlocks(storage: BlockStorage, now: number): Promise<void> {
+  if ((await read(storage.stores)).every(({ until }) => until > now)) return;
+  await storage.logTransaction(async (stores) =>
+    stores.state.set(BLOCKS, JSON.stringify(await blocksAt(stores, now))),
+  );
+}
 
 /** Keeps out whom operators want kept out, as all processes on a database see it a few seconds later. */
 export interface Blocks {
