@@ -233,6 +233,11 @@ describe.each(ENGINES)('what a homeserver refuses, on %s,', (engine) => {
       await expect.poll(() => asked.length).toBe(count + 2);
     }
     await expect.poll(owed).toBe(1);
+    // What it took since is no reason to forget why it refused that one.
+    await settled();
+    expect(await server.database.execute('select failure from cognomen_notice_servers')).toEqual([
+      { failure: expect.stringMatching(/^refused: /) },
+    ]);
     const text = await metrics();
     expect(text).toMatch(/^cognomen_outbox_notices 1$/m);
     expect(text).toMatch(/^cognomen_outbox_refused_notices 1$/m);

@@ -52,7 +52,7 @@ export interface Release extends ClaimedServer {
   readonly troubled: boolean;
   /** Its next turn. */
   readonly dueAt: number;
-  /** Why it did not take something just now; undefined: it took all. */
+  /** Why it did not take something just now; undefined: what was said before holds, for as long as it is owed anything. */
   readonly failure: { readonly reason: string; readonly at: number } | undefined;
 }
 

@@ -77,8 +77,7 @@ export function onbindServers(engine: Engine, db: Db, statements: NoticeStatemen
           due_ts: dueAt,
           refused_due_ts: refusedDueAt,
           claimed_by: null,
-          failure: failure?.reason ?? null,
-          failed_ts: failure?.at ?? null,
+          ...(failure && { failure: failure.reason, failed_ts: failure.at }),
         })
         .where('server_name', '=', serverName)
         .where('claimed_by', '=', holder)
