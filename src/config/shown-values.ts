@@ -15,14 +15,22 @@ export interface ShownValue {
 
 export const HIDDEN = '(hidden)';
 
-/** Without what may stand for a user and a password in URLs. */
-const withoutLogins = (text: string) => text.replaceAll(/(:\/\/)[^\s/]*@/g, `$1${HIDDEN}@`);
+/** A URL without what may stand in it for a user, a password or a token; any other text as it is. */
+function openPart(text: string): string {
+  const host = text.indexOf('://');
+  const query = text.indexOf('?', host);
+  const open = host < 0 || query < 0 ? text : `${text.slice(0, query + 1)}${HIDDEN}`;
+  return open.replaceAll(/(:\/\/)[^\s/]*@/g, `$1${HIDDEN}@`);
+}
+
+/** The same of several, between blanks. */
+const withoutSecrets = (text: string) => text.split(/(\s)/).map(openPart).join('');
 
 /** What may be shown of a value. */
 const shown = ({ key, value, from }: ReadValue): ShownValue => ({
   section: key.section,
   key: key.name,
-  value: key.secret && value && from !== undefined ? HIDDEN : value && withoutLogins(value),
+  value: key.secret && value && from !== undefined ? HIDDEN : value && withoutSecrets(value),
   from: from ?? 'default',
   about: key.about,
 });

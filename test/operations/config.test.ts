@@ -4,7 +4,7 @@ import { type AdminClient, adminClient, createAdminToken, WITH_ADMIN } from '../
 import { runCommand } from '../support/commands.ts';
 import { SIGNING_KEY, startTestServer, type TestServer } from '../support/server.ts';
 
-const SECRETS = ['hush', 'inurl', SIGNING_KEY.split(' ')[2] ?? ''];
+const SECRETS = ['hush', 'inurl', 'inquery', SIGNING_KEY.split(' ')[2] ?? ''];
 
 interface Setting {
   readonly section: string;
@@ -27,6 +27,7 @@ describe('the configuration of a running server', () => {
         admin: WITH_ADMIN,
         email: 'email.smtpusername = mailer\nemail.smtppassword = hush',
         http: '[peer.peer.test]\nbase_replication_url = https://user:inurl@peer.test:1001',
+        sms: 'sms.webhook.url = https://sms.test/send?code=inquery',
       },
     });
     viewer = adminClient(server, (await createAdminToken(file(), 'viewer')).token);
@@ -46,6 +47,9 @@ describe('the configuration of a running server', () => {
     expect(await setting('email.smtppassword')).toMatchObject({ value: '(hidden)' });
     expect(await setting('base_replication_url')).toMatchObject({
       value: 'https://(hidden)@peer.test:1001',
+    });
+    expect(await setting('sms.webhook.url')).toMatchObject({
+      value: 'https://sms.test/send?(hidden)',
     });
     expect(await setting('log.level')).toMatchObject({ from: 'default', value: 'INFO' });
     const all = JSON.stringify(await settings());
