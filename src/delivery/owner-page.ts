@@ -48,6 +48,8 @@ const DATES = [
   'created_ts',
   'refused_ts',
   'proven_ts',
+  'changed_ts',
+  'mailed_ts',
   'modified',
   'ts',
   'at',
@@ -71,7 +73,7 @@ const summary = (place: string, row: Row, shownDate: ShownDate) => ({
 
 const invitation = (one: WaitingInvitation, shownDate: ShownDate, words: Words) => ({
   ...one,
-  who: one.senderName ?? one.sender ?? words.t('invite.someone'),
+  who: one.senderName ?? (one.sender || words.t('invite.someone')),
   at: shownDate(one.receivedAt),
 });
 

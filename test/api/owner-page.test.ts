@@ -258,11 +258,33 @@ describe.each(ENGINES)('the owners’ page, on %s,', (engine) => {
   });
 
   test('waits an hour for a code', async () => {
-    const visitor = new Visitor(server);
-    await visitor.post('/code', { address: 'slow@sample.test' });
+    const [quick, slow] = [new Visitor(server), new Visitor(server)];
+    await quick.post('/code', { address: 'quick@sample.test' });
+    await slow.post('/code', { address: 'slow@sample.test' });
     const { code } = await codeMailTo(server, 'slow@sample.test');
-    server.clock.advance(60 * MINUTE);
-    expect((await visitor.post('/prove', { code })).status).toBe(404);
+    const quickCode = (await codeMailTo(server, 'quick@sample.test')).code;
+    server.clock.advance(59 * MINUTE);
+    expect((await quick.post('/prove', { code: quickCode })).status).toBe(302);
+    server.clock.advance(MINUTE);
+    expect((await slow.post('/prove', { code })).status).toBe(404);
+  });
+
+  test('sends no code for what it has proven, and takes the newest of several that were asked for at once', async () => {
+    const visitor = new Visitor(server);
+    await visitor.prove(server, 'proven@sample.test');
+    const before = server.smtp.mails.length;
+    expect((await visitor.post('/code', { address: 'Proven@sample.test' })).status).toBe(302);
+    expect(await visitor.look()).toContain('proven@sample.test</');
+    expect(server.smtp.mails).toHaveLength(before);
+
+    const form = await visitor.formToken();
+    const both = ['tab1@sample.test', 'tab2@sample.test'];
+    await Promise.all(both.map((address) => visitor.post('/code', { form, address })));
+    const pending = await server.database.execute(
+      'select address from cognomen_owner_sessions where proven_ts is null and address in (?, ?)',
+      both,
+    );
+    expect(pending).toHaveLength(1);
   });
 
   test('proves phone numbers, too, and says what it cannot send to', async () => {

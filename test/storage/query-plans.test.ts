@@ -124,6 +124,8 @@ test('binding, inviting, looking up and replicating look at no more rows than co
     await storage.stores.invitations.confirm(invite, token, clock.now(), undefined);
   }
   await deleteOldInvitations(storage, clock, rules);
+  const owned = { medium: 'email', address: 'grace@sample.test', undelivered: true } as const;
+  await storage.stores.overview.invites(owned, { after: 0, limit: 10 });
   await associations.bind(ada, '@ada:sample.test', 1);
   await associations.bind(ada, '@other:sample.test');
   // Another session has it bound back, and an app takes that back: its owner is told once, of both.
@@ -222,6 +224,11 @@ test('binding, inviting, looking up and replicating look at no more rows than co
   );
   expect(lookups).toHaveLength(3);
   for (const [detail] of lookups) expect(detail).toContain('USING COVERING INDEX');
+  const ofAddress = steps.filter(
+    ([detail, text]) => /order by invite\.id \+ 0/.test(text) && /SEARCH invite\b/.test(detail),
+  );
+  expect(ofAddress).not.toEqual([]);
+  for (const [detail] of ofAddress) expect(detail).toContain('cognomen_invite_tokens_address');
   expect(statements.size).toBeGreaterThan(20);
   db.close();
   await folder.remove();

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { type Medium, parseThreePid } from '../../model/addresses.ts';
+import { parseThreePid } from '../../model/addresses.ts';
 import { IdentityError } from '../../model/errors.ts';
 import type { Language } from '../../model/languages.ts';
 import type { PhoneNumber } from '../../platform/phone-numbers.ts';
@@ -8,6 +8,7 @@ import { logFailure } from '../../platform/unavailable.ts';
 import type { Caller } from '../limits/charges.ts';
 import type { EmailValidation } from '../validation/email-validation.ts';
 import type { PhoneValidation } from '../validation/phone-validation.ts';
+import type { OwnedThreePid } from './owner-data.ts';
 
 /** Sends the codes by which owners prove their addresses on their page. */
 export interface OwnerCodes {
@@ -16,8 +17,12 @@ export interface OwnerCodes {
    * same way whatever is known of the address; what becomes of it is for who reads the message.
    * @throws IdentityError `email-invalid`, `phone-number-invalid`, `destination-rejected`, `sms-off`,
    * `limit-exceeded`, `overloaded`
+   * @param isProven an address that needs no code: none is sent, and undefined is the answer
    */
-  send(request: OwnerCodeRequest): Promise<Sent>;
+  send(
+    request: OwnerCodeRequest,
+    isProven: (threepid: OwnedThreePid) => boolean,
+  ): Promise<Sent | undefined>;
 }
 
 export interface OwnerCodeRequest {
@@ -29,10 +34,7 @@ export interface OwnerCodeRequest {
 }
 
 /** The validation session that the code is of. Nobody but this server knows its client secret. */
-export interface Sent {
-  readonly medium: Medium;
-  /** Folded. */
-  readonly address: string;
+export interface Sent extends OwnedThreePid {
   readonly sid: number;
 }
 
@@ -92,31 +94,37 @@ export function createOwnerCodes(deps: OwnerCodesDependencies): OwnerCodes {
     caller,
   });
 
-  async function mail(request: OwnerCodeRequest): Promise<Sent> {
+  const mail: OwnerCodes['send'] = async (request, isProven) => {
     const { typed: email, language, clientAddress } = request;
     const threepid = parseThreePid('email', email);
     if (threepid === undefined) throw new IdentityError('email-invalid', 'No email address');
+    const owned = { medium: 'email', address: threepid.address } as const;
+    if (isProven(owned)) return undefined;
     const sid = await begin((admitted) =>
       deps.emailValidation.request({
         ...common(request),
         ...{ email, language, clientAddress, brand: undefined, forOwner: true, admitted },
       }),
     );
-    return { medium: 'email', address: threepid.address, sid };
-  }
+    return { ...owned, sid };
+  };
 
-  async function text(request: OwnerCodeRequest): Promise<Sent> {
+  const text: OwnerCodes['send'] = async (request, isProven) => {
     const { typed: phoneNumber } = request;
     const phone = await deps.parsePhoneNumber(phoneNumber, NOWHERE);
     if (phone === undefined) throw new IdentityError('phone-number-invalid', 'No phone number');
+    const owned = { medium: 'msisdn', address: phone.msisdn } as const;
+    if (isProven(owned)) return undefined;
     const sid = await begin((admitted) =>
       deps.phoneValidation.request({
         ...common(request),
         ...{ phoneNumber, country: NOWHERE, admitted },
       }),
     );
-    return { medium: 'msisdn', address: phone.msisdn, sid };
-  }
+    return { ...owned, sid };
+  };
 
-  return { send: (request) => (request.typed.includes('@') ? mail(request) : text(request)) };
+  return {
+    send: (request, isProven) => (request.typed.includes('@') ? mail : text)(request, isProven),
+  };
 }

@@ -6,6 +6,7 @@ import { cleanText, type InvitationMail } from '../invitations/invitation-text.t
 import { isPending } from '../invitations/resending.ts';
 import type { WebClientRules } from '../invitations/web-client.ts';
 import type { ServerKeys } from '../server-keys.ts';
+import type { OwnedThreePid } from './owner-data.ts';
 
 /** An invitation that waits for the owner of its address. All texts are as they may be shown. */
 export interface WaitingInvitation {
@@ -41,7 +42,7 @@ export interface OwnerInvitationsDependencies {
 
 /** So many are looked through, of which so many are shown, and apps of each. */
 const LOOKED_AT = 500;
-const MOST = 100;
+const MOST = 25;
 const MOST_APPS = 4;
 
 /** What the app at that location opens the invitation by: as the stock mail has it. */
@@ -91,26 +92,24 @@ export function createOwnerInvitations(deps: OwnerInvitationsDependencies) {
     };
   }
 
-  const pendingAt = async (medium: string, address: string) => {
-    const found = await storage.stores.overview.invites(
-      { address },
-      { after: 0, limit: LOOKED_AT },
-    );
-    return found
-      .filter((invite) => invite.medium === medium && isPending(invite, expiry, clock.now()))
-      .slice(0, MOST);
+  const pendingAt = async ({ medium, address }: OwnedThreePid) => {
+    const which = { medium, address, undelivered: true };
+    const found = await storage.stores.overview.invites(which, { after: 0, limit: LOOKED_AT });
+    return found.filter((invite) => isPending(invite, expiry, clock.now())).slice(0, MOST);
   };
 
   return {
-    /** Those that wait for the owner of a folded address, 100 at most. */
-    async waiting(medium: string, address: string): Promise<WaitingInvitation[]> {
-      return Promise.all((await pendingAt(medium, address)).map(shown));
+    /** Those that wait for the owner of an address, the oldest 25 at most. */
+    async waiting(threepid: OwnedThreePid): Promise<WaitingInvitation[]> {
+      const all: WaitingInvitation[] = [];
+      for (const invite of await pendingAt(threepid)) all.push(await shown(invite));
+      return all;
     },
 
     /** Gives up one of the address's: its key is valid no more. Whether there was one. */
-    async decline(address: string, id: number): Promise<boolean> {
+    async decline({ medium, address }: OwnedThreePid, id: number): Promise<boolean> {
       return storage.logTransaction(async ({ overview, invitations }) => {
-        const [found] = await overview.invites({ address }, { after: id - 1, limit: 1 });
+        const [found] = await overview.invites({ medium, address }, { after: id - 1, limit: 1 });
         if (found?.id !== id || !isPending(found, expiry, clock.now())) return false;
         await invitations.remove([found.token], clock.now());
         return true;

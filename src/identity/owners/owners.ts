@@ -28,7 +28,10 @@ import { browserOf, newOwnerToken } from './owner-tokens.ts';
 export interface Owners {
   /** A token for a browser that has none. Nothing is stored of it. */
   newToken(): string;
-  /** Has a code sent, which `prove` takes from this browser alone. @throws what `OwnerCodes.send` throws */
+  /**
+   * Has a code sent, which `prove` takes from this browser alone; none for an address that it has proven.
+   * @throws what `OwnerCodes.send` throws
+   */
   begin(token: string, request: OwnerCodeRequest): Promise<void>;
   /**
    * Proves the address that the browser began with. The token that the browser is known by from then on.
@@ -96,6 +99,8 @@ const MOST_ADDRESSES = 10;
 const SHOWN = 25;
 const GIVEN = 10_000;
 
+const isProven = ({ provenAt }: OwnerSession) => provenAt !== undefined;
+
 const sessionUnknown = () =>
   new IdentityError('session-unknown', 'This browser has not proven that address lately');
 
@@ -116,7 +121,7 @@ export function createOwners(deps: OwnersDependencies): Owners {
 
   async function requireProven(token: string, { medium, address }: OwnedThreePid): Promise<void> {
     const isIt = (one: OwnerSession) =>
-      one.medium === medium && one.address === address && one.provenAt !== undefined;
+      one.medium === medium && one.address === address && isProven(one);
     if (!(await sessionsOf(token)).some(isIt)) throw sessionUnknown();
   }
 
@@ -132,7 +137,7 @@ export function createOwners(deps: OwnersDependencies): Owners {
     const threepid = { medium, address };
     const [binding, invitations, refused, known] = await Promise.all([
       bindingOf(threepid),
-      deps.invitations.waiting(medium, address),
+      deps.invitations.waiting(threepid),
       medium === 'email' ? refusedSince(stores, address) : undefined,
       knownOfOwner({ storage }, threepid, SHOWN),
     ]);
@@ -143,42 +148,46 @@ export function createOwners(deps: OwnersDependencies): Owners {
     newToken: () => newOwnerToken(random),
 
     async begin(token, request) {
-      const has = await sessionsOf(token);
-      if (has.length >= MOST_ADDRESSES) {
+      const proven = (await sessionsOf(token)).filter(isProven);
+      const has = ({ medium, address }: OwnedThreePid) =>
+        proven.some((one) => one.medium === medium && one.address === address);
+      if (proven.length >= MOST_ADDRESSES) {
         throw new IdentityError('limit-exceeded', 'This browser has proven enough addresses');
       }
-      const { medium, address, sid } = await deps.codes.send(request);
+      const sent = await deps.codes.send(request, has);
+      if (sent === undefined) return;
+      const { medium, address, sid } = sent;
       const expiresAt = clock.now() + PENDING;
-      await storage.transaction(({ ownerSessions }) =>
+      // One after the other: of two at once each would leave the other's code, of which one could be typed in.
+      await storage.logTransaction(({ ownerSessions }) =>
         ownerSessions.begin(browserOf(token), { medium, address, sid, expiresAt }),
       );
     },
 
     async prove(token, code) {
-      const pending = (await sessionsOf(token)).find(({ provenAt }) => provenAt === undefined);
+      const pending = (await sessionsOf(token)).find((one) => !isProven(one));
       const session = pending && (await stores.sessions.find(pending.sid));
       if (session === undefined) throw sessionUnknown();
       const { id: sid, clientSecret } = session;
       await deps.validation.submit(sid, clientSecret, code, { shortCodes: true });
       const next = newOwnerToken(random);
       const provenAt = clock.now();
-      const isProven = await storage.transaction(({ ownerSessions }) =>
+      const isNoted = await storage.transaction(({ ownerSessions }) =>
         ownerSessions.prove({ browser: browserOf(token), next: browserOf(next) }, sid, {
           provenAt,
           expiresAt: provenAt + PROVEN,
         }),
       );
-      if (!isProven) throw sessionUnknown();
+      if (!isNoted) throw sessionUnknown();
       return next;
     },
 
     async seen(token) {
       const sessions = await sessionsOf(token);
-      const isPending = ({ provenAt }: OwnerSession) => provenAt === undefined;
       const addresses: SeenAddress[] = [];
       // One after the other: a page is no reason to take all connections there are.
-      for (const one of sessions) if (!isPending(one)) addresses.push(await look(one));
-      return { pending: sessions.find(isPending), addresses };
+      for (const one of sessions) if (isProven(one)) addresses.push(await look(one));
+      return { pending: sessions.find((one) => !isProven(one)), addresses };
     },
 
     async stopBeingFound(token, threepid) {
@@ -191,7 +200,7 @@ export function createOwners(deps: OwnersDependencies): Owners {
 
     async decline(token, threepid, id) {
       await requireProven(token, threepid);
-      await deps.invitations.decline(threepid.address, id);
+      await deps.invitations.decline(threepid, id);
     },
 
     async refuseInvitations(token, threepid, isRefused) {

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { MEDIA } from '../../model/addresses.ts';
 import type { Db, Engine } from '../engines/engine.ts';
 import type { AssociationRow, OverviewStore } from '../stores/index.ts';
 import { toSeconds } from './invitations.ts';
@@ -66,16 +67,22 @@ export function overviewStore(engine: Engine, db: Db): OverviewStore {
       return found;
     },
 
-    async invites({ address, sender }, { after, limit }) {
+    async invites({ address, medium, sender, undelivered }, { after, limit }) {
       let invites = db
         .selectFrom('invite_tokens as invite')
         .leftJoin('cognomen_notice_invites as notice', 'notice.token', 'invite.token')
         .select(['invite.id', 'invite.medium', 'invite.address', 'invite.room_id', 'invite.sender'])
         .select(['invite.token', 'invite.received_ts', 'invite.sent_ts', 'notice.notice_id'])
         .where('invite.id', '>', after)
-        .orderBy('invite.id')
+        .orderBy(address === undefined ? sql.ref('invite.id') : sql`invite.id + 0`)
         .limit(limit);
-      if (address !== undefined) invites = invites.where(sql`lower(invite.address)`, '=', address);
+      // By the index of media and addresses, which begins with the medium; in the order of ids all would be gone through.
+      if (address !== undefined) {
+        invites = invites
+          .where('invite.medium', 'in', medium === undefined ? [...MEDIA] : [medium])
+          .where(sql`lower(invite.address)`, '=', address);
+      }
+      if (undelivered) invites = invites.where('invite.sent_ts', 'is', null);
       if (sender !== undefined) invites = invites.where('invite.sender', '=', sender);
       const rows = await invites.execute();
       return rows.map((row) => ({

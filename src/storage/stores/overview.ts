@@ -1,3 +1,4 @@
+import type { Medium } from '../../model/addresses.ts';
 import type { AssociationRow } from './verification.ts';
 
 /** Some of many, in the order of their ids. */
@@ -88,9 +89,15 @@ export interface OverviewStore {
   /** All associations of the folded address, valid or not. */
   associationsAt(medium: string, address: string): Promise<AssociationRow[]>;
   associationsOf(mxid: string, page: Page): Promise<AssociationRow[]>;
-  /** @param which those of an address, as it is stored, or of a sender; of all without them */
+  /** @param which those of a folded address, or of a sender; those that are not delivered; of all without them */
   invites(
-    which: { readonly address?: string; readonly sender?: string },
+    which: {
+      readonly address?: string;
+      /** Of the address; without it either. */
+      readonly medium?: Medium;
+      readonly sender?: string;
+      readonly undelivered?: boolean;
+    },
     page: Page,
   ): Promise<InviteRow[]>;
   /**
