@@ -104,7 +104,7 @@ export const planKey: Operation<Plan> = {
     const { files, general } = config;
     const named = files.map((file) => ` -c ${quoted(file)}`).join('');
     const [{ invitations }, peers] = await Promise.all([
-      storage.stores.overview.counts(general.serverName),
+      storage.stores.overview.stock(general.serverName),
       storage.stores.peers.list(),
     ]);
     return {

@@ -67,10 +67,10 @@ export const wouldBlock: Operation<Tried> = {
   result: TRIED,
   async run(input, { storage, clock }) {
     const places = {
-      homeserverBlocklist: rulesOf(input, 'homeservers'),
+      homeserverBlocklist: rulesOf(input, 'homeservers').map((name) => name.toLowerCase()),
       roomBlocklist: rulesOf(input, 'rooms'),
     };
-    const keywords = rulesOf(input, 'keywords');
+    const keywords = rulesOf(input, 'keywords').map(foldCase);
     const by = { homeserver: 0, room: 0, keyword: 0 };
     const examples: { sender: string; room_id: string; received_at: number; by: By }[] = [];
     let [invitations, texts] = [0, 0];

@@ -20,12 +20,15 @@ export interface InvitationRules extends WebClientRules, BlockedPlaces {
   };
 }
 
-/** Whether the lists keep an invitation back because of where it comes from or leads to, and which of them does. */
+/**
+ * Whether the lists keep an invitation back because of where it comes from or leads to, and which of them does.
+ * @param places homeservers in lower case
+ */
 export function blockedBy(
   { homeserverBlocklist, roomBlocklist }: BlockedPlaces,
   { sender, roomId }: { readonly sender: string; readonly roomId: string },
 ): 'homeserver' | 'room' | undefined {
   const homeserver = parseMxid(sender)?.serverName.toLowerCase() ?? '';
-  if (homeserverBlocklist.some((name) => name.toLowerCase() === homeserver)) return 'homeserver';
+  if (homeserverBlocklist.includes(homeserver)) return 'homeserver';
   return roomBlocklist.includes(roomId) ? 'room' : undefined;
 }

@@ -92,14 +92,16 @@ export function textsOf(
   );
 }
 
-/** Whether a blocked word is in any of the arguments as they were sent, whatever its case. */
+/**
+ * Whether a blocked word is in any of the arguments as they were sent, whatever its case.
+ * @param words folded
+ */
 export function hasBlockedWord(
   given: ReadonlyMap<string, string>,
-  blocked: readonly string[],
+  words: readonly string[],
   fold: (text: string) => string,
 ): boolean {
-  if (blocked.length === 0) return false;
-  const words = blocked.map(fold);
+  if (words.length === 0) return false;
   return [...given].some(([name, text]) => {
     // Those who block links with `://` do not mean this one.
     const bare = name === WEB_CLIENT_LOCATION ? text.replace(/^https?:\/\//i, '') : text;

@@ -124,6 +124,9 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
   const { invites } = rules;
 
   const chooseWebClient = webClientChooser(rules);
+  const { roomBlocklist } = rules;
+  const homeserverBlocklist = rules.homeserverBlocklist.map((name) => name.toLowerCase());
+  const blockedWords = rules.keywordBlocklist.map(foldCase);
 
   /** Whom to invite; checked in the order that callers know. */
   async function check(request: InvitationRequest): Promise<{ invited: ThreePid; place: Place }> {
@@ -132,7 +135,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
       throw notPermitted('sender must be the user whose access token it is');
     }
     deps.limits.admit(request.caller, sender);
-    if (blockedBy(rules, { sender, roomId }) !== undefined) {
+    if (blockedBy({ homeserverBlocklist, roomBlocklist }, { sender, roomId }) !== undefined) {
       throw notPermitted('Invitations from this homeserver or to this room are not sent');
     }
     const bound = await deps.lookup.userOf(medium, address, request.caller);
@@ -146,7 +149,7 @@ export function createInvitations(deps: InvitationsDependencies): Invitations {
         `address must be from 1 to ${MAX_ADDRESS_LENGTH} characters long`,
       );
     }
-    if (hasBlockedWord(texts, rules.keywordBlocklist, foldCase)) {
+    if (hasBlockedWord(texts, blockedWords, foldCase)) {
       throw notPermitted('Invitations with such content are not sent');
     }
     const threepid = parseThreePid('email', address);

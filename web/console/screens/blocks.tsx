@@ -18,9 +18,14 @@ import { visible } from '../visible.ts';
 const T = TEXTS.blocks;
 const HOURS = (['1', '24', '168'] as const).map((hours) => [hours, T.hours[hours]] as const);
 
-/** Of what a limit counted, the part that can be kept out: an account, or a network by its name. */
+/**
+ * Of what a limit counted, the part that can be kept out: an account, or a network by its name. Whom somebody only
+ * claimed to be is not: anybody could have others kept out.
+ */
 export const blockable = (key: string): string | undefined =>
-  key.split(' ').find((part) => /^@[^:]+:.+|^[\w-]{12}$/.test(part));
+  key.startsWith('claimed ')
+    ? undefined
+    : key.split(' ').find((part) => /^@[^:]+:.+|^[\w-]{12}$/.test(part));
 
 /** Asks whom to keep out, and for how long. */
 export function BlockQuestion(props: { whom: string; close: () => void; done: () => void }) {
