@@ -50,11 +50,14 @@ export async function signingTimes(
 ): Promise<KeysAt> {
   const turns = await read(stores);
   const [first] = turns;
+  /** When a key took over that was new: back to a former one may be a single node, with an older file, beside others. */
+  const endOf = (at: number) =>
+    turns.find(
+      ({ key }, later) => later > at && turns.findIndex((turn) => turn.key === key) === later,
+    )?.since ?? Infinity;
   const spans = all.flatMap((key) => {
     const own = turns.flatMap((turn, at) =>
-      turn.key === key
-        ? [{ key, from: turn.since, to: (turns[at + 1]?.since ?? Infinity) + OVERLAP }]
-        : [],
+      turn.key === key ? [{ key, from: turn.since, to: endOf(at) + OVERLAP }] : [],
     );
     return own.length > 0 ? own : [{ key, from: 0, to: (first?.since ?? Infinity) + OVERLAP }];
   });
