@@ -462,12 +462,14 @@ describe('the owners’ page', () => {
   });
 
   test('answers while the relay has not, and a stop does not wait for that', async () => {
-    const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+    let held = Promise.withResolvers<void>();
+    const holding = Promise.withResolvers<void>();
     server = await startTestServer({
       sections: { general: WITH_OWNER_PAGE },
       smtp: {
-        onRcptTo(_address, _session, done) {
-          held.then(() => done());
+        onRcptTo({ address }, _session, done) {
+          if (address.startsWith('bob@')) holding.resolve();
+          held.promise.then(() => done());
         },
       },
     });
@@ -475,9 +477,15 @@ describe('the owners’ page', () => {
     const { status } = await visitor.post('/code', { address: 'ada@sample.test' });
     expect(status).toBe(302);
     expect(server.smtp.mails).toHaveLength(0);
-    letGo();
+    held.resolve();
     const { code } = await codeMailTo(server, 'ada@sample.test');
     expect((await visitor.post('/prove', { code })).status).toBe(302);
+
+    held = Promise.withResolvers();
+    expect((await visitor.post('/code', { address: 'bob@sample.test' })).status).toBe(302);
+    await holding.promise;
+    await server.app.close();
+    held.resolve();
   });
 
   test('has a cookie below the path of client_http_base, and one for connections without TLS', async () => {
