@@ -11,6 +11,8 @@ import { codeMailTo, OWNER_PAGE, WITH_OWNER_PAGE } from './support/owner-page.ts
 import { startTestServer, type TestServer } from './support/server.ts';
 
 const GRACE = '@grace:example.org';
+/** So many invitations the page shows at once, the oldest first. */
+const AT_ONCE = 25;
 const SUBMIT = 'form:visible button[type=submit]';
 
 let browser: Browser;
@@ -190,52 +192,58 @@ describe.skipIf(isWithoutBrowser)('the owners’ page in a browser', () => {
   });
 
   test('shows hostile texts as text, wherever they come from', { timeout: 120_000 }, async () => {
-    const address = newAddress();
     const hostile = [
-      ...TEXTS.filter((text) => text.isWellFormed() && !text.includes('\0')),
       '<img src=x onerror=alert(1)>',
       '"><script>alert(1)</script>',
       '{{ form_token }}',
+      '__proto__',
       'https://evil.test/',
+      ...TEXTS.filter((text) => text.isWellFormed() && !text.includes('\0')),
     ];
-    for (const [index, text] of hostile.slice(0, 95).entries()) {
-      const names = { room_name: text, sender_display_name: text, room_avatar_url: text };
-      await inviteTo(address, {
-        ...names,
-        room_id: `!${index}${text}`.slice(0, 100),
-        sender: '@a:b',
+    const expectNoMarkup = async (page: Page) => {
+      const made = await page.locator('main :is(script, img, b, i, iframe, svg, style)').count();
+      expect(made).toBe(0);
+      const hosts = (await page.evaluate(
+        '[...document.querySelectorAll("main a")].map(({ origin }) => origin)',
+      )) as string[];
+      const known = [server.url, 'https://app.element.io'];
+      expect(hosts.filter((host) => !known.includes(host))).toEqual([]);
+    };
+    for (let first = 0; first < hostile.length; first += AT_ONCE) {
+      const address = newAddress();
+      const texts = hostile.slice(first, first + AT_ONCE);
+      let taken = 0;
+      for (const [index, text] of texts.entries()) {
+        const names = { room_name: text, sender_display_name: text, room_avatar_url: text };
+        const stored = await inviteTo(address, {
+          ...names,
+          room_id: `!${index}${text}`.slice(0, 100),
+          sender: '@a:b',
+        });
+        expect([200, 400]).toContain(stored.status);
+        if (stored.status === 200) taken++;
+      }
+      await inBrowser(browser, {}, async (page) => {
+        const dialogs: string[] = [];
+        page.on('dialog', (dialog) => {
+          dialogs.push(dialog.message());
+          dialog.dismiss();
+        });
+        await prove(page, address);
+        expect(await page.locator('.invitations li').count()).toBe(taken);
+        expect(taken).toBeGreaterThan(5);
+        await expectNoMarkup(page);
+        const invited = (await page.textContent('.invitations')) ?? '';
+        if (first === 0) for (const text of texts.slice(0, 4)) expect(invited).toContain(text);
+        await look(page, `owner-hostile-invitations-${first}`);
+        await bind(server, address, '@<b>"x\':sample.test');
+        await page.goto(pageUrl());
+        for (const summary of await page.locator('summary').all()) await summary.click();
+        await expectNoMarkup(page);
+        expect(await page.textContent('main')).toContain('@<b>"x\':sample.test');
+        expect(dialogs).toEqual([]);
+        await look(page, `owner-hostile-${first}`);
       });
     }
-    await inBrowser(browser, {}, async (page) => {
-      const dialogs: string[] = [];
-      page.on('dialog', (dialog) => {
-        dialogs.push(dialog.message());
-        dialog.dismiss();
-      });
-      await prove(page, address);
-      expect(await page.locator('.invitations li').count()).toBeGreaterThan(30);
-      const expectNoMarkup = async () => {
-        const made = await page.locator('main :is(script, img, b, i, iframe, svg, style)').count();
-        expect(made).toBe(0);
-        const hosts = (await page.evaluate(
-          '[...document.querySelectorAll("main a")].map(({ origin }) => origin)',
-        )) as string[];
-        const known = [server.url, 'https://app.element.io'];
-        expect(hosts.filter((host) => !known.includes(host))).toEqual([]);
-      };
-      await expectNoMarkup();
-      const invited = (await page.textContent('.invitations')) ?? '';
-      for (const text of ['<img src=x onerror=alert(1)>', '{{ form_token }}', '__proto__']) {
-        expect(invited).toContain(text);
-      }
-      await look(page, 'owner-hostile-invitations');
-      await bind(server, address, '@<b>"x\':sample.test');
-      await page.goto(pageUrl());
-      for (const summary of await page.locator('summary').all()) await summary.click();
-      await expectNoMarkup();
-      expect(await page.textContent('main')).toContain('@<b>"x\':sample.test');
-      expect(dialogs).toEqual([]);
-      await look(page, 'owner-hostile');
-    });
   });
 });
