@@ -5,7 +5,8 @@ import { deleteOrphanedKeys, indexAssociations, rehashKeys } from './lookup-keys
 import { renameOwnRows } from './own-name.ts';
 import { respell } from './respelling.ts';
 
-const SESSIONS_AT_ONCE = 250;
+/** Each time they are looked for among all. */
+const SESSIONS_AT_ONCE = 2000;
 
 /**
  * Catches up, at start, with what Sydent and earlier versions left in the database: at the first start
@@ -46,7 +47,7 @@ async function adoptSessions({ storage, clock, progress }: AdoptionDependencies)
     // By turns, as several nodes may start at once.
     const adopted = await storage.logTransaction(async (stores) => {
       const sessions = await stores.adoption.sessionsWithoutExtras(SESSIONS_AT_ONCE);
-      for (const session of sessions) await stores.adoption.adoptSession(session, clock.now());
+      await stores.adoption.adoptSessions(sessions, clock.now());
       return sessions.length;
     });
     count += adopted;

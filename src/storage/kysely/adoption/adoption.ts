@@ -3,6 +3,7 @@ import { foldAddress, type Medium } from '../../../model/addresses.ts';
 import type { Db, Engine } from '../../engines/engine.ts';
 import type { AdoptionStore } from '../../stores/index.ts';
 import { type KeyWriter, keysBehind } from '../queries/lookup-keys.ts';
+import { portions } from '../queries/portions.ts';
 
 type Counted =
   | 'global_threepid_associations'
@@ -45,37 +46,46 @@ export function adoptionStore(engine: Engine, db: Db, keyWriter: KeyWriter): Ado
       return count;
     },
 
-    async adoptSession(session, now) {
-      const codes = await db
-        .selectFrom('threepid_token_auths')
-        .select(['token', 'sendAttemptNumber'])
-        .where('validationSession', '=', session.id)
-        .execute();
-      const extra = {
-        session_id: session.id,
-        medium: session.medium as Medium,
-        address: foldAddress(session.medium, session.address),
-        sent_attempt: Math.max(-1, ...codes.map((code) => code.sendAttemptNumber)),
-        wrong_guesses: 0,
-      };
-      const inserted = await db
-        .insertInto('cognomen_sessions')
-        .values({ ...extra, client_secret: session.clientSecret })
-        .onConflict((conflict) => conflict.doNothing())
-        .executeTakeFirst();
-      if (inserted.numInsertedOrUpdatedRows === 0n) {
-        await db
-          .insertInto('cognomen_sessions')
-          .values({ ...extra, client_secret: null })
-          .execute();
-      }
-      if (codes.length > 0) {
-        await db
-          .insertInto('cognomen_session_codes')
-          .values(
-            codes.map((code) => ({ session_id: session.id, code: code.token, created_ts: now })),
+    async adoptSessions(sessions, now) {
+      for (const portion of portions(sessions)) {
+        const codes = await db
+          .selectFrom('threepid_token_auths')
+          .select(['validationSession as id', 'token', 'sendAttemptNumber as attempt'])
+          .where(
+            'validationSession',
+            'in',
+            portion.map(({ id }) => id),
           )
           .execute();
+        const attempts = Map.groupBy(codes, ({ id }) => id);
+        const extras = portion.map(({ id, medium, address, clientSecret }) => ({
+          session_id: id,
+          medium: medium as Medium,
+          address: foldAddress(medium, address),
+          client_secret: clientSecret as string | null,
+          sent_attempt: Math.max(-1, ...(attempts.get(id) ?? []).map(({ attempt }) => attempt)),
+          wrong_guesses: 0,
+        }));
+        const current = await db
+          .insertInto('cognomen_sessions')
+          .values(extras)
+          .onConflict((conflict) => conflict.doNothing())
+          .returning('session_id as id')
+          .execute();
+        const inserted = new Set(current.map(({ id }) => id));
+        const others = extras.filter((extra) => !inserted.has(extra.session_id));
+        if (others.length > 0) {
+          await db
+            .insertInto('cognomen_sessions')
+            .values(others.map((extra) => ({ ...extra, client_secret: null })))
+            .execute();
+        }
+        for (const few of portions(codes)) {
+          await db
+            .insertInto('cognomen_session_codes')
+            .values(few.map(({ id, token }) => ({ session_id: id, code: token, created_ts: now })))
+            .execute();
+        }
       }
     },
 

@@ -20,8 +20,8 @@ export interface AdoptionStore {
   /** Sessions that Sydent made, the newest first. */
   sessionsWithoutExtras(limit: number): Promise<UnadoptedSession[]>;
   countSessionsWithoutExtras(): Promise<number>;
-  /** Makes what we keep beside Sydent's row; the first adopted of a kind becomes the current one. */
-  adoptSession(session: UnadoptedSession, now: number): Promise<void>;
+  /** Makes what we keep beside Sydent's rows; the first adopted of a kind becomes the current one. */
+  adoptSessions(sessions: readonly UnadoptedSession[], now: number): Promise<void>;
   associationsAfter(id: number, limit: number): Promise<UnindexedAssociation[]>;
   countAssociationsAfter(id: number): Promise<number>;
   /** The signed JSON of these associations, by id; each may be long. */
